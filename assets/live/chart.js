@@ -1,0 +1,221 @@
+/** One chart: its card in the page, its uPlot, and what it needs to redraw itself. */
+import { count, significant } from "./format.js";
+import { element, press, segments, write } from "./dom.js";
+import { extent } from "./paths.js";
+import { makePlot } from "./plot.js";
+import { Readout, Tag } from "./readout.js";
+import { niceRange } from "./ticks.js";
+import { MORE_VIEWS, VIEWS } from "./views.js";
+
+const WIDE_SPREAD = 50;
+
+/** A chart card; `slot` is its place ("weights", "norms", "test" or "more"). */
+export class Chart {
+  constructor(panel, slot, view, observers) {
+    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false });
+    this.build();
+    this.setView(view);
+    observers.resize.observe(this.host);
+    observers.seen.observe(this.node);
+  }
+
+  get view() {
+    return VIEWS[this.name];
+  }
+
+  /** True when this chart draws the evaluations rather than the live rows. */
+  get sparse() {
+    return this.view.source === "evaluations";
+  }
+
+  build() {
+    this.title = element("h3", { class: "gn-title" });
+    this.note = element("span", { class: "gn-note" });
+    const options = [["linear", "lin"], ["log", "log"]];
+    this.scale = segments("y scale", options, (value) => this.panel.setLog(this.name, value === "log"));
+    const controls = element("div", { class: "gn-controls" }, this.scale);
+    if (this.slot === "more") {
+      const views = MORE_VIEWS.map((name) => [name, VIEWS[name].short]);
+      this.switcher = segments("quantity shown", views, (name) => this.panel.setMore(name));
+      [...this.switcher.children].forEach((button, i) => (button.title = `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
+      controls.prepend(this.switcher);
+    }
+    this.readout = new Readout();
+    this.tag = new Tag();
+    this.host = element("div", { class: "gn-plot", role: "img" });
+    this.empty = element("p", { class: "gn-empty" });
+    const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [this.title, this.note]), controls]);
+    const area = element("div", { class: "gn-area" }, [this.host, this.empty]);
+    this.node = element("section", { class: "gn-chart", "data-testid": `chart-${this.slot}`, "data-points": 0 }, [head, this.readout.node, area]);
+  }
+
+  /** Choose what to show; the plot is made again at the next draw. */
+  setView(name) {
+    this.name = name;
+    const { title, symbol } = this.view;
+    this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, symbol));
+    if (this.switcher) press(this.switcher, name);
+    this.configure();
+  }
+
+  /** Take the panel's run and settings anew: lines, scale, labels. */
+  configure() {
+    const { run } = this.panel;
+    this.drop();
+    this.lines = run ? this.view.lines(run, this.sparse ? this.panel.evaluationLayout : this.panel.layout) : [];
+    write(this.note, run && this.view.note ? this.view.note(run) : "");
+    this.log = this.wantsLog();
+    press(this.scale, this.log ? "log" : "linear");
+    this.readout.configure(run, this.lines);
+    this.dirty = true;
+  }
+
+  drop() {
+    this.plot?.destroy();
+    this.plot = null;
+    this.tag.hide();
+    this.hovered = false;
+  }
+
+  wantsLog() {
+    const chosen = this.panel.settings.log[this.name];
+    if (chosen !== undefined) return chosen;
+    return this.view.log ?? this.panel.spread.has(this.name);
+  }
+
+  /** True when the user has not hidden this line's task. */
+  shows(line) {
+    return line.task < 0 || !this.panel.settings.hidden.has(line.task);
+  }
+
+  /** A line's colour in this theme, faded while another task is in focus. */
+  color(line) {
+    const { theme, run, focus } = this.panel;
+    const color = line.task < 0 ? theme.neutral : theme.color(run.tasks[line.task]);
+    const faded = focus >= 0 && line.task !== focus ? 0.18 : (line.opacity ?? 1);
+    return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
+  }
+
+  marks() {
+    return this.rows.marks.length ? this.rows.marks : this.panel.rows.marks;
+  }
+
+  get rows() {
+    return this.sparse ? this.panel.evaluations : (this.panel.detail ?? this.panel.rows);
+  }
+
+  /** Redraw with the newest data; false when there was nothing to draw. */
+  draw() {
+    this.dirty = false;
+    const { run } = this.panel;
+    const measured = run && this.rows && this.lines.some(({ column }) => this.rows.measured[column]);
+    this.node.classList.toggle("gn-is-empty", !measured);
+    if (!measured) {
+      write(this.empty, this.reason());
+      this.readout.show([[]], 0, () => false);
+      this.node.dataset.points = "0";
+      return false;
+    }
+    const data = [this.rows.view(0), ...this.lines.map(({ column }) => this.rows.view(column))];
+    const x = this.panel.range();
+    const y = this.range(data, x);
+    this.bounds = { x: [x.min, x.max], y };
+    this.plot ??= makePlot(this, this.host, this.size());
+    if (!this.tag.node.parentNode) this.plot.over.append(this.tag.node);
+    this.plot.batch(() => {
+      this.plot.setData(data, false);
+      this.plot.setScale("x", x);
+      this.plot.setScale("y", { min: y[0], max: y[1] });
+    });
+    this.describe(data, x);
+    return true;
+  }
+
+  /** Repaint with other colours; the lines keep their paths. */
+  recolor() {
+    this.plot?.redraw(false);
+  }
+
+  /** Show or hide lines after the set of hidden tasks changed. */
+  rehide() {
+    this.plot?.batch(() => {
+      this.lines.forEach((line, i) => {
+        if (this.plot.series[i + 1].show !== this.shows(line)) this.plot.setSeries(i + 1, { show: this.shows(line) });
+      });
+    });
+    this.dirty = true;
+  }
+
+  range(data, x) {
+    const from = Math.max(0, this.rows.find(x.min) - 1);
+    const to = Math.min(this.rows.count, this.rows.find(x.max) + 1);
+    const seen = [Infinity, -Infinity];
+    const positive = [Infinity, -Infinity];
+    this.lines.forEach((line, i) => {
+      if (!this.shows(line)) return;
+      if (!this.log) extent(data[i + 1], from, to, false, seen);
+      if (this.log || this.view.log === null) extent(data[i + 1], from, to, true, positive);
+    });
+    if (this.view.log === null && positive[1] / positive[0] > WIDE_SPREAD) this.spreads();
+    return niceRange(...(this.log ? positive : seen), this.log);
+  }
+
+  /** A spread once wide stays "log by default": the scale must not flicker. */
+  spreads() {
+    if (this.panel.spread.has(this.name)) return;
+    this.panel.spread.add(this.name);
+    if (this.wantsLog() !== this.log) this.panel.later(() => this.configure());
+  }
+
+  describe(data, x) {
+    const { dataset } = this.node;
+    dataset.points = String(data[0].length);
+    dataset.min = String(x.min);
+    dataset.max = String(x.max);
+    this.newest = data;
+    const at = this.plot.cursor.idx;
+    const hovering = this.plot.cursor.left >= 0 && at !== null && at !== undefined;
+    this.readout.show(data, hovering ? at : data[0].length - 1, (line) => this.shows(line));
+    if (hovering && this.hovered) this.tag.place(this.plot, this);
+  }
+
+  /** The cursor moved here or in another chart. */
+  hover(u) {
+    if (!this.plot || !this.newest) return;
+    const at = u.cursor.left >= 0 ? u.cursor.idx : null;
+    this.readout.show(u.data, at ?? u.data[0].length - 1, (line) => this.shows(line));
+    if (this.hovered && at !== null && at !== undefined) this.tag.place(u, this);
+    else this.tag.hide();
+  }
+
+  size() {
+    return { width: this.width || this.host.clientWidth || 320, height: this.height || this.host.clientHeight || 240 };
+  }
+
+  /** The card's plot area has a new size. */
+  resize(width, height) {
+    if (!width || (width === this.width && height === this.height)) return;
+    this.width = width;
+    this.height = height;
+    this.plot?.setSize({ width, height });
+  }
+
+  reason() {
+    const { run, rows, state } = this.panel;
+    if (!run) return "";
+    if (this.sparse) return "No evaluation yet";
+    if (!rows.count) return state === "queued" ? "Waiting in the queue" : "Waiting for the first step";
+    return "Not measured by this method";
+  }
+
+  /** A sentence that says what the chart shows, for those who cannot see it. */
+  speak() {
+    const { run } = this.panel;
+    if (!run) return this.host.setAttribute("aria-label", `${this.view.title}: no run yet`);
+    const head = `Line chart of ${this.view.sentence}, ${run.tasks.length} task${run.tasks.length > 1 ? "s" : ""}`;
+    if (!this.rows?.count || !this.plot) return this.host.setAttribute("aria-label", `${head}. ${this.reason()}.`);
+    const newest = this.lines.filter((line) => line.kind !== "target").slice(-8);
+    const values = newest.map((line) => `${line.label} ${significant(this.rows.newest(line.column), 3)}`);
+    return this.host.setAttribute("aria-label", `${head}. At step ${count(this.rows.last())}: ${values.join(", ")}.`);
+  }
+}

@@ -1,0 +1,105 @@
+/** The run's state, title, progress and downloads. */
+import { count, duration, rate } from "./format.js";
+import { element, write } from "./dom.js";
+
+const ICONS = {
+  queued: "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M6 3.5V6l1.8 1.2",
+  running: "M3.5 2v8l6-4z",
+  paused: "M4 2.5v7M8 2.5v7",
+  finished: "M2.5 6.5 5 9l4.5-6",
+  stopped: "M3 3h6v6H3z",
+  diverged: "M2 9.5c3 0 5-2 6-7M5.5 3.5 8.2 2l1.3 2.8",
+  failed: "M3 3l6 6M9 3l-6 6",
+  interrupted: "M2 6h2.5M7.5 6H10M5.5 3.5l1 5",
+};
+const FILES = [["csv", "CSV"], ["parquet", "Parquet"], ["json", "JSON"], ["spec", "spec"]];
+
+/** States in which a run stays: nothing more will come. */
+export const FINAL = new Set(["finished", "stopped", "diverged", "failed", "interrupted"]);
+
+const LINKS = {
+  lost: "reconnecting…",
+  unknown: "No run ID here. It may have been deleted.",
+  foreign: "This page may not read the run: it was opened from another address.",
+};
+
+/** The header of the panel. */
+export class Header {
+  constructor() {
+    this.icon = element("span", { class: "gn-icon", "aria-hidden": "true" });
+    this.word = element("span");
+    this.pill = element("span", { class: "gn-pill", role: "status", "aria-live": "polite" }, [this.icon, this.word]);
+    this.title = element("h2", { class: "gn-run-title" });
+    this.files = element("nav", { class: "gn-files", "aria-label": "Download this run" });
+    this.bar = element("div", { class: "gn-bar" });
+    this.track = element("div", { class: "gn-track", role: "progressbar", "aria-label": "steps done", "aria-valuemin": 0 }, this.bar);
+    this.detail = element("span", { class: "gn-detail" });
+    this.message = element("span", { class: "gn-message" });
+    this.link = element("span", { class: "gn-link", role: "status" });
+    const top = element("div", { class: "gn-top" }, [this.pill, this.title, this.files]);
+    const line = element("div", { class: "gn-line" }, [this.detail, this.message, this.link]);
+    this.node = element("header", { class: "gn-header" }, [top, this.track, line]);
+    this.clear();
+  }
+
+  /** No run: say how to get one, in the room a run's header would take. */
+  clear() {
+    this.pill.hidden = true;
+    this.files.replaceChildren();
+    this.node.classList.add("gn-no-run");
+    write(this.title, "No run yet: press Start");
+    for (const node of [this.detail, this.message, this.link]) write(node, "");
+    this.bar.style.transform = "scaleX(0)";
+  }
+
+  /** A run was chosen; its title follows with the first message. */
+  open(run, base) {
+    this.clear();
+    write(this.title, "");
+    this.node.classList.remove("gn-no-run");
+    const at = `${base}/live/${encodeURIComponent(run)}/export/`;
+    const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: `Download this run: ${text}` }, text));
+    this.files.replaceChildren(element("span", { class: "gn-files-label" }, "Download"), ...links);
+  }
+
+  /** Show the server's status; `step` is the newest step known. */
+  status(status, step) {
+    const { state } = status;
+    if (this.pill.dataset.state !== state || this.pill.hidden) {
+      this.pill.hidden = false;
+      this.pill.dataset.state = state;
+      this.icon.innerHTML = `<svg viewBox="0 0 12 12" width="12" height="12"><path d="${ICONS[state] ?? ICONS.queued}"/></svg>`;
+      write(this.word, state);
+    }
+    write(this.message, status.message ?? "");
+    this.progress(status, step);
+  }
+
+  /** Move the bar and the line under it. */
+  progress(status, step) {
+    const share = status.steps ? Math.min(1, step / status.steps) : 0;
+    this.bar.style.transform = `scaleX(${share})`;
+    this.track.setAttribute("aria-valuemax", status.steps || 1);
+    this.track.setAttribute("aria-valuenow", step);
+    write(this.detail, sentence(status, step));
+  }
+
+  /** Say what is wrong with the connection, or nothing. */
+  connection(state) {
+    write(this.link, LINKS[state] ?? "");
+    const gone = state === "unknown" || state === "foreign";
+    this.files.hidden = gone;
+    this.node.classList.toggle("gn-is-gone", gone);
+  }
+}
+
+function sentence(status, step) {
+  const { state, steps, steps_per_second: speed, seconds_left: left, device, place } = status;
+  const parts = [];
+  if (state === "queued" && place) parts.push(`place ${place} in the queue`);
+  parts.push(`${count(step)} / ${count(steps)} steps`);
+  if (state === "running" && speed) parts.push(`${rate(speed)} steps/s`);
+  if (state === "running" && Number.isFinite(left) && left !== null) parts.push(`${duration(left)} left`);
+  if (device) parts.push(device);
+  return parts.join(" · ");
+}

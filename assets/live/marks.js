@@ -1,0 +1,38 @@
+/** Marks where the asymmetry α was changed: a dashed line and a small label. */
+import { tick } from "./format.js";
+
+const LABEL_ROOM = 46;
+
+/** Draw one mark per change inside the visible x range, leaving out labels that would overlap. */
+export function drawMarks(u, marks, theme) {
+  if (!marks.length) return;
+  const { ctx, bbox } = u;
+  const ratio = devicePixelRatio || 1;
+  const { min, max } = u.scales.x;
+  let free = -Infinity;
+  ctx.save();
+  ctx.font = scaled(theme.font, ratio);
+  ctx.textBaseline = "top";
+  for (const { step, alpha } of marks) {
+    if (step < min || step > max) continue;
+    const x = Math.round(u.valToPos(step, "x", true)) + 0.5;
+    ctx.strokeStyle = theme.faint;
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    if (x < free) continue;
+    free = x + LABEL_ROOM * ratio;
+    const right = x + LABEL_ROOM * ratio > bbox.left + bbox.width;
+    ctx.textAlign = right ? "right" : "left";
+    ctx.fillStyle = theme.muted;
+    ctx.fillText(`α ${tick(alpha)}`, x + (right ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+  }
+  ctx.restore();
+}
+
+function scaled(font, ratio) {
+  return font.replace(/^([\d.]+)px/, (_, size) => `${size * ratio}px`);
+}

@@ -1,0 +1,102 @@
+/** Lines as canvas paths: NaN is a gap, and a pixel column draws no more than its extremes. */
+
+/** A uPlot path builder for typed arrays, in linear or log scale. */
+export function linePath(u, series, from, to) {
+  const xs = u.data[0];
+  const ys = u.data[series];
+  const { left, top, width, height } = u.bbox;
+  const { x, y } = u.scales;
+  const log = y.distr === 3;
+  const high = log ? Math.log10(y.max) : y.max;
+  const low = log ? Math.log10(y.min) : y.min;
+  const place = {
+    path: new Path2D(),
+    log,
+    x0: left - (x.min * width) / (x.max - x.min),
+    kx: width / (x.max - x.min),
+    y0: top + (high * height) / (high - low),
+    ky: height / (high - low),
+  };
+  if (to - from > 2 * width) dense(place, xs, ys, from, to);
+  else sparse(place, xs, ys, from, to);
+  return { stroke: place.path, fill: null, clip: null, band: null, gaps: null, flags: 0 };
+}
+
+/** Widen `range` ([low, high]) by the drawable values of ys[from, to). */
+export function extent(ys, from, to, log, range) {
+  let [low, high] = range;
+  for (let i = from; i < to; i += 1) {
+    const value = ys[i];
+    if (value - value !== 0 || (log && value <= 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  range[0] = low;
+  range[1] = high;
+}
+
+function sparse({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
+  let length = 0;
+  let px = 0;
+  let py = 0;
+  for (let i = from; i <= to; i += 1) {
+    const value = ys[i];
+    if (value - value !== 0 || (log && value <= 0)) {
+      if (length === 1) dot(path, px, py);
+      length = 0;
+      continue;
+    }
+    px = x0 + xs[i] * kx;
+    py = y0 - (log ? Math.log10(value) : value) * ky;
+    if (length) path.lineTo(px, py);
+    else path.moveTo(px, py);
+    length += 1;
+  }
+  if (length === 1) dot(path, px, py);
+}
+
+function dense({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
+  const pixel = (value) => y0 - (log ? Math.log10(value) : value) * ky;
+  let pen = false;
+  let column = NaN;
+  let first = 0;
+  let last = 0;
+  let low = 0;
+  let high = 0;
+  const flush = () => {
+    const at = column + 0.5;
+    const start = pixel(first);
+    if (pen) path.lineTo(at, start);
+    else path.moveTo(at, start);
+    pen = true;
+    if (low === high) return;
+    if (low !== first) path.lineTo(at, pixel(low));
+    if (high !== first || low !== first) path.lineTo(at, pixel(high));
+    if (last !== high) path.lineTo(at, pixel(last));
+  };
+  for (let i = from; i <= to; i += 1) {
+    const value = ys[i];
+    if (value - value !== 0 || (log && value <= 0)) {
+      if (column === column) flush();
+      column = NaN;
+      pen = false;
+      continue;
+    }
+    const here = Math.floor(x0 + xs[i] * kx);
+    if (here === column) {
+      last = value;
+      if (value < low) low = value;
+      else if (value > high) high = value;
+      continue;
+    }
+    if (column === column) flush();
+    column = here;
+    first = last = low = high = value;
+  }
+  if (column === column) flush();
+}
+
+function dot(path, x, y) {
+  path.moveTo(x - 1.5, y);
+  path.lineTo(x + 1.5, y);
+}

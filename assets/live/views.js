@@ -1,0 +1,104 @@
+/** What each chart shows: which columns of which stream become which lines. */
+
+const VECTORS = ["weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates"];
+
+/** Where each quantity begins among the columns of the live rows. */
+export function rowLayout(run) {
+  const at = (name) => run.columns.indexOf(name);
+  const layout = { alpha: at("alpha"), imbalance: at("imbalance"), mean: run.columns.length };
+  for (const name of VECTORS) layout[name] = at(`${name}.0`);
+  return layout;
+}
+
+/** Where each quantity begins among the columns of the evaluation rows, as `evaluationRow` writes them. */
+export function evaluationLayout(run) {
+  const tasks = run.tasks.length;
+  return { total: 1, loss_ratios: 2, losses: 2 + tasks, metrics: 2 + 2 * tasks, width: 2 + 2 * tasks + tasks * (run.metrics ?? []).length };
+}
+
+/** One evaluation as a flat row: step, sum of loss ratios, loss ratios, losses, metrics by task. */
+export function evaluationRow(run, evaluation) {
+  const number = (value) => (typeof value === "number" ? value : NaN);
+  const row = [number(evaluation.step), number(evaluation.task_normalized_loss)];
+  run.tasks.forEach((_, i) => row.push(number(evaluation.loss_ratios?.[i])));
+  run.tasks.forEach((_, i) => row.push(number(evaluation.losses?.[i])));
+  run.tasks.forEach((_, i) => {
+    for (const name of run.metrics ?? []) row.push(number(evaluation.metrics?.[i]?.[name]));
+  });
+  return Float32Array.from(row);
+}
+
+const perTask = (run, first, style = {}) =>
+  first < 0 ? [] : run.tasks.map((task, i) => ({ column: first + i, task: i, label: task.name, width: 1.4, ...style }));
+
+/** The views by name. `log`: true, false, or null for "log once max/min exceeds 50". */
+export const VIEWS = {
+  weights: {
+    title: "Loss weights",
+    symbol: "wᵢ(t)",
+    log: null,
+    sentence: "loss weights by step",
+    lines: (run, at) => perTask(run, at.weights),
+  },
+  norms: {
+    title: "Gradient norms",
+    symbol: "Gᵢ(t)",
+    log: true,
+    sentence: "gradient norms at the shared layer by step, with their targets dashed and their mean",
+    note: (run) => (run.has_targets ? "dashed: target Ḡ·rᵢ^α" : ""),
+    lines: (run, at) => [
+      ...(run.has_targets ? perTask(run, at.targets, { width: 1, dash: [3, 3], opacity: 0.75, kind: "target" }) : []),
+      ...perTask(run, at.gradient_norms, { width: 1.2 }),
+      ...(run.tasks.length > 1 && at.gradient_norms >= 0
+        ? [{ column: at.mean, task: -1, label: "mean Ḡ", sign: "Ḡ", width: 1.3 }]
+        : []),
+    ],
+  },
+  test: {
+    title: "Task-normalised test loss",
+    symbol: "Σ Lᵢ(t)/Lᵢ(0)",
+    log: null,
+    source: "evaluations",
+    sentence: "task-normalised test loss by step: the sum over tasks, and each task's ratio",
+    lines: (run, at) => [
+      ...perTask(run, at.loss_ratios, { width: 1.1 }),
+      { column: at.total, task: -1, label: "sum over tasks", sign: "Σ", width: 2.6 },
+    ],
+  },
+  ratios: {
+    title: "Loss ratios",
+    symbol: "Lᵢ(t)/Lᵢ(0)",
+    short: "L/L(0)",
+    log: null,
+    sentence: "training loss ratios by step",
+    lines: (run, at) => perTask(run, at.loss_ratios),
+  },
+  rates: {
+    title: "Relative inverse training rates",
+    symbol: "rᵢ(t)",
+    short: "r",
+    log: false,
+    sentence: "relative inverse training rates by step",
+    lines: (run, at) => perTask(run, at.relative_rates),
+  },
+  imbalance: {
+    title: "Gradient loss",
+    symbol: "L_grad(t)",
+    short: "L_grad",
+    log: true,
+    sentence: "gradient loss, the distance of the gradient norms from their targets, by step",
+    lines: (run, at) =>
+      at.imbalance < 0 ? [] : [{ column: at.imbalance, task: -1, label: "L_grad", sign: "L_grad", width: 1.5 }],
+  },
+  losses: {
+    title: "Training losses",
+    symbol: "Lᵢ(t)",
+    short: "L",
+    log: true,
+    sentence: "training losses by step",
+    lines: (run, at) => perTask(run, at.losses),
+  },
+};
+
+/** The views the fourth chart can show, in order. */
+export const MORE_VIEWS = ["ratios", "rates", "imbalance", "losses"];

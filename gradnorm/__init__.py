@@ -1,0 +1,48 @@
+"""GradNorm, live: adaptive loss balancing for multi-task networks (Chen et al., ICML 2018).
+
+The names below are loaded on first use, so that `import gradnorm` alone does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradnorm.balancer import Balancer, GradNorm
+    from gradnorm.balancing.base import Balance, NonFiniteLossError
+    from gradnorm.spec import RunSpec
+    from gradnorm.training.control import Control
+    from gradnorm.training.engine import train
+
+__all__ = [
+    "Balance",
+    "Balancer",
+    "Control",
+    "GradNorm",
+    "NonFiniteLossError",
+    "RunSpec",
+    "train",
+]
+
+_HOME = {
+    "Balance": "gradnorm.balancing.base",
+    "Balancer": "gradnorm.balancer",
+    "Control": "gradnorm.training.control",
+    "GradNorm": "gradnorm.balancer",
+    "NonFiniteLossError": "gradnorm.balancing.base",
+    "RunSpec": "gradnorm.spec",
+    "train": "gradnorm.training.engine",
+}
+
+try:
+    __version__ = version("gradnorm-live")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'gradnorm' has no attribute {name!r}")

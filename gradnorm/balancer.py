@@ -1,0 +1,322 @@
+"""A weighting method bound to a network: measure, decide, weighted backward.
+
+What a library user holds (`GradNorm`) is what the engine uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from gradnorm import gradients
+from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
+from gradnorm.balancing.gradnorm import GradNormMethod, Update
+from gradnorm.gradients import Shared
+
+Losses = Tensor | Sequence[Tensor | None]
+
+
+class LossScaler(Protocol):
+    """What is used of `torch.amp.GradScaler`."""
+
+    def scale(self, outputs: Tensor, /) -> Any:
+        """Return `outputs` times the current loss scale."""
+        ...
+
+
+class Balancer:
+    """Weighs the losses of T tasks by a `Method` and runs their joint backward pass.
+
+    tasks: how many (≥ 1), or their names.
+    method: which weighting method, with its hyperparameters.
+    initial_losses: L_i(0) > 0, shape [T]; None takes each task's first loss. For cross entropy over C
+        classes the paper suggests log C.
+    kinds: "regression" or "classification" for each task; methods that tell them apart ask for it.
+    watch_norms: measure gradient norms even where the method does not need them.
+    Raises ValueError for a wrong number of names, kinds or initial losses.
+    """
+
+    def __init__(
+        self,
+        tasks: int | Sequence[str],
+        method: Method,
+        *,
+        initial_losses: Sequence[float] | Tensor | None = None,
+        kinds: Sequence[Kind] | None = None,
+        watch_norms: bool = False,
+    ) -> None:
+        self.names = _task_names(tasks)
+        self.method = method
+        self._measures_norms = watch_norms or method.needs is Needs.NORMS
+        kinds = kinds if kinds is not None else ["regression"] * len(self.names)
+        if len(kinds) != len(self.names):
+            raise ValueError(
+                f"kinds should name {len(self.names)} tasks. Found {len(kinds)}. Give one for each."
+            )
+        state = method.start(torch.ones(len(self.names)), kinds)
+        if initial_losses is not None:
+            state = State(state.weights, _initial_losses(initial_losses, self.names), state.memory)
+        self._state = state
+        gradients.allow_several_passes()
+
+    @property
+    def tasks(self) -> int:
+        """T, the number of tasks."""
+        return len(self.names)
+
+    @property
+    def weights(self) -> Tensor:
+        """w(t+1): the weights of the next step, shape [T], detached; a copy."""
+        return self._state.weights.clone()
+
+    @property
+    def initial_losses(self) -> Tensor:
+        """L_i(0), shape [T]; NaN for a task not seen yet; a copy."""
+        return self._state.initial_losses.clone()
+
+    def backward(
+        self,
+        losses: Losses,
+        *,
+        shared: Shared,
+        features: Tensor | None = None,
+        scaler: LossScaler | None = None,
+    ) -> Balance:
+        """Run one step of Algorithm 1: measure, back-propagate Σ_i w_i(t) L_i(t), update w.
+
+        losses: T scalars, attached, ≥ 0, or one tensor of shape [T]; None for a task that is absent
+            from the batch: it adds no gradient, and its weight stays.
+        shared: W, the last shared layer: a module, a parameter or an iterable of parameters.
+        features: the output of `shared`, if at hand. Then the trunk below it is gone through once and
+            each head once, with the same result.
+        scaler: a `torch.amp.GradScaler`, if one is in use: `.grad` is then scaled as it expects, and the
+            norms are those of the unscaled gradients. Pass the losses unscaled.
+        Returns the frozen `Balance` of this step; `.grad` of every parameter has the gradient added.
+        Raises ValueError for losses of the wrong number, shape, sign or attachment, or a shared layer
+        that a loss does not reach; NonFiniteLossError for NaN or infinity. Nothing has changed then.
+        """
+        listed = _listed(losses, self.names)
+        values = self._values(listed)
+        self._follow(values)
+        scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
+        parameters = gradients.shared_parameters(shared)
+        norms = None
+        plan = gradients.OnePass.plan(listed, features) if features is not None and self._measures_norms else None
+        if features is not None and plan is not None:
+            step = gradients.OnePass(listed, features, parameters, self.names, plan, scale)
+            norms = step.norms
+            step.backward(self._state.weights)
+        else:
+            if self._measures_norms:
+                norms = gradients.gradient_norms(listed, parameters, self.names, scale)
+            gradients.backward(listed, self._state.weights, scale)
+        if norms is not None:
+            norms = norms.to(values.dtype)
+        balance, state = self.method.balance(self._state, Signal(values, norms))
+        if scaler is None or norms is None:
+            self._state = state
+        else:
+            # Under a loss scale that is too large gradients overflow; the optimizer skips such a step,
+            # and so do the weights.
+            sound = norms.nan_to_num(0.0).isfinite().all()
+            self._state = _choose(sound, state, self._state)
+        return balance
+
+    def retune(self, **hyperparameters: Any) -> None:
+        """Change hyperparameters of the method from the next step on.
+
+        Raises ValueError for an unknown name or a value out of range; nothing has changed then.
+        """
+        self.method = rebuilt(self.method, hyperparameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs: names, hyperparameters, w, L(0), moments."""
+        return {
+            "tasks": list(self.names),
+            "method": self.method.name,
+            "hyperparameters": self.method.model_dump(),
+            "weights": self._state.weights.clone(),
+            "initial_losses": self._state.initial_losses.clone(),
+            "memory": {name: value.clone() for name, value in self._state.memory.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state of the same tasks and the same method.
+
+        Raises ValueError if it belongs to other tasks or another method; nothing has changed then.
+        """
+        found = (state["method"], list(state["tasks"]))
+        wanted = (self.method.name, list(self.names))
+        if found != wanted:
+            raise ValueError(
+                f"The state should be of method {wanted[0]!r} and tasks {wanted[1]}. Found {found[0]!r} "
+                f"and {found[1]}. Build the balancer with the same tasks and method."
+            )
+        self.method = type(self.method)(**state["hyperparameters"])
+        memory: Mapping[str, Tensor] = state["memory"]
+        self._state = State(
+            state["weights"].clone(),
+            state["initial_losses"].clone(),
+            {name: value.clone() for name, value in memory.items()},
+        )
+
+    def _values(self, losses: Sequence[Tensor | None]) -> Tensor:
+        """Return L(t) as one detached vector, checked with a single wait for the device."""
+        present = next(loss for loss in losses if loss is not None)
+        nan = torch.full((), float("nan"), dtype=present.dtype, device=present.device)
+        values = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
+        for name, loss, value in zip(self.names, losses, values.tolist(), strict=True):
+            if loss is None:
+                continue
+            if value - value != 0:
+                raise NonFiniteLossError(name, value)
+            if value < 0:
+                raise ValueError(
+                    f"The loss of {name!r} should be 0 or more, since rates are ratios of losses. "
+                    f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
+                )
+        self._check_first(losses, values)
+        return values
+
+    def _check_first(self, losses: Sequence[Tensor | None], values: Tensor) -> None:
+        if self._all_seen:
+            return
+        known = self._state.initial_losses.tolist()
+        for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
+            if loss is not None and initial != initial and value == 0:
+                raise ValueError(
+                    f"The first loss of {name!r} should be positive, since later losses are divided by it. "
+                    "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
+                )
+        self._all_seen = all(
+            a == a or loss is not None for a, loss in zip(known, losses, strict=True)
+        )
+
+    _all_seen = False
+
+    def _follow(self, values: Tensor) -> None:
+        """Move the state to the losses' device and precision."""
+        s = self._state
+        if s.weights.dtype == values.dtype and s.weights.device == values.device:
+            return
+        self._state = State(
+            s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
+        )
+
+
+class GradNorm(Balancer):
+    """GradNorm for your own training loop (Chen et al., ICML 2018, Algorithm 1).
+
+    tasks: how many (≥ 1), or their names.
+    alpha: asymmetry α in [0, 5]: how strongly slow tasks are pulled up.
+    learning_rate: step size of the weights, in (0, 1]; None takes 0.01 for "log", else the paper's 0.025.
+    update: "log" moves w by factors exp(∓learning_rate); "adam" is the paper's, on w itself; "sgd".
+    initial_losses: L_i(0) > 0, shape [T]; None takes the first call's losses.
+    Raises ValueError for a value out of range.
+
+    >>> balancer = GradNorm(tasks=["depth", "normals"], alpha=0.12)
+    """
+
+    def __init__(
+        self,
+        tasks: int | Sequence[str],
+        alpha: float = 1.5,
+        learning_rate: float | None = None,
+        update: Update = "log",
+        initial_losses: Sequence[float] | Tensor | None = None,
+    ) -> None:
+        if learning_rate is None:
+            learning_rate = 0.01 if update == "log" else 0.025
+        given = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
+        super().__init__(tasks, rebuilt(GradNormMethod(), given), initial_losses=initial_losses)
+
+
+def rebuilt(method: Method, changes: Mapping[str, Any]) -> Method:
+    """Return `method` with some hyperparameters changed, or raise ValueError that says what is allowed."""
+    try:
+        return type(method)(**{**method.model_dump(), **changes})
+    except ValidationError as error:
+        raise ValueError(explain(error)) from None
+
+
+def _task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
+    names = tuple(f"task {i + 1}" for i in range(tasks)) if isinstance(tasks, int) else tuple(tasks)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(
+            f"tasks should be a number of at least 1, or different names. Found {tasks!r}. "
+            "Pass tasks=3 or tasks=['depth', 'normals']."
+        )
+    return names
+
+
+def _initial_losses(given: Sequence[float] | Tensor, names: Sequence[str]) -> Tensor:
+    values = torch.as_tensor(given, dtype=torch.get_default_dtype() if not isinstance(given, Tensor) else None)
+    values = values.detach().clone()
+    if values.shape != (len(names),) or not bool(((values > 0) & values.isfinite()).all()):
+        raise ValueError(
+            f"initial_losses should be {len(names)} positive numbers, one a task. Found {values.tolist()}. "
+            "Pass log C for cross entropy over C classes, or leave it out."
+        )
+    return values
+
+
+def _listed(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
+    """Return T scalar losses, single precision or wider, or raise ValueError."""
+    if isinstance(losses, Tensor) and losses.dim() != 1:
+        raise ValueError(
+            f"losses should be {len(names)} scalars or one tensor of shape [{len(names)}]. Found a tensor of "
+            f"shape {list(losses.shape)}. Stack one mean loss a task."
+        )
+    listed = list(losses.unbind()) if isinstance(losses, Tensor) else list(losses)
+    if len(listed) != len(names):
+        raise ValueError(
+            f"losses should have {len(names)} entries, one for each of {list(names)}. Found {len(listed)}. "
+            "Pass None for a task that is absent from the batch."
+        )
+    if all(loss is None for loss in listed):
+        raise ValueError(
+            "losses should have at least one loss. Found None for every task. Skip the call for such a batch."
+        )
+    return [None if loss is None else _scalar(loss, name) for loss, name in zip(listed, names, strict=True)]
+
+
+def _scalar(loss: Tensor, name: str) -> Tensor:
+    if not isinstance(loss, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(
+            f"The loss of {name!r} should be a tensor. Found {type(loss).__name__}. "
+            "Pass the loss itself, without .item()."
+        )
+    if loss.numel() != 1:
+        raise ValueError(
+            f"The loss of {name!r} should be a scalar. Found shape {list(loss.shape)}. "
+            "Reduce it first, for example with .mean()."
+        )
+    if not loss.requires_grad:
+        raise ValueError(
+            f"The loss of {name!r} should be attached to the network. Found a tensor without a gradient. "
+            "Compute it outside torch.no_grad() and without .detach() or .item()."
+        )
+    loss = loss.reshape(())
+    return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
+
+
+def _choose(flag: Tensor, yes: State, no: State) -> State:
+    """Return `yes` or `no` by a flag on the device, without waiting for it."""
+    return State(
+        yes.weights.where(flag, no.weights),
+        yes.initial_losses.where(flag, no.initial_losses),
+        {name: value.where(flag, no.memory[name]) for name, value in yes.memory.items()},
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """Return a pydantic error as sentences: what should be, what was found, what to do."""
+    lines: list[str] = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"]) or "value"
+        lines.append(f"{where}: {item['msg']}. Found {item['input']!r}.")
+    return " ".join(lines)

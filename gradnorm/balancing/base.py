@@ -1,0 +1,164 @@
+"""What every weighting method is: a frozen set of hyperparameters and a pure function.
+
+Symbols, as in the paper: T tasks; w loss weights; L losses; G gradient norms; r relative inverse
+training rates. A vector of length T holds NaN where a task is absent from the batch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar, Literal, final
+
+from pydantic import BaseModel, ConfigDict
+
+from gradnorm.shapes import PerTask, Scalar
+
+Kind = Literal["regression", "classification"]
+
+# A weight never reaches zero: from there no factor could bring it back.
+MIN_WEIGHT = 1e-8
+
+
+class Needs(StrEnum):
+    """What a method has to be told at each step, cheapest first."""
+
+    LOSSES = "losses"
+    NORMS = "norms"
+
+
+class NonFiniteLossError(ValueError):
+    """A task's loss is NaN or infinite: the run has diverged."""
+
+    def __init__(self, task: str, value: float) -> None:
+        self.task = task
+        self.value = value
+        super().__init__(
+            f"The loss of {task!r} should be finite. Found {value}. "
+            "Lower the learning rate, or check the batch for missing values."
+        )
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What was measured at one step.
+
+    losses: L_i(t) ≥ 0, shape [T]; NaN where task i is absent from the batch.
+    norms: ‖∇_W L_i‖₂ of the *unweighted* losses at the shared layer, shape [T]; None if not measured.
+    """
+
+    losses: PerTask
+    norms: PerTask | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What a method carries from step to step; a value, never changed in place.
+
+    weights: w(t), shape [T], to be used at the next step.
+    initial_losses: L_i(0), shape [T]; NaN for a task that was never seen.
+    memory: whatever else the method keeps, by name.
+    """
+
+    weights: PerTask
+    initial_losses: PerTask
+    memory: Mapping[str, PerTask] = field(default_factory=dict[str, PerTask])
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a balancer measured and decided at one step. All tensors are detached, of shape [T].
+
+    weights: w(t), the weights used in this step's backward pass.
+    losses: L_i(t).  loss_ratios: L_i(t)/L_i(0).  relative_rates: r_i(t), mean 1.
+    gradient_norms: G_i(t) = ‖∇_W w_i L_i‖₂, None if the norms were not measured.
+    targets: Ḡ·r_i^α, and imbalance: L_grad (a scalar); None for methods without a target.
+    """
+
+    weights: PerTask
+    losses: PerTask
+    loss_ratios: PerTask
+    relative_rates: PerTask
+    gradient_norms: PerTask | None = None
+    targets: PerTask | None = None
+    imbalance: Scalar | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A method's own part of a step: w(t+1), its memory, and the target it steered to, if any."""
+
+    weights: PerTask
+    memory: Mapping[str, PerTask]
+    targets: PerTask | None = None
+    imbalance: Scalar | None = None
+
+
+class Method(BaseModel, ABC):
+    """A weighting method: its fields are its hyperparameters, declared once with range, default and help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    citation: ClassVar[str]
+    needs: ClassVar[Needs]
+
+    @abstractmethod
+    def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
+        """Return the state before the first step; `ones` gives length, precision and device."""
+
+    @abstractmethod
+    def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
+        """Return w(t+1) and what led to it."""
+
+    @final
+    def balance(self, state: State, signal: Signal) -> tuple[Balance, State]:
+        """Return what happened at this step and the state for the next one.
+
+        L̃_i = L_i(t)/L_i(0) and r_i = L̃_i / mean_j L̃_j (section 3.1 of the paper), means over the
+        tasks that are present. L_i(0) is the first loss seen of task i, unless the state has it.
+        """
+        losses = signal.losses
+        initial = losses.where(state.initial_losses.isnan(), state.initial_losses)
+        ratios = losses / initial
+        mean = ratios.nanmean()
+        # With every loss at zero all tasks have trained equally far: r_i = 1.
+        rates = (ratios / mean).where(mean > 0, ratios + 1)
+        decision = self.decide(state, signal, rates)
+        balance = Balance(
+            weights=state.weights,
+            losses=losses,
+            loss_ratios=ratios,
+            relative_rates=rates,
+            gradient_norms=None if signal.norms is None else state.weights * signal.norms,
+            targets=decision.targets,
+            imbalance=decision.imbalance,
+        )
+        return balance, State(decision.weights, initial, decision.memory)
+
+
+def fresh_state(ones: PerTask, memory: Mapping[str, PerTask] | None = None) -> State:
+    """Return the common start: all weights 1, no initial losses yet."""
+    return State(ones.clone(), ones * float("nan"), memory or {})
+
+
+def keep_absent(new: PerTask, old: PerTask, losses: PerTask) -> PerTask:
+    """Return `new` where a task is present and `old` where it is absent (NaN loss)."""
+    return old.where(losses.isnan(), new)
+
+
+def renormalize(weights: PerTask, old: PerTask, losses: PerTask) -> PerTask:
+    """Return weights that sum to T, scaled among the present tasks only (Algorithm 1, last line).
+
+    weights: proposed w(t+1) > 0, shape [T].  old: w(t), which absent tasks keep.
+    losses: shape [T], NaN where a task is absent.
+    """
+    present = ~losses.isnan()
+    weights = keep_absent(weights.clamp(min=MIN_WEIGHT), old, losses)
+    room = weights.numel() - (weights * ~present).sum()
+    scale = room / (weights * present).sum()
+    return (weights * scale).where(present, weights)

@@ -1,0 +1,27 @@
+"""Equal weights: the sum of the losses as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.shapes import PerTask
+
+
+class EqualWeights(Method):
+    """w_i = 1 for every task, always: the baseline of the paper."""
+
+    name: ClassVar[str] = "equal"
+    title: ClassVar[str] = "Equal weights"
+    summary: ClassVar[str] = "Every weight stays 1. The baseline."
+    citation: ClassVar[str] = ""
+    needs: ClassVar[Needs] = Needs.LOSSES
+
+    def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
+        """Return w = 1; see `Method.start`."""
+        return fresh_state(ones)
+
+    def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
+        """Return the same weights."""
+        return Decision(state.weights, {})

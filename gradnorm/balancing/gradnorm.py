@@ -1,0 +1,93 @@
+"""GradNorm (Chen, Badrinarayanan, Lee, Rabinovich: ICML 2018, arXiv:1711.02257), Algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from gradnorm.balancing.adam import adam_memory, adam_step
+from gradnorm.balancing.base import (
+    Decision,
+    Kind,
+    Method,
+    Needs,
+    Signal,
+    State,
+    fresh_state,
+    renormalize,
+)
+from gradnorm.shapes import PerTask
+
+Update = Literal["log", "adam", "sgd"]
+
+
+class GradNormMethod(Method):
+    """Pull every task's gradient norm towards mean norm × (relative inverse training rate)^α."""
+
+    name: ClassVar[str] = "gradnorm"
+    title: ClassVar[str] = "GradNorm"
+    summary: ClassVar[str] = "Adapts the weights so that all tasks train at similar rates."
+    citation: ClassVar[str] = (
+        "@inproceedings{chen2018gradnorm, title={GradNorm: Gradient Normalization for Adaptive Loss "
+        "Balancing in Deep Multitask Networks}, author={Chen, Zhao and Badrinarayanan, Vijay and Lee, "
+        "Chen-Yu and Rabinovich, Andrew}, booktitle={ICML}, year={2018}}"
+    )
+    needs: ClassVar[Needs] = Needs.NORMS
+
+    alpha: float = Field(
+        1.5,
+        ge=0,
+        le=5,
+        title="Asymmetry α",
+        description="How strongly a task that trains slowly is pulled up. 0 makes all norms equal.",
+        json_schema_extra={"live": True, "slider": [0, 3, 0.01]},
+    )
+    update: Update = Field(
+        "log",
+        title="Weight update",
+        description="log: multiply by exp(∓rate). adam: the paper's. sgd: plain gradient descent.",
+    )
+    weight_learning_rate: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        title="Weight learning rate",
+        description="Step size of the loss weights. The paper uses 0.025 with adam.",
+        json_schema_extra={"live": True},
+    )
+
+    def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
+        """Return w(0) = 1 for every task; see `Method.start`."""
+        return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
+
+    def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
+        """Return w(t+1) from ∂L_grad/∂w_i, where L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2).
+
+        The target is held constant, so for w_i > 0: ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
+        Differs from the paper: update="log" moves log w_i by ∓weight_learning_rate, because a task whose
+        weight has to be small (0.01, say) is out of reach of Adam's steps of 0.025.
+        """
+        assert signal.norms is not None, "GradNorm needs gradient norms"
+        w, norms = state.weights, signal.norms
+        G = w * norms
+        targets = G.nanmean() * relative_rates**self.alpha
+        gap = G - targets
+        slope = gap.sign() * norms
+        proposed, memory = self._move(state, slope)
+        return Decision(
+            weights=renormalize(proposed, w, signal.losses),
+            memory=memory,
+            targets=targets,
+            imbalance=gap.abs().nansum(),
+        )
+
+    def _move(self, state: State, slope: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
+        rate, w = self.weight_learning_rate, state.weights
+        if self.update == "log":
+            return w * (-rate * slope.sign()).exp(), {}
+        if self.update == "sgd":
+            return w - rate * slope, {}
+        step, memory = adam_step(state.memory, slope, rate)
+        return w + step, memory

@@ -1,0 +1,121 @@
+"""Tables of real columns: what `digits` and `diamonds` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gradnorm.balancing.base import Kind
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.randomness import stream
+
+FILES = Path(__file__).parent / "files"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target as it stands in the file: values of shape [N, outputs], or class numbers of shape [N]."""
+
+    name: str
+    kind: Kind
+    values: NDArray[np.float64] | NDArray[np.int64]
+    unit: str = ""
+    classes: int = 0
+
+
+class TableDataset(Dataset):
+    """Options of all tables: inputs are standardised by the training rows; targets as chosen here."""
+
+    units: Literal["raw", "standardised"] = Field(
+        "raw",
+        title="Target units",
+        description="raw: as in the file (dollars, pixels). standardised: mean 0, variance 1.",
+    )
+    output_scale: bool = Field(
+        False,
+        title="Scale the outputs",
+        description="Heads answer in training-set units (mean + deviation × output); losses stay in raw ones.",
+    )
+
+    @property
+    def advice(self) -> str:
+        """Warn of raw targets whose head has to reach large numbers in small steps."""
+        if self.units == "raw" and not self.output_scale:
+            return (
+                "In raw units a head has to reach large numbers in small steps, so a regression can end "
+                "worse than its mean (R² below 0) once its weight is small. Remedy: Scale the outputs."
+            )
+        return ""
+
+
+class TableSource(Source):
+    """Rows in memory; the test rows are the same for every seed.
+
+    inputs: [N, D].  targets: N rows each.  test_rows: how many rows are held out.
+    """
+
+    def __init__(
+        self,
+        options: TableDataset,
+        inputs: NDArray[np.float64],
+        targets: Sequence[Target],
+        test_rows: int,
+        seed: int,
+    ) -> None:
+        import torch
+
+        order = stream(0, "table split").permutation(len(inputs))
+        train, test = order[test_rows:], order[:test_rows]
+        self._seed = seed
+        x = (inputs - inputs[train].mean(0)) / _spread(inputs[train])
+        self.features = x.shape[1]
+        tasks: list[Task] = []
+        columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
+        for target in targets:
+            task, values = _task(options, target, train)
+            tasks.append(task)
+            columns.append(values)
+        self.tasks = tuple(tasks)
+
+        def rows(index: NDArray[np.int64]) -> Batch:
+            tensors = [
+                torch.from_numpy(c[index].astype(np.float32) if c.ndim == 2 else c[index]) for c in columns
+            ]
+            return Batch(torch.from_numpy(x[index].astype(np.float32)), tuple(tensors))
+
+        self._train, self.test = rows(train), rows(test)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """Return `size` training rows drawn with replacement; see `Source.batch`."""
+        import torch
+
+        random = stream(self._seed, "table batch", step)
+        index = torch.from_numpy(random.integers(0, len(self._train.inputs), size))
+        return Batch(self._train.inputs[index], tuple(t[index] for t in self._train.targets))
+
+
+def _task(
+    options: TableDataset, target: Target, train: NDArray[np.int64]
+) -> tuple[Task, NDArray[np.float64] | NDArray[np.int64]]:
+    values = target.values
+    if target.kind == "classification":
+        return Task(target.name, target.kind, target.classes), values.astype(np.int64)
+    center, scale = values[train].mean(0), _spread(values[train])
+    if options.units == "standardised":
+        return Task(target.name, target.kind, values.shape[1]), (values - center) / scale
+    if options.output_scale:
+        numbers = tuple(map(float, center)), tuple(map(float, scale))
+        return Task(target.name, target.kind, values.shape[1], target.unit, *numbers), values
+    return Task(target.name, target.kind, values.shape[1], target.unit), values
+
+
+def _spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviation of each column, 1 where a column is constant."""
+    deviation = np.asarray(values, dtype=np.float64).std(0)
+    return np.where(deviation > 0, deviation, 1.0)

@@ -1,0 +1,192 @@
+"""Per-task gradients at the shared layer W: the only room that touches autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
+
+
+class SharedLayerError(ValueError):
+    """The shared layer has nothing to differentiate, or a loss does not reach it."""
+
+
+def allow_several_passes() -> None:
+    """Let the graph of a compiled model be differentiated once for each task.
+
+    torch.compile lets the first backward pass reuse the saved tensors ("donated buffers"), which makes a
+    second pass an error. The setting is read when a compiled backward is built, and costs some memory.
+    """
+    config: Any = import_module("torch._functorch.config")
+    if hasattr(config, "donated_buffer"):
+        config.donated_buffer = False
+
+
+def shared_parameters(shared: Shared) -> tuple[Tensor, ...]:
+    """Return the parameters of W that require a gradient.
+
+    shared: a module, a parameter, or an iterable of parameters.
+    Raises SharedLayerError if there are none.
+    """
+    if isinstance(shared, nn.Module):
+        found: tuple[Tensor, ...] = tuple(shared.parameters())
+    elif isinstance(shared, Tensor):
+        found = (shared,)
+    else:
+        found = tuple(shared)
+    wanted = tuple(p for p in found if p.requires_grad)
+    if not wanted:
+        raise SharedLayerError(
+            "shared should hold at least one parameter that requires a gradient. "
+            f"Found {len(found)} parameters, none trainable. Pass the last layer that all tasks share."
+        )
+    return wanted
+
+
+def gradient_norms(
+    losses: Sequence[Tensor | None],
+    shared: Sequence[Tensor],
+    names: Sequence[str],
+    scale: Tensor | None = None,
+) -> Tensor:
+    """Return ‖∇_W L_i‖₂ over all parameters of W together, shape [T], float32 or wider.
+
+    losses: T attached scalars; None where a task is absent (its norm is NaN). The graph is kept.
+    scale: a loss scale to differentiate under, so that half-precision gradients do not underflow;
+        the norms returned are those of the unscaled gradients.
+    Raises SharedLayerError if a loss reaches no parameter of W.
+    """
+    present = next(loss for loss in losses if loss is not None)
+    missing = present.new_full((), float("nan")).detach()
+    norms = [
+        missing if loss is None else _gradient_norm(loss, shared, name, scale)
+        for loss, name in zip(losses, names, strict=True)
+    ]
+    stacked = torch.stack([norm.to(present) for norm in norms])
+    return stacked if scale is None else stacked / scale
+
+
+def _gradient_norm(loss: Tensor, shared: Sequence[Tensor], name: str, scale: Tensor | None) -> Tensor:
+    found = torch.autograd.grad(loss, shared, grad_outputs=scale, retain_graph=True, allow_unused=True)
+    return _total_norm(found, name)
+
+
+def _total_norm(found: Sequence[Tensor | None], name: str) -> Tensor:
+    # Sums of squares overflow in half precision; single precision holds them.
+    grads = [g.float() if g.dtype in (torch.float16, torch.bfloat16) else g for g in found if g is not None]
+    if not grads:
+        raise SharedLayerError(
+            f"The loss of {name!r} should depend on the shared layer. Found no path to any of its "
+            f"{len(found)} parameters. Pass the last layer that every task's output goes through."
+        )
+    return nn.utils.get_total_norm(grads)
+
+
+def backward(losses: Sequence[Tensor | None], weights: Tensor, scale: Tensor | None = None) -> None:
+    """Add the gradient of Σ_i w_i L_i (times `scale`) to `.grad` of every parameter, and free the graph.
+
+    weights: w, shape [T], detached.
+    """
+    factors = weights if scale is None else weights * scale
+    pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
+    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs])
+
+
+class OnePass:
+    """The same norms and gradients, going through each head once and through the trunk once.
+
+    With Z the output of the shared layer: g_i = ∂L_i/∂Z comes from head i alone, ∇_W L_i = (∂Z/∂W)ᵀ g_i
+    from the shared layer alone, and Σ_i w_i g_i goes down the trunk. Build it by `plan`.
+    """
+
+    def __init__(
+        self,
+        losses: Sequence[Tensor | None],
+        features: Tensor,
+        shared: Sequence[Tensor],
+        names: Sequence[str],
+        leaves: Sequence[Sequence[Tensor]],
+        scale: Tensor | None = None,
+    ) -> None:
+        self._features = features
+        self._leaves = leaves
+        self._grads: list[tuple[Tensor | None, ...]] = []
+        norms: list[Tensor] = []
+        for loss, name, own in zip(losses, names, leaves, strict=True):
+            if loss is None:
+                self._grads.append((None,))
+                norms.append(torch.full((), float("nan"), device=features.device))
+                continue
+            found = torch.autograd.grad(loss, [features, *own], grad_outputs=scale, allow_unused=True)
+            self._grads.append(found)
+            at_shared = (
+                [None]
+                if found[0] is None
+                else torch.autograd.grad(features, shared, found[0], retain_graph=True, allow_unused=True)
+            )
+            norms.append(_total_norm(at_shared, name))
+        stacked = torch.stack([norm.to(norms[0].device) for norm in norms])
+        self.norms = stacked if scale is None else stacked / scale
+
+    @staticmethod
+    def plan(losses: Sequence[Tensor | None], features: Tensor) -> list[list[Tensor]] | None:
+        """Return each head's own leaves, or None where the graph has no such shape.
+
+        The heads must not share a node, and must reach the trunk's leaves through `features` alone.
+        """
+        root = features.grad_fn
+        if root is None:
+            return None
+        trunk = {id(leaf) for leaf in _leaves(root, None, set())}
+        seen: set[Any] = set()
+        plan: list[list[Tensor]] = []
+        for loss in losses:
+            visited: set[Any] = set()
+            own = [] if loss is None or loss.grad_fn is None else _leaves(loss.grad_fn, root, visited)
+            if visited & seen or any(id(leaf) in trunk for leaf in own):
+                return None
+            seen |= visited
+            plan.append(own)
+        return plan
+
+    def backward(self, weights: Tensor) -> None:
+        """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
+
+        weights: w, shape [T], detached. Goes through the leaves' own hooks, as any backward pass does.
+        """
+        tensors: list[Tensor] = []
+        grads: list[Tensor] = []
+        down: Tensor | None = None
+        for i, (found, own) in enumerate(zip(self._grads, self._leaves, strict=True)):
+            at_features, *at_leaves = found
+            if at_features is not None:
+                part = at_features * weights[i].to(at_features)
+                down = part if down is None else down + part
+            for leaf, grad in zip(own, at_leaves, strict=False):
+                if grad is not None:
+                    tensors.append(leaf)
+                    grads.append(grad * weights[i].to(grad))
+        if down is not None:
+            tensors.append(self._features)
+            grads.append(down)
+        torch.autograd.backward(tensors, grads)
+
+
+def _leaves(node: Any, stop: Any, visited: set[Any]) -> list[Tensor]:
+    """Return the leaves that a graph node leads to, not going past `stop`; fills `visited`."""
+    found: list[Tensor] = []
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current is None or current is stop or current in visited:
+            continue
+        visited.add(current)
+        if hasattr(current, "variable"):
+            found.append(current.variable)
+        stack.extend(parent for parent, _ in current.next_functions)
+    return found

@@ -1,0 +1,1 @@
+"""Networks with a trunk, a last shared layer and one head a task."""

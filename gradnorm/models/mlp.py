@@ -1,0 +1,90 @@
+"""The paper's toy network: fully connected ReLU layers that all tasks share, then one affine head each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradnorm.datasets.base import Task
+from gradnorm.randomness import stream
+
+Initialization = Literal["he", "xavier", "uniform"]
+
+
+class MLP(nn.Module):
+    """`depth` ReLU layers of `width`, the last of which is W, and T heads.
+
+    features: inputs per example.  tasks: declarations of the heads.
+    depth: ≥ 1.  seed: the same numbers on every device; head i depends on (seed, i) alone.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        tasks: Sequence[Task],
+        *,
+        width: int = 100,
+        depth: int = 4,
+        initialization: Initialization = "he",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = [features, *[width] * (depth - 1)]
+        layers: list[nn.Module] = []
+        for i in range(depth - 1):
+            layers += [_linear(sizes[i], width, initialization, seed, "layer", i), nn.ReLU()]
+        self.trunk = nn.Sequential(*layers)
+        self.last_shared_layer = _linear(sizes[-1], width, initialization, seed, "layer", depth - 1)
+        self.heads = nn.ModuleList(
+            _linear(width, task.outputs, initialization, seed, "head", i) for i, task in enumerate(tasks)
+        )
+        for i, task in enumerate(tasks):
+            self.register_buffer(f"center_{i}", torch.tensor(task.center), persistent=False)
+            self.register_buffer(f"scale_{i}", torch.tensor(task.scale), persistent=False)
+        self._plain = [task.center == 0.0 and task.scale == 1.0 for task in tasks]
+
+    def shared(self, inputs: Tensor) -> Tensor:
+        """Return Z, the output of the last shared layer before its ReLU: [B, D] → [B, width]."""
+        return self.last_shared_layer(self.trunk(inputs))
+
+    def predict(self, features: Tensor) -> list[Tensor]:
+        """Return each task's output from Z: T tensors of shape [B, outputs]."""
+        hidden = features.relu()
+        outputs: list[Tensor] = []
+        for i, head in enumerate(self.heads):
+            output = head(hidden)
+            if not self._plain[i]:
+                output = getattr(self, f"center_{i}") + getattr(self, f"scale_{i}") * output
+            outputs.append(output)
+        return outputs
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """Return each task's output: [B, D] → T tensors of shape [B, outputs]."""
+        return self.predict(self.shared(inputs))
+
+
+def _linear(
+    inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int
+) -> nn.Linear:
+    """Return an affine layer with weights from a stream of its own; biases are 0 unless "uniform"."""
+    random = stream(seed, f"initial {name}", index)
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    if initialization == "uniform":  # torch's own default, the same distribution from our stream
+        bound = 1 / np.sqrt(inputs)
+        weight = random.uniform(-bound, bound, (outputs, inputs))
+        bias = random.uniform(-bound, bound, outputs)
+    else:
+        variance = 2 / inputs if initialization == "he" else 2 / (inputs + outputs)
+        weight = random.normal(0.0, np.sqrt(variance), (outputs, inputs))
+        bias = np.zeros(outputs)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight))
+        layer.bias.copy_(torch.from_numpy(bias))
+    return layer

@@ -1,0 +1,28 @@
+"""The shapes that travel between rooms, as jaxtyping annotations.
+
+Nothing here imports torch: the pages read the methods' declarations before torch is loaded.
+Where torch is loaded already (the worker, the library, the tests) the annotations are the real ones,
+and under pytest beartype checks them at every call.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    PerTask: TypeAlias = Tensor
+    Scalar: TypeAlias = Tensor
+elif "torch" in sys.modules:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    PerTask: TypeAlias = Float[Tensor, "tasks"]  # noqa: F821
+    Scalar: TypeAlias = Float[Tensor, ""]
+else:
+    PerTask: TypeAlias = Any
+    Scalar: TypeAlias = Any
+
+__all__ = ["PerTask", "Scalar"]

@@ -1,0 +1,308 @@
+"""RunSpec: everything that defines a run. Flat as JSON, as a URL's query and as command-line options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic.fields import FieldInfo
+
+from gradnorm.balancing.base import Method
+from gradnorm.datasets.base import Dataset
+from gradnorm.discovery import discover
+
+
+class SpecError(ValueError):
+    """A spec that cannot be run; the message says what should be, what was found and what to do."""
+
+
+def methods() -> Mapping[str, type[Method]]:
+    """Return every weighting method by name."""
+    return discover("gradnorm.balancing", Method)  # pyright: ignore[reportArgumentType]
+
+
+def datasets() -> Mapping[str, type[Dataset]]:
+    """Return every data set by name."""
+    return discover("gradnorm.datasets", Dataset)  # pyright: ignore[reportArgumentType]
+
+
+class RunSpec(BaseModel):
+    """Everything that defines a run: the same spec on the same machine gives the same numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: SerializeAsAny[Dataset] = Field(title="Data set", description="What is learnt.")
+    method: SerializeAsAny[Method] = Field(title="Method", description="How the losses are weighed.")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches."
+    )
+    steps: int = Field(
+        4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps."
+    )
+    batch_size: int = Field(100, ge=1, le=65536, title="Batch size", description="Examples a step.")
+    optimizer: Literal["sgd", "adam"] = Field(
+        "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
+    )
+    learning_rate: float = Field(
+        1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer."
+    )
+    initialization: Literal["he", "xavier", "uniform"] = Field(
+        "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."
+    )
+    width: int = Field(100, ge=1, le=4096, title="Width", description="Units in each shared layer.")
+    depth: int = Field(4, ge=1, le=32, title="Depth", description="Shared layers; the last one is W.")
+    eval_every: int = Field(
+        100, ge=1, le=1_000_000, title="Evaluate every", description="Steps between two test evaluations."
+    )
+    watch_norms: bool = Field(
+        True,
+        title="Watch gradient norms",
+        description="Measure norms even where the method does not need them, at some cost in speed.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", title="Device", description="auto takes a GPU if there is one."
+    )
+    threads: int = Field(
+        1, ge=0, le=256, title="CPU threads", description="For torch on the CPU; 0 leaves it alone."
+    )
+
+    @classmethod
+    def parse(cls, flat: Mapping[str, Any]) -> Self:
+        """Return the spec given by flat keys, such as {"dataset": "toy", "tasks": 2, "alpha": 0.12}.
+
+        Keys left out take the data set's recommendation, else their default. Text is read as numbers
+        where numbers are due. Raises SpecError for an unknown key or a value out of range.
+        """
+        given = dict(flat)
+        dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
+        method = _chosen("method", given.pop("method", "gradnorm"), methods())
+        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}
+        parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
+        for key, value in values.items():
+            parts[_part(key, dataset, method)][key] = value
+        try:
+            return cls(
+                dataset=dataset(**parts["dataset"]), method=method(**parts["method"]), **parts["run"]
+            )
+        except ValidationError as error:
+            raise SpecError(_explain(error)) from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the spec written by `to_json`, or by hand. Raises SpecError."""
+        try:
+            flat = json.loads(text)
+        except ValueError as error:
+            raise SpecError(f"A spec should be a JSON object. Found a text that is not JSON ({error}).") from None
+        if not isinstance(flat, dict):
+            raise SpecError('A spec should be a JSON object, as in {"dataset": "toy", "tasks": 2}.')
+        return cls.parse(cast("dict[str, Any]", flat))
+
+    def flat(self) -> dict[str, Any]:
+        """Return all keys and values as plain JSON types; `parse` takes them back."""
+        own = self.model_dump(mode="json", exclude={"dataset", "method"})
+        return {
+            "dataset": self.dataset.name,
+            **self.dataset.model_dump(mode="json"),
+            "method": self.method.name,
+            **self.method.model_dump(mode="json"),
+            **own,
+        }
+
+    def to_json(self) -> str:
+        """Return the flat form as JSON text."""
+        return json.dumps(self.flat())
+
+    def query(self) -> dict[str, str]:
+        """Return the flat form as a URL's query; `parse` takes it back."""
+        return {key: _as_text(value) for key, value in self.flat().items()}
+
+    @property
+    def title(self) -> str:
+        """A short name for lists: data set, method, α where there is one, seed."""
+        alpha = getattr(self.method, "alpha", None)
+        middle = self.method.title if alpha is None else f"{self.method.title} α {alpha:g}"
+        return f"{self.dataset.name}-{len(self.dataset.task_names)} · {middle} · seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key of a spec, for whoever makes a widget, a command-line option or a line of help from it.
+
+    kind: "number", "integer", "choice", "switch" or "numbers"; part: "dataset", "method" or "run".
+    """
+
+    key: str
+    part: str
+    kind: str
+    title: str
+    help: str
+    default: Any
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    extra: Mapping[str, Any]
+
+    @property
+    def live(self) -> bool:
+        """Whether it can be changed while the run goes on."""
+        return bool(self.extra.get("live"))
+
+
+def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
+    """Return the options of one data set and one method, or of all of them (first declaration wins)."""
+    models: list[tuple[str, type[BaseModel]]] = [
+        ("dataset", m) for n, m in datasets().items() if dataset in (None, n)
+    ]
+    models += [("method", m) for n, m in methods().items() if method in (None, n)]
+    models.append(("run", RunSpec))
+    found: dict[str, Option] = {}
+    for part, model in models:
+        for option in _options_of(part, model):
+            found.setdefault(option.key, option)
+    return list(found.values())
+
+
+def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
+    for key, info in model.model_fields.items():
+        if key in ("dataset", "method"):
+            continue
+        kind, choices = _kind(info)
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        yield Option(
+            key=key,
+            part=part,
+            kind=kind,
+            title=info.title or key,
+            help=info.description or "",
+            default=info.get_default(call_default_factory=False),
+            low=_bound(info, "ge", "gt"),
+            high=_bound(info, "le", "lt"),
+            choices=choices,
+            extra=MappingProxyType(dict(extra)),
+        )
+
+
+def _kind(info: FieldInfo) -> tuple[str, tuple[str, ...]]:
+    annotation: Any = info.annotation
+    if annotation is bool:
+        return "switch", ()
+    if annotation is int:
+        return "integer", ()
+    if annotation is float:
+        return "number", ()
+    if getattr(annotation, "__origin__", None) is Literal:
+        return "choice", tuple(str(a) for a in annotation.__args__)
+    return "numbers", ()
+
+
+def _bound(info: FieldInfo, *names: str) -> float | None:
+    for rule in info.metadata:
+        for name in names:
+            value = getattr(rule, name, None)
+            if value is not None:
+                return float(value)
+    return None
+
+
+def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
+    return {*method.model_fields, *spec.model_fields}
+
+
+def _chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
+    if name not in known:
+        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
+    return known[name]
+
+
+def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
+    if key in dataset.model_fields:
+        return "dataset"
+    if key in method.model_fields:
+        return "method"
+    if key in RunSpec.model_fields:
+        return "run"
+    known = sorted({*dataset.model_fields, *_keys(method, RunSpec)})
+    raise SpecError(
+        f"{key} should be an option of data set {dataset.name!r} or method {method.name!r}. "
+        f"Found {key!r}. The options are: {', '.join(known)}."
+    )
+
+
+_RANGE_WORDS = {"greater_than_equal": "≥", "greater_than": ">", "less_than_equal": "≤", "less_than": "<"}
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first fault as one line: what should be, what was found, what to do."""
+    item = error.errors()[0]
+    key = ".".join(str(part) for part in item["loc"]) or ""
+    option = next((o for o in options() if o.key == key.split(".", maxsplit=1)[0]), None)
+    if item["type"] == "value_error":
+        return f"{item.get('ctx', {}).get('error', item['msg'])}."
+    should = item["msg"].replace("Input should be ", "")
+    if option is not None and option.low is not None and option.high is not None:
+        opening = "(" if item["type"] == "greater_than" else "["
+        should = f"in {opening}{option.low:g}, {option.high:g}]"
+        if option.kind == "integer":
+            should = f"a whole number {should}"
+    elif option is not None and option.choices:
+        should = f"one of {', '.join(option.choices)}"
+    return f"{key} should be {should}. Found {item['input']!r}. Set it with --{key.replace('_', '-')}."
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(_as_text(v) for v in cast("list[Any]", value))
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "toy-2": {"dataset": "toy", "tasks": 2, "sigmas": (1.0, 100.0), "method": "gradnorm", "alpha": 0.12},
+        # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
+        "toy-10": {
+            "dataset": "toy",
+            "tasks": 10,
+            "sigmas": (12.6, 13.2, 64.0, 10.5, 53.6, 36.2, 130.0, 94.7, 70.4, 127.0),
+            "method": "gradnorm",
+            "alpha": 0.12,
+        },
+        "digits": {"dataset": "digits", "method": "gradnorm"},
+        "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
+    }
+)
+
+
+def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
+    """Return a preset with some keys changed.
+
+    Hyperparameters that a newly chosen method lacks are dropped from the preset, and so are options of a
+    data set that was exchanged for another. Raises SpecError for an unknown preset or a wrong change.
+    """
+    if name not in PRESETS:
+        raise SpecError(f"preset should be one of {', '.join(PRESETS)}. Found {name!r}. Choose one of them.")
+    return RunSpec.parse({**carried(PRESETS[name], changes or {}), **(changes or {})})
+
+
+def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of `base` that still makes sense once `changes` are made to it."""
+    dataset = str(changes.get("dataset", base.get("dataset", "toy")))
+    method = str(changes.get("method", base.get("method", "gradnorm")))
+    if dataset not in datasets() or method not in methods():
+        return dict(base)  # parse names the fault
+    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
+    if dataset != base.get("dataset"):
+        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
+    left = {key: value for key, value in base.items() if key in keep}
+    # A new number of tasks needs new σ, and a new list of σ says how many tasks there are.
+    if "tasks" in changes and "sigmas" not in changes:
+        left.pop("sigmas", None)
+    if "sigmas" in changes and "tasks" not in changes:
+        left.pop("tasks", None)
+    return left

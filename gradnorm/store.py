@@ -1,0 +1,349 @@
+"""Durable runs in one SQLite file: append and read(since), a catalogue, and a queue.
+
+Write-ahead logging: a reader never blocks the writer. What `append` returned from survives the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import local
+from typing import Any
+
+import apsw
+import numpy as np
+
+from gradnorm.owner import Owner, this_process
+from gradnorm.records import (
+    Evaluation,
+    Outcome,
+    Row,
+    RunInfo,
+    Snapshot,
+    State,
+    StepRecord,
+    width,
+)
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    tasks TEXT NOT NULL,
+    state TEXT NOT NULL,
+    steps INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    device TEXT,
+    outcome TEXT,
+    host TEXT, pid INTEGER, started REAL, heartbeat REAL
+);
+CREATE INDEX runs_by_state ON runs (state);
+CREATE TABLE blocks (
+    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    rows BLOB NOT NULL
+);
+CREATE UNIQUE INDEX blocks_by_last ON blocks (number, last);
+CREATE TABLE evaluations (
+    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    step INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (number, step)
+) WITHOUT ROWID;
+"""
+_LIST = (
+    "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
+    "host, pid, started, heartbeat, number FROM runs"
+)
+
+
+class UnknownRunError(KeyError):
+    """There is no run of this id."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as it is; the message says why and what to do."""
+
+
+def default_home() -> Path:
+    """Return where runs live: the environment's GRADNORM_HOME, else `runs/` in the working directory."""
+    return Path(os.environ.get("GRADNORM_HOME") or "runs")
+
+
+class RunStore:
+    """The runs of one home directory; safe to use from several threads and processes at once.
+
+    home: a directory, made if missing.
+    Raises StoreError if it cannot be written or was written by a newer version.
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        self.home = Path(home) if home is not None else default_home()
+        self.path = self.home / "gradnorm.db"
+        self._local = local()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._prepare()
+        except (OSError, apsw.Error) as error:
+            raise StoreError(
+                f"The home of the runs should be a directory that can be written. Found {self.home} ({error}). "
+                "Set GRADNORM_HOME or --home to another one."
+            ) from None
+
+    def create(
+        self, title: str, spec: Mapping[str, Any], tasks: Sequence[str], *, queued: bool
+    ) -> str:
+        """Return the id of a new run, at the end of the queue or already running in this process."""
+        run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+        me, now = this_process(), time.time()
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    run,
+                    title,
+                    json.dumps(dict(spec)),
+                    json.dumps(list(tasks)),
+                    "queued" if queued else "running",
+                    now,
+                    *((None, None, None) if queued else (me.host, me.pid, me.started)),
+                    now,
+                ),
+            )
+        return run
+
+    def claim(self) -> RunInfo | None:
+        """Take the first run of the queue for this process; None if the queue is empty."""
+        me = this_process()
+        with self._write() as db:
+            rows = db.execute(
+                "UPDATE runs SET state = 'running', host = ?, pid = ?, started = ?, heartbeat = ? WHERE number = "
+                "(SELECT min(number) FROM runs WHERE state = 'queued') RETURNING run",
+                (me.host, me.pid, me.started, time.time()),
+            ).fetchall()
+        return self.info(str(rows[0][0])) if rows else None
+
+    def append(
+        self,
+        run: str,
+        records: Sequence[StepRecord],
+        evaluations: Sequence[Evaluation] = (),
+        seconds: float = 0.0,
+    ) -> None:
+        """Write records that follow those already there; once this returns they survive the process.
+
+        seconds: spent on them, added to the run's.
+        Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
+        """
+        with self._write() as db:
+            number, last = self._position(db, run)
+            if records:
+                steps = [record.step for record in records]
+                if steps != list(range(last + 1, last + 1 + len(steps))):
+                    raise ValueError(
+                        f"Records should continue at step {last + 1}, one a step. Found steps {steps[0]} … "
+                        f"{steps[-1]} ({len(steps)} records). Append each record once and in order."
+                    )
+                rows = np.array([record.row() for record in records], dtype="<f4")
+                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, steps[0], steps[-1], rows.tobytes()))
+                last = steps[-1]
+            for evaluation in evaluations:
+                body = json.dumps(evaluation.to_dict())
+                db.execute("INSERT INTO evaluations VALUES (?, ?, ?)", (number, evaluation.step, body))
+            db.execute(
+                "UPDATE runs SET steps = ?, seconds = seconds + ?, heartbeat = ? WHERE number = ?",
+                (last, seconds, time.time(), number),
+            )
+
+    def read(self, run: str, since: int = 0, until: int | None = None, evaluated_since: int | None = None) -> Snapshot:
+        """Return the run and its records of steps since < t ≤ until.
+
+        evaluated_since: a cursor of its own for evaluations; None takes all those from `since` on when
+            `since` is given, and from step 0 on when it is 0.
+        Raises UnknownRunError.
+        """
+        cursor = evaluated_since if evaluated_since is not None else (since or -1)
+        top = 2**62 if until is None else until
+        with self._read() as db:
+            info, number = self._info(db, run)
+            blobs = db.execute(
+                "SELECT rows FROM blocks WHERE number = ? AND last > ? AND first <= ? ORDER BY last",
+                (number, since, top),
+            ).fetchall()
+            bodies = db.execute(
+                "SELECT body FROM evaluations WHERE number = ? AND step > ? AND step <= ? ORDER BY step",
+                (number, cursor, top),
+            ).fetchall()
+        rows = _decode([bytes(blob) for (blob,) in blobs], len(info.tasks))
+        inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
+        found = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
+        return Snapshot(info, rows if inside.all() else rows[inside], found)
+
+    def info(self, run: str) -> RunInfo:
+        """Return one line of the catalogue. Raises UnknownRunError."""
+        with self._read() as db:
+            return self._info(db, run)[0]
+
+    def runs(self, limit: int = 1000) -> list[RunInfo]:
+        """Return the catalogue, newest first."""
+        with self._read() as db:
+            waiting = self._queue(db)
+            rows = db.execute(f"{_LIST} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+            return [_info(row, waiting) for row in rows]
+
+    def start(self, run: str, device: str) -> None:
+        """Note the device that a running run has got."""
+        self._set(run, "device = ?", device)
+
+    def set_paused(self, run: str, paused: bool) -> None:
+        """Note that a run is held, or goes on. Runs that have ended stay as they are."""
+        new, old = ("paused", "running") if paused else ("running", "paused")
+        with self._write() as db:
+            db.execute(
+                "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
+                (new, time.time(), run, old),
+            )
+
+    def beat(self, runs: Sequence[str]) -> None:
+        """Note that this process still holds these runs, for processes on other hosts."""
+        with self._write() as db:
+            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run) for run in runs])
+
+    def end(self, run: str, outcome: Outcome) -> None:
+        """Write how a run ended. Raises UnknownRunError."""
+        self._set(run, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
+
+    def withdraw(self, run: str) -> bool:
+        """End a run that still waits in the queue; False if it no longer waits."""
+        outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
+        with self._write() as db:
+            db.execute(
+                "UPDATE runs SET state = 'stopped', outcome = ? WHERE run = ? AND state = 'queued'",
+                (json.dumps(outcome.to_dict()), run),
+            )
+            return db.changes() > 0
+
+    def delete(self, run: str) -> None:
+        """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
+        with self._write() as db:
+            info, number = self._info(db, run)
+            if not info.ended:
+                raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
+            db.execute("DELETE FROM runs WHERE number = ?", (number,))
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        db = getattr(self._local, "db", None)
+        if db is not None:
+            db.close()
+            self._local.db = None
+
+    def _set(self, run: str, assignment: str, *values: str) -> None:
+        with self._write() as db:
+            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run))
+            if not db.changes():
+                raise UnknownRunError(run)
+
+    def _position(self, db: apsw.Connection, run: str) -> tuple[int, int]:
+        row = db.execute("SELECT number, steps FROM runs WHERE run = ?", (run,)).fetchone()
+        if row is None:
+            raise UnknownRunError(run)
+        return int(row[0]), int(row[1])
+
+    def _info(self, db: apsw.Connection, run: str) -> tuple[RunInfo, int]:
+        row = db.execute(f"{_LIST} WHERE run = ?", (run,)).fetchone()
+        if row is None:
+            raise UnknownRunError(run)
+        return _info(row, self._queue(db) if row[4] == "queued" else []), int(row[14])
+
+    def _queue(self, db: apsw.Connection) -> list[str]:
+        return [str(r) for (r,) in db.execute("SELECT run FROM runs WHERE state = 'queued' ORDER BY number")]
+
+    def _connection(self) -> apsw.Connection:
+        db: apsw.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = apsw.Connection(str(self.path))
+            db.set_busy_timeout(10_000)
+            db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+            self._local.db = db
+        return db
+
+    @contextmanager
+    def _write(self) -> Iterator[apsw.Connection]:
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def _read(self) -> Iterator[apsw.Connection]:
+        db = self._connection()
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            db.execute("COMMIT")
+
+    def _prepare(self) -> None:
+        with self._write() as db:
+            row = db.execute("PRAGMA user_version").fetchone()
+            version = int(row[0]) if row else 0
+            if version == 0:
+                db.execute(SCHEMA)
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The runs in {self.home} should be of schema {SCHEMA_VERSION} or older. Found {version}, written "
+                "by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
+            )
+
+
+def _decode(blobs: Sequence[bytes], tasks: int) -> Row:
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks))
+
+
+def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
+    run, title, spec, tasks, state, steps, created, seconds, device, outcome, host, pid, started, beat, _ = row
+    ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
+    owner = Owner(host, pid, started) if host is not None else None
+    if state in ("running", "paused") and (owner is None or not owner.alive(beat)):
+        state = "interrupted"
+        ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
+    here = owner == this_process() and state in ("running", "paused")
+    checked: State = state
+    return RunInfo(
+        run=run,
+        title=title,
+        spec=json.loads(spec),
+        tasks=tuple(json.loads(tasks)),
+        state=checked,
+        steps=steps,
+        created=created,
+        seconds=seconds,
+        device=device,
+        outcome=ending,
+        place=queue.index(run) + 1 if run in queue else None,
+        here=here,
+    )

@@ -1,0 +1,189 @@
+"""One run, from its spec to its records."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gradnorm.balancer import Balancer
+from gradnorm.balancing.base import Balance, NonFiniteLossError
+from gradnorm.datasets.base import Batch, Source
+from gradnorm.metrics import evaluate, task_losses
+from gradnorm.models.mlp import MLP
+from gradnorm.records import Evaluation, Outcome, Record, StepRecord
+from gradnorm.spec import RunSpec, SpecError
+from gradnorm.training.control import Control
+
+
+def train(spec: RunSpec, control: Control | None = None) -> Iterator[Record]:
+    """Train, and yield what happened: a StepRecord for each step, Evaluations, and an Outcome last.
+
+    The first item is the evaluation of the untrained network (step 0), which gives the L_i(0) of the test
+    losses; then one every `spec.eval_every` steps, and one at the end.
+    control: steers the run from another thread; see `Control`.
+    Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
+    exception: the run's Outcome is then "diverged".
+    """
+    control = control or Control()
+    run = Run.build(spec)
+    initial = run.evaluate(0, None)
+    yield initial
+    for step in range(1, spec.steps + 1):
+        if control.stopping:
+            yield Outcome("stopped", step - 1, f"Stopped by hand after {step - 1:,} steps.")
+            return
+        changes = control.take_changes()
+        if changes:
+            run.balancer.retune(**changes)
+        try:
+            yield run.step(step)
+        except NonFiniteLossError as error:
+            yield _diverged(error, step)
+            return
+        if step % spec.eval_every == 0 or step == spec.steps:
+            evaluation = run.evaluate(step, initial)
+            yield evaluation
+            if not all(map(_finite, evaluation.losses)):
+                i = next(i for i, loss in enumerate(evaluation.losses) if not _finite(loss))
+                yield _diverged(NonFiniteLossError(run.balancer.names[i], evaluation.losses[i]), step)
+                return
+    yield Outcome("finished", spec.steps, f"Finished all {spec.steps:,} steps.")
+
+
+@dataclass
+class Run:
+    """What one run holds: data, network, its optimizer and the balancer, all on one device."""
+
+    spec: RunSpec
+    source: Source
+    model: MLP
+    optimizer: torch.optim.Optimizer
+    balancer: Balancer
+    test: Batch
+    device: torch.device
+
+    @classmethod
+    def build(cls, spec: RunSpec) -> Run:
+        """Return a run before its first step. Raises SpecError for a device that is not there."""
+        device = resolve_device(spec.device)
+        if spec.threads and device.type == "cpu":
+            torch.set_num_threads(spec.threads)
+        source = spec.dataset.load(spec.seed)
+        model = MLP(
+            source.features,
+            source.tasks,
+            width=spec.width,
+            depth=spec.depth,
+            initialization=spec.initialization,
+            seed=spec.seed,
+        ).to(device)
+        balancer = Balancer(
+            [task.name for task in source.tasks],
+            spec.method,
+            kinds=[task.kind for task in source.tasks],
+            watch_norms=spec.watch_norms,
+        )
+        return cls(
+            spec, source, model, _optimizer(spec, model), balancer, _to(source.test, device), device
+        )
+
+    def step(self, step: int) -> StepRecord:
+        """Take step t ≥ 1. Raises NonFiniteLossError before anything has changed."""
+        batch = _to(self.source.batch(step, self.spec.batch_size), self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        features = self.model.shared(batch.inputs)
+        losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
+        alpha = getattr(self.balancer.method, "alpha", None)
+        balance = self.balancer.backward(losses, shared=self.model.last_shared_layer, features=features)
+        self.optimizer.step()
+        return _record(step, balance, alpha)
+
+    def evaluate(self, step: int, initial: Evaluation | None) -> Evaluation:
+        """Return the network's losses and metrics on the test set; `initial` gives L_i(0)."""
+        losses, scores = evaluate(self.model, self.test, self.source.tasks)
+        ratios = tuple(
+            loss / first for loss, first in zip(losses, initial.losses if initial else losses, strict=True)
+        )
+        return Evaluation(
+            step=step,
+            losses=tuple(losses),
+            loss_ratios=ratios,
+            task_normalized_loss=sum(ratios),
+            metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
+        )
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device for "auto", "cpu" or "cuda". Raises SpecError if there is no GPU for "cuda"."""
+    with warnings.catch_warnings():
+        # A machine with a driver but no GPU makes torch warn; the answer is all that counts here.
+        warnings.simplefilter("ignore")
+        gpu = torch.cuda.is_available()
+    if name == "cuda" and not gpu:
+        raise SpecError(
+            "device should be one that this machine has. Found 'cuda', but no GPU is visible to torch. "
+            "Use --device cpu, or install a CUDA build of torch."
+        )
+    return torch.device("cuda" if gpu and name != "cpu" else "cpu")
+
+
+def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:
+    if spec.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
+    return torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+    move = [t.pin_memory().to(device, non_blocking=True) for t in (batch.inputs, *batch.targets)]
+    return Batch(move[0], tuple(move[1:]))
+
+
+def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
+    """Return the plain numbers of a step; one transfer from the device."""
+    parts: Sequence[Tensor | None] = (
+        balance.losses,
+        balance.weights,
+        balance.loss_ratios,
+        balance.relative_rates,
+        balance.gradient_norms,
+        balance.targets,
+    )
+    present = [part for part in parts if part is not None]
+    if balance.imbalance is not None:
+        present.append(balance.imbalance.reshape(1))
+    numbers: list[float] = torch.cat(present).tolist()
+    tasks = len(balance.weights)
+    vectors = iter(range(0, len(numbers), tasks))
+    losses, weights, ratios, rates, norms, targets = (
+        None if part is None else tuple(numbers[(at := next(vectors)) : at + tasks]) for part in parts
+    )
+    assert losses and weights and ratios and rates
+    return StepRecord(
+        step=step,
+        losses=losses,
+        weights=weights,
+        loss_ratios=ratios,
+        relative_rates=rates,
+        gradient_norms=norms,
+        targets=targets,
+        imbalance=None if balance.imbalance is None else numbers[-1],
+        alpha=alpha,
+    )
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0
+
+
+def _diverged(error: NonFiniteLossError, step: int) -> Outcome:
+    message = (
+        f"The loss of {error.task!r} became {error.value} at step {step:,}. "
+        "Try a learning rate ten times lower, or standardised targets."
+    )
+    return Outcome("diverged", step, message, task=error.task, value=error.value)
