@@ -7,8 +7,8 @@ FROM ${BASE_IMAGE}
 RUN python3 -c 'import ensurepip, venv' 2>/dev/null \
     || { apt-get update \
          && apt-get install -y --no-install-recommends python3 python3-venv \
-         && rm -rf /var/lib/apt/lists/*; }; \
-    useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin gradnorm
+         && rm -rf /var/lib/apt/lists/*; } \
+    && useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin gradnorm
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -31,7 +31,7 @@ import http.client, os, sys; \
 c = http.client.HTTPConnection('127.0.0.1', int(os.environ['GRADNORM_PORT']), timeout=4); \
 c.request('GET', '/_stcore/health'); \
 sys.exit(c.getresponse().status != 200)"]
-USER gradnorm
+USER 10001
 CMD ["python", "-m", "gradnorm", "dashboard"]
 
 # Last, so that a change of the code repeats nothing above; .dockerignore names what it copies.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from gradnorm.records import Evaluation, Outcome, Record, StepRecord
 from gradnorm.store import RunStore
@@ -16,7 +16,7 @@ BLOCK_STEPS = 64
 BEAT_SECONDS = 10.0
 
 
-def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Iterator[Record]:
+def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
     """Write each record of a run and hand it on; pause where `control` says so.
 
     The outcome is written when it comes. If the consumer stops pulling, or `records` raises, what came
@@ -46,6 +46,8 @@ def record(store: RunStore, run: str, records: Iterator[Record], control: Contro
             item = next(records, None)
             if item is None:
                 return
+            if control.paused and not isinstance(item, StepRecord):
+                control.step()  # a single step is one training step, whatever comes before it
             if isinstance(item, StepRecord):
                 steps.append(item)
             elif isinstance(item, Evaluation):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,3 +185,14 @@ class Snapshot:
     def scalar(self, name: str) -> Row:
         """Return one of `SCALARS` for all steps, shape [n]."""
         return self.rows[:, SCALARS.index(name)]
+
+
+def json_safe(value: Any) -> Any:
+    """Return `value` with NaN and infinity as None at any depth: JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): json_safe(v) for k, v in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(v) for v in cast("Sequence[Any]", value)]
+    return value

@@ -118,8 +118,11 @@ class RunSpec(BaseModel):
         return json.dumps(self.flat())
 
     def query(self) -> dict[str, str]:
-        """Return the flat form as a URL's query; `parse` takes it back."""
-        return {key: _as_text(value) for key, value in self.flat().items()}
+        """Return what differs from the defaults as a URL's query; `parse` takes it back."""
+        flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
+        default = type(self).parse(chosen).flat()
+        always = {*chosen, "tasks", "sigmas"}
+        return {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
 
     @property
     def title(self) -> str:

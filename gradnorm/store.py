@@ -231,6 +231,24 @@ class RunStore:
         """Write how a run ended. Raises UnknownRunError."""
         self._set(run, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
 
+    def reap(self) -> list[str]:
+        """Write down as interrupted the runs whose process is gone; return their ids."""
+        with self._write() as db:
+            rows = db.execute(f"{_LIST} WHERE state IN ('running', 'paused')").fetchall()
+            gone = [info for info in (_info(row, []) for row in rows) if info.state == "interrupted"]
+            for info in gone:
+                assert info.outcome is not None
+                db.execute(
+                    "UPDATE runs SET state = 'interrupted', outcome = ? WHERE run = ?",
+                    (json.dumps(info.outcome.to_dict()), info.run),
+                )
+        return [info.run for info in gone]
+
+    def version(self) -> int:
+        """Return a number that changes whenever another thread or process has written; costs microseconds."""
+        row = self._connection().execute("PRAGMA data_version").fetchone()
+        return int(row[0]) if row else 0
+
     def withdraw(self, run: str) -> bool:
         """End a run that still waits in the queue; False if it no longer waits."""
         outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")

@@ -1,6 +1,6 @@
 /** One chart: its card in the page, its uPlot, and what it needs to redraw itself. */
 import { count, significant } from "./format.js";
-import { element, press, segments, write } from "./dom.js";
+import { element, notation, press, segments, write } from "./dom.js";
 import { extent } from "./paths.js";
 import { makePlot } from "./plot.js";
 import { Readout, Tag } from "./readout.js";
@@ -53,17 +53,17 @@ export class Chart {
   setView(name) {
     this.name = name;
     const { title, symbol } = this.view;
-    this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, symbol));
+    this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
     if (this.switcher) press(this.switcher, name);
     this.configure();
   }
 
   /** Take the panel's run and settings anew: lines, scale, labels. */
   configure() {
-    const { run } = this.panel;
+    const { run, history } = this.panel;
     this.drop();
-    this.lines = run ? this.view.lines(run, this.sparse ? this.panel.evaluationLayout : this.panel.layout) : [];
-    write(this.note, run && this.view.note ? this.view.note(run) : "");
+    this.lines = run ? this.view.lines(run, this.sparse ? history.evaluationLayout : history.layout) : [];
+    this.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
     this.log = this.wantsLog();
     press(this.scale, this.log ? "log" : "linear");
     this.readout.configure(run, this.lines);
@@ -97,11 +97,13 @@ export class Chart {
   }
 
   marks() {
-    return this.rows.marks.length ? this.rows.marks : this.panel.rows.marks;
+    const { rows, detail } = this.panel.history;
+    return (this.sparse ? rows : (detail ?? rows)).marks;
   }
 
   get rows() {
-    return this.sparse ? this.panel.evaluations : (this.panel.detail ?? this.panel.rows);
+    const { history } = this.panel;
+    return this.sparse ? history?.evaluations : (history?.detail ?? history?.rows);
   }
 
   /** Redraw with the newest data; false when there was nothing to draw. */
@@ -112,7 +114,7 @@ export class Chart {
     this.node.classList.toggle("gn-is-empty", !measured);
     if (!measured) {
       write(this.empty, this.reason());
-      this.readout.show([[]], 0, () => false);
+      this.readout.show([[]], 0, () => false, 0);
       this.node.dataset.points = "0";
       return false;
     }
@@ -121,7 +123,7 @@ export class Chart {
     const y = this.range(data, x);
     this.bounds = { x: [x.min, x.max], y };
     this.plot ??= makePlot(this, this.host, this.size());
-    if (!this.tag.node.parentNode) this.plot.over.append(this.tag.node);
+    if (this.tag.node.parentNode !== this.plot.over) this.plot.over.append(this.tag.node);
     this.plot.batch(() => {
       this.plot.setData(data, false);
       this.plot.setScale("x", x);
@@ -173,9 +175,12 @@ export class Chart {
     dataset.min = String(x.min);
     dataset.max = String(x.max);
     this.newest = data;
-    const at = this.plot.cursor.idx;
-    const hovering = this.plot.cursor.left >= 0 && at !== null && at !== undefined;
-    this.readout.show(data, hovering ? at : data[0].length - 1, (line) => this.shows(line));
+    const { cursor } = this.plot;
+    // Rows may have come or been refined under a resting cursor: look up its row again.
+    if (cursor.left >= 0) this.plot.setCursor({ left: cursor.left, top: cursor.top }, false);
+    const at = cursor.idx;
+    const hovering = cursor.left >= 0 && at !== null && at !== undefined;
+    this.readout.show(data, hovering ? at : data[0].length - 1, (line) => this.shows(line), this.width);
     if (hovering && this.hovered) this.tag.place(this.plot, this);
   }
 
@@ -183,7 +188,7 @@ export class Chart {
   hover(u) {
     if (!this.plot || !this.newest) return;
     const at = u.cursor.left >= 0 ? u.cursor.idx : null;
-    this.readout.show(u.data, at ?? u.data[0].length - 1, (line) => this.shows(line));
+    this.readout.show(u.data, at ?? u.data[0].length - 1, (line) => this.shows(line), this.width);
     if (this.hovered && at !== null && at !== undefined) this.tag.place(u, this);
     else this.tag.hide();
   }
@@ -201,10 +206,10 @@ export class Chart {
   }
 
   reason() {
-    const { run, rows, state } = this.panel;
-    if (!run) return "";
+    const { run, state } = this.panel;
+    if (!run) return this.panel.id ? "" : this.view.gloss;
     if (this.sparse) return "No evaluation yet";
-    if (!rows.count) return state === "queued" ? "Waiting in the queue" : "Waiting for the first step";
+    if (!this.rows.count) return state === "queued" ? "Waiting in the queue" : "Waiting for the first step";
     return "Not measured by this method";
   }
 

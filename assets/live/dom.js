@@ -25,11 +25,19 @@ export function swatch(task) {
   return node;
 }
 
+/** Text nodes in which "_grad" is set as a subscript and "^α" as a superscript. */
+export function notation(text) {
+  return text.split(/([_^][A-Za-zα-ω]+)/).filter(Boolean).map((part) => {
+    if (part[0] === "_") return element("sub", {}, part.slice(1));
+    return part[0] === "^" ? element("sup", {}, part.slice(1)) : part;
+  });
+}
+
 /** A row of buttons of which exactly one is pressed. */
 export function segments(label, options, choose) {
   const group = element("div", { class: "gn-segments", role: "group", "aria-label": label });
   for (const [value, text] of options) {
-    const button = element("button", { type: "button", "data-value": value }, text);
+    const button = element("button", { type: "button", "data-value": value }, notation(text));
     button.addEventListener("click", () => choose(value));
     group.append(button);
   }

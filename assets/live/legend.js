@@ -29,6 +29,7 @@ export class Toolbar {
 
   /** One chip for each task of the run. */
   configure(tasks) {
+    this.tasks = tasks;
     const chips = tasks.map((task, i) => this.chip(task, i));
     this.chips.replaceChildren(...chips, this.all);
     this.update();
@@ -43,12 +44,14 @@ export class Toolbar {
       this.actions.setHidden(hidden);
     });
     chip.addEventListener("dblclick", () => {
-      const others = [...this.chips.querySelectorAll(".gn-chip")].map((_, other) => other);
-      this.actions.setHidden(new Set(others.filter((other) => other !== i)));
+      const others = this.tasks.map((_, other) => other).filter((other) => other !== i);
+      this.actions.setHidden(new Set(others));
     });
-    for (const [type, focus] of [["mouseenter", i], ["mouseleave", -1], ["focus", i], ["blur", -1]]) {
-      chip.addEventListener(type, () => this.actions.setFocus(chip.matches(":hover, :focus-visible") ? i : focus === i ? -1 : focus));
-    }
+    // A finger has no hover: after a tap the other tasks would stay faded.
+    chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.actions.setFocus(i));
+    chip.addEventListener("pointerleave", () => this.actions.setFocus(-1));
+    chip.addEventListener("focus", () => chip.matches(":focus-visible") && this.actions.setFocus(i));
+    chip.addEventListener("blur", () => this.actions.setFocus(-1));
     return chip;
   }
 

@@ -12,7 +12,7 @@ export function drawMarks(u, marks, theme) {
   let free = -Infinity;
   ctx.save();
   ctx.font = scaled(theme.font, ratio);
-  ctx.textBaseline = "top";
+  ctx.textBaseline = "bottom";
   for (const { step, alpha } of marks) {
     if (step < min || step > max) continue;
     const x = Math.round(u.valToPos(step, "x", true)) + 0.5;
@@ -20,15 +20,16 @@ export function drawMarks(u, marks, theme) {
     ctx.lineWidth = ratio;
     ctx.setLineDash([3 * ratio, 3 * ratio]);
     ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
+    ctx.moveTo(x, bbox.top - 3 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
     if (x < free) continue;
     free = x + LABEL_ROOM * ratio;
-    const right = x + LABEL_ROOM * ratio > bbox.left + bbox.width;
-    ctx.textAlign = right ? "right" : "left";
+    // Above the plot, where no line can cross it.
+    const right = x + LABEL_ROOM * ratio > bbox.left + bbox.width + LABEL_ROOM;
+    ctx.textAlign = right ? "right" : "center";
     ctx.fillStyle = theme.muted;
-    ctx.fillText(`α ${tick(alpha)}`, x + (right ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+    ctx.fillText(`α ${tick(alpha)}`, right ? bbox.left + bbox.width : x, bbox.top - 4 * ratio);
   }
   ctx.restore();
 }

@@ -3,16 +3,14 @@ import { Chart } from "./chart.js";
 import { element } from "./dom.js";
 import { Feed } from "./feed.js";
 import { FINAL, Header } from "./header.js";
+import { History } from "./history.js";
 import { Toolbar } from "./legend.js";
-import { Rows, refine } from "./series.js";
+import { Painter } from "./painter.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
 import { horizon } from "./ticks.js";
-import { evaluationLayout, evaluationRow, rowLayout } from "./views.js";
 
-const FRAME = 50;
-const TEXT_EVERY = 250;
 const DETAIL_DELAY = 150;
 const THEME_EVERY = 1000;
 const panels = new WeakMap();
@@ -53,6 +51,7 @@ class Panel {
     this.theme = new Theme(this.root);
     this.paintTheme();
     this.alive = true;
+    this.painter = new Painter(this);
     loadStyles(this.root, () => {
       this.root.style.visibility = "";
       if (this.alive) this.look();
@@ -65,8 +64,13 @@ class Panel {
   }
 
   clear() {
-    Object.assign(this, { run: null, rows: null, evaluations: null, detail: null, status: null, zoom: null });
-    Object.assign(this, { focus: -1, fresh: false, spread: new Set(), state: null });
+    Object.assign(this, { history: null, status: null, zoom: null });
+    Object.assign(this, { focus: -1, spread: new Set(), state: null });
+  }
+
+  /** The server's description of the run, once it has come. */
+  get run() {
+    return this.history?.run ?? null;
   }
 
   /** Take what Streamlit passes: another run, another state, a new way to report. */
@@ -108,7 +112,7 @@ class Panel {
     this.feed = new Feed({
       base: this.base,
       run: this.id,
-      since: () => this.rows?.last() ?? 0,
+      since: () => this.history?.rows.last() ?? 0,
       onText: (message) => this.receive(message),
       onRows: (rows) => this.take(rows),
       onLink: (link) => this.header.connection(link),
@@ -124,20 +128,12 @@ class Panel {
   begin(run) {
     this.header.title.textContent = run.title ?? run.run;
     // After a reconnect the same run goes on: what is held stays.
-    if (this.run && this.run.columns.join() === run.columns.join()) return;
-    this.run = run;
-    this.layout = rowLayout(run);
-    this.evaluationLayout = evaluationLayout(run);
-    const tasks = run.tasks.length;
-    const mean = this.layout.gradient_norms < 0 ? null : { first: this.layout.gradient_norms, count: tasks };
-    this.rows = new Rows(run.columns.length, { alpha: this.layout.alpha, mean });
-    this.rows.stride = run.stride || 1;
-    this.rows.setSmoothing(this.settings.smoothing);
-    this.evaluations = new Rows(this.evaluationLayout.width);
+    if (this.history?.continues(run)) return;
+    this.history = new History(run, this.settings.smoothing);
     const { hidden } = this.settings;
     if (run.tasks.every((_, i) => hidden.has(i))) hidden.clear();
     this.toolbar.configure(run.tasks);
-    this.table.configure(run, this.layout, this.evaluationLayout);
+    this.table.configure(this.history);
     this.charts.forEach((chart) => chart.configure());
     this.schedule();
   }
@@ -156,41 +152,32 @@ class Panel {
     if (known !== status.state) this.report?.("state", status.state);
   }
 
-  take({ detail, count, width, stride, values }) {
-    if (!this.run || width !== this.rows.width || !count) return;
-    if (detail) {
-      if (this.zoom) this.detail = refine(this.rows, values, count, stride);
-    } else {
-      this.rows.append(values, count, stride);
-      this.detail?.append(values, count, stride);
-      this.fresh = true;
-    }
-    this.mark(false);
+  take(rows) {
+    const { history } = this;
+    if (!history || (rows.detail && !this.zoom)) return;
+    if (!(rows.detail ? history.refine(rows) : history.append(rows))) return;
+    this.mark(false, !rows.detail);
   }
 
   evaluate(evaluations) {
-    for (const evaluation of evaluations) {
-      if (evaluation.step > this.evaluations.last(-1)) this.evaluations.append(evaluationRow(this.run, evaluation), 1, 1);
-    }
-    this.fresh = true;
-    this.mark(true);
+    this.history.evaluate(evaluations);
+    this.mark(true, true);
   }
 
-  mark(evaluations) {
+  mark(evaluations, fresh) {
     // New steps move the x range of every chart, the evaluations' too.
     this.charts.forEach((chart) => (chart.dirty ||= !this.zoom || chart.sparse === evaluations));
-    this.schedule();
+    this.schedule(fresh);
   }
 
   step() {
-    return Math.max(this.status?.step ?? 0, this.rows?.last() ?? 0);
+    return Math.max(this.status?.step ?? 0, this.history?.rows.last() ?? 0);
   }
 
   /** The visible x range. */
   range() {
     if (this.zoom) return this.zoom;
-    const last = Math.max(this.rows.last(), this.evaluations.last());
-    return { min: 0, max: horizon(last, this.run.steps, FINAL.has(this.state)) };
+    return { min: 0, max: horizon(this.history.last(), this.status?.steps ?? this.run.steps, FINAL.has(this.state)) };
   }
 
   /** Run something before the next paint, outside the present one. */
@@ -201,57 +188,28 @@ class Panel {
     });
   }
 
-  /** Ask for one redraw: on the next frame when idle, else when the last one is old enough. */
-  schedule() {
-    if (this.pending || !this.alive) return;
-    this.pending = true;
-    const wait = (this.painted ?? -Infinity) + Math.max(FRAME, 3 * (this.cost ?? 0)) - performance.now();
-    const frame = () => requestAnimationFrame(() => this.paint());
-    if (wait <= 4) frame();
-    else setTimeout(frame, wait - 4);
+  /** Ask for a redraw; `fresh` when there is new data. */
+  schedule(fresh) {
+    this.painter.schedule(fresh);
   }
 
-  paint() {
-    this.pending = false;
-    if (!this.alive) return;
-    const start = performance.now();
-    let drawn = false;
-    for (const chart of this.charts) if (chart.dirty && chart.visible) drawn = chart.draw() || drawn;
-    if (drawn && this.fresh) this.announce();
-    this.painted = start;
-    this.cost = performance.now() - start;
-    this.root.dataset.cost = this.cost.toFixed(1);
-    this.write();
-  }
-
-  announce() {
-    this.fresh = false;
-    const step = this.rows.last();
-    this.root.dataset.step = String(step);
-    const time = performance.timeOrigin + performance.now();
-    document.dispatchEvent(new CustomEvent("gradnorm:painted", { detail: { run: this.id, step, time } }));
-  }
-
-  /** Update the words and numbers, a few times a second at most. */
+  /** Update the words and numbers around the charts. */
   write() {
-    if (this.writing) return;
-    this.writing = setTimeout(() => {
-      this.writing = 0;
-      if (this.rows) this.table.update(this.rows, this.evaluations);
-      if (this.status) this.header.progress(this.status, this.step());
-      this.charts.forEach((chart) => chart.speak());
-    }, TEXT_EVERY);
+    if (this.history) this.table.update(this.history);
+    if (this.status) this.header.progress(this.status, this.step());
+    this.charts.forEach((chart) => chart.speak());
   }
 
   setZoom(zoom) {
     if (!zoom && !this.zoom) return;
+    if (!this.history) return;
     this.zoom = zoom;
-    this.detail = null;
+    this.history.detail = null;
     this.toolbar.zoomed(Boolean(zoom));
     this.charts.forEach((chart) => (chart.dirty = true));
     this.schedule();
     clearTimeout(this.asking);
-    if (zoom && this.rows.stride > 1) this.asking = setTimeout(() => this.ask(), DETAIL_DELAY);
+    if (zoom && this.history.rows.stride > 1) this.asking = setTimeout(() => this.ask(), DETAIL_DELAY);
   }
 
   ask() {
@@ -260,8 +218,7 @@ class Panel {
 
   setSmoothing(factor) {
     this.settings.smoothing = factor;
-    this.rows?.setSmoothing(factor);
-    this.detail?.setSmoothing(factor);
+    this.history?.setSmoothing(factor);
     this.charts.forEach((chart) => (chart.dirty ||= !chart.sparse));
     this.schedule();
   }
@@ -280,12 +237,14 @@ class Panel {
 
   setHidden(hidden) {
     this.settings.hidden = hidden;
+    if (hidden.has(this.focus)) this.focus = -1;
     this.toolbar.update();
     this.charts.forEach((chart) => chart.rehide());
     this.schedule();
   }
 
-  setFocus(focus) {
+  setFocus(task) {
+    const focus = this.settings.hidden.has(task) ? -1 : task;
     if (focus === this.focus) return;
     this.focus = focus;
     this.charts.forEach((chart) => chart.recolor());
@@ -311,7 +270,7 @@ class Panel {
     this.feed?.close();
     clearInterval(this.watch);
     clearTimeout(this.asking);
-    clearTimeout(this.writing);
+    this.painter.stop();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();
     this.charts.forEach((chart) => chart.drop());

@@ -1,5 +1,7 @@
 /** Lines as canvas paths: NaN is a gap, and a pixel column draws no more than its extremes. */
 
+const CROWD = 40;
+
 /** A uPlot path builder for typed arrays, in linear or log scale. */
 export function linePath(u, series, from, to) {
   const xs = u.data[0];
@@ -9,7 +11,10 @@ export function linePath(u, series, from, to) {
   const log = y.distr === 3;
   const high = log ? Math.log10(y.max) : y.max;
   const low = log ? Math.log10(y.min) : y.min;
+  // Many lines, or dashes over noise, cost most to fill in: they get coarser pixel columns.
+  const bucket = u.series.length > CROWD ? 3 : u.series[series].dash?.length ? 2 : 1;
   const place = {
+    bucket,
     path: new Path2D(),
     log,
     x0: left - (x.min * width) / (x.max - x.min),
@@ -17,7 +22,7 @@ export function linePath(u, series, from, to) {
     y0: top + (high * height) / (high - low),
     ky: height / (high - low),
   };
-  if (to - from > 2 * width) dense(place, xs, ys, from, to);
+  if ((to - from) * bucket > 2 * width) dense(place, xs, ys, from, to);
   else sparse(place, xs, ys, from, to);
   return { stroke: place.path, fill: null, clip: null, band: null, gaps: null, flags: 0 };
 }
@@ -55,7 +60,7 @@ function sparse({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
   if (length === 1) dot(path, px, py);
 }
 
-function dense({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
+function dense({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
   const pixel = (value) => y0 - (log ? Math.log10(value) : value) * ky;
   let pen = false;
   let column = NaN;
@@ -64,7 +69,7 @@ function dense({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
   let low = 0;
   let high = 0;
   const flush = () => {
-    const at = column + 0.5;
+    const at = (column + 0.5) * bucket;
     const start = pixel(first);
     if (pen) path.lineTo(at, start);
     else path.moveTo(at, start);
@@ -82,7 +87,7 @@ function dense({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
       pen = false;
       continue;
     }
-    const here = Math.floor(x0 + xs[i] * kx);
+    const here = Math.floor((x0 + xs[i] * kx) / bucket);
     if (here === column) {
       last = value;
       if (value < low) low = value;

@@ -14,7 +14,7 @@ export function makePlot(chart, host, size) {
   const { panel, lines, log } = chart;
   const options = {
     ...size,
-    padding: [10, 14, 0, 0],
+    padding: [18, 14, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: false, auto: false, range: (_, low, high) => (low === null ? chart.bounds.x : [low, high]) },

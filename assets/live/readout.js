@@ -1,8 +1,9 @@
 /** The values under the cursor: one compact row a chart, and a tag at the nearest line. */
 import { count, significant } from "./format.js";
-import { element, swatch, write } from "./dom.js";
+import { element, notation, swatch, write } from "./dom.js";
 
-const MOST = 12;
+const STEP_ROOM = 120;
+const ITEM_ROOM = 68;
 const NEAR = 36;
 
 /** A chart's readout row. At rest it shows the newest values. */
@@ -24,15 +25,16 @@ export class Readout {
     this.node.replaceChildren(this.step, ...this.items.map(({ node }) => node), this.more);
   }
 
-  /** Show the values of row `index` of the drawn data. */
-  show(data, index, visible) {
+  /** Show the values of row `index` of the drawn data, as many as `width` holds. */
+  show(data, index, visible, width = 320) {
+    const most = Math.max(1, Math.floor((width - STEP_ROOM) / ITEM_ROOM));
     const step = data[0][index];
     write(this.step, step === undefined ? "" : `step ${count(step)}`);
     let shown = 0;
     let left = 0;
     for (const item of this.items) {
       const there = step !== undefined && visible(item.line);
-      const fits = there && shown < MOST;
+      const fits = there && shown < most;
       if (fits) shown += 1;
       else if (there) left += 1;
       item.node.hidden = !fits;
@@ -44,8 +46,8 @@ export class Readout {
 
 function readoutItem(run, line) {
   const value = element("span");
-  const sign = line.task >= 0 ? swatch(run.tasks[line.task]) : element("span", { class: "gn-sign" }, line.sign);
-  return { value, node: element("span", { class: "gn-readout-item", title: line.label }, [sign, value]) };
+  const sign = line.task >= 0 ? swatch(run.tasks[line.task]) : element("span", { class: "gn-sign" }, notation(line.sign));
+  return { value, node: element("span", { class: "gn-readout-item", title: line.label, hidden: true }, [sign, value]) };
 }
 
 /** The tag that names the line nearest to the mouse in the hovered chart. */

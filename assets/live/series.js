@@ -165,8 +165,9 @@ export class Rows {
         gap = step;
         keep = this.factor ** (gap / unit);
       }
-      held = held - held === 0 ? keep * held + (1 - keep) * value : value;
-      out[i] = held;
+      out[i] = held - held === 0 ? keep * held + (1 - keep) * value : value;
+      // Read back as float32, so that appending gives the very numbers a recomputation would.
+      held = out[i];
     }
     this.smoothed[column] = this.count;
   }

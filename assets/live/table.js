@@ -27,8 +27,8 @@ export class TaskTable {
     this.cells = [];
   }
 
-  /** Make the rows of a run. `at` and `evaluated` say where the quantities are. */
-  configure(run, at, evaluated) {
+  /** Make the rows of a run. */
+  configure({ run, layout: at, evaluationLayout: evaluated }) {
     const metrics = run.metrics ?? [];
     const columns = COLUMNS.filter(([, , name]) => name !== "targets" || run.has_targets);
     const heads = [...columns.map(([text, title]) => [text, title]), ...metrics.map((name) => [label(name), `Test metric: ${name}`])];
@@ -52,7 +52,7 @@ export class TaskTable {
   }
 
   /** Write the newest values. */
-  update(rows, evaluations) {
+  update({ rows, evaluations }) {
     for (const { node, live, column } of this.cells) write(node, significant((live ? rows : evaluations).newest(column)));
   }
 }

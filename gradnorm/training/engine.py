@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,17 +19,22 @@ from gradnorm.spec import RunSpec, SpecError
 from gradnorm.training.control import Control
 
 
-def train(spec: RunSpec, control: Control | None = None) -> Iterator[Record]:
+def train(
+    spec: RunSpec, control: Control | None = None, on_device: Callable[[str], None] | None = None
+) -> Iterator[Record]:
     """Train, and yield what happened: a StepRecord for each step, Evaluations, and an Outcome last.
 
     The first item is the evaluation of the untrained network (step 0), which gives the L_i(0) of the test
     losses; then one every `spec.eval_every` steps, and one at the end.
     control: steers the run from another thread; see `Control`.
+    on_device: told the name of the device once the run is built.
     Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
     exception: the run's Outcome is then "diverged".
     """
     control = control or Control()
     run = Run.build(spec)
+    if on_device is not None:
+        on_device(device_name(run.device))
     initial = run.evaluate(0, None)
     yield initial
     for step in range(1, spec.steps + 1):
@@ -119,16 +124,33 @@ class Run:
 
 def resolve_device(name: str) -> torch.device:
     """Return the device for "auto", "cpu" or "cuda". Raises SpecError if there is no GPU for "cuda"."""
-    with warnings.catch_warnings():
-        # A machine with a driver but no GPU makes torch warn; the answer is all that counts here.
-        warnings.simplefilter("ignore")
-        gpu = torch.cuda.is_available()
+    gpu = count_gpus() > 0
     if name == "cuda" and not gpu:
         raise SpecError(
             "device should be one that this machine has. Found 'cuda', but no GPU is visible to torch. "
             "Use --device cpu, or install a CUDA build of torch."
         )
     return torch.device("cuda" if gpu and name != "cpu" else "cpu")
+
+
+def count_gpus() -> int:
+    """Return how many GPUs torch can use."""
+    with warnings.catch_warnings():
+        # A machine with a driver but no GPU makes torch warn; the answer is all that counts here.
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def use_gpu(index: int) -> None:
+    """Let this thread's runs on "cuda" go to one GPU, taking turns where there are fewer GPUs than workers."""
+    gpus = count_gpus()
+    if gpus:
+        torch.cuda.set_device(index % gpus)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a person calls the device: "cpu" or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:

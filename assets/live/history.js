@@ -1,0 +1,57 @@
+/** What the panel holds of one run: live rows, the finer rows of a zoomed range, evaluations. */
+import { Rows, refine } from "./series.js";
+import { evaluationLayout, evaluationRow, rowLayout } from "./views.js";
+
+/** The history of one run as it arrives; `run` is the server's first message. */
+export class History {
+  constructor(run, smoothing) {
+    this.run = run;
+    this.layout = rowLayout(run);
+    this.evaluationLayout = evaluationLayout(run);
+    const { alpha, gradient_norms: first } = this.layout;
+    const mean = first < 0 ? null : { first, count: run.tasks.length };
+    this.rows = new Rows(run.columns.length, { alpha, mean });
+    this.rows.stride = run.stride || 1;
+    this.rows.setSmoothing(smoothing);
+    this.evaluations = new Rows(this.evaluationLayout.width);
+    this.detail = null;
+  }
+
+  /** True when a run message after a reconnect describes the same columns. */
+  continues(run) {
+    return run.columns.join() === this.run.columns.join();
+  }
+
+  /** The newest step of any kind. */
+  last() {
+    return Math.max(this.rows.last(), this.evaluations.last());
+  }
+
+  /** Append live rows, also behind a zoomed range's finer rows. */
+  append({ count, width, stride, values }) {
+    if (width !== this.rows.width || !count) return false;
+    this.rows.append(values, count, stride);
+    this.detail?.append(values, count, stride);
+    return true;
+  }
+
+  /** Take the rows of a zoomed range at a finer stride. */
+  refine({ count, width, stride, values }) {
+    if (width !== this.rows.width || !count) return false;
+    this.detail = refine(this.rows, values, count, stride);
+    return true;
+  }
+
+  /** Append evaluations that are newer than those held. */
+  evaluate(evaluations) {
+    for (const evaluation of evaluations) {
+      if (evaluation.step > this.evaluations.last(-1)) this.evaluations.append(evaluationRow(this.run, evaluation), 1, 1);
+    }
+  }
+
+  /** Set the smoothing of the per-step lines; evaluations are few and stay as measured. */
+  setSmoothing(factor) {
+    this.rows.setSmoothing(factor);
+    this.detail?.setSmoothing(factor);
+  }
+}

@@ -1,0 +1,1 @@
+"""Charts: what a task looks like everywhere. No torch, no Streamlit."""

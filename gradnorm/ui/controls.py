@@ -1,0 +1,131 @@
+"""The Playground's left side: preset, data set, tasks, σ, α, method, and an expander with the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from gradnorm.datasets.toy import sample_sigmas
+from gradnorm.spec import PRESETS, Option, datasets, methods, options
+from gradnorm.ui import session
+from gradnorm.ui.lab import lab
+from gradnorm.ui.widgets import scale_slider, widget
+from gradnorm.worker import NotHereError
+
+# Options with a place of their own; the others go to the expander.
+_PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed", "steps")
+
+
+def controls() -> None:
+    """Show all controls, filled from the session's spec."""
+    spec = session.spec()
+    found = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
+    values = spec.flat()
+    _choice("Preset", "preset", list(PRESETS), session.preset_name(), session.choose_preset)
+    _choice(
+        "Data set",
+        "dataset",
+        list(datasets()),
+        spec.dataset.name,
+        lambda name: _change("dataset", name),
+        {n: d.title for n, d in datasets().items()},
+        spec.dataset.summary,
+    )
+    _choice(
+        "Method",
+        "method",
+        list(methods()),
+        spec.method.name,
+        lambda name: _change("method", name),
+        {n: m.title for n, m in methods().items()},
+        spec.method.summary,
+    )
+    _show(found, values, "alpha")
+    _show(found, values, "tasks")
+    if "sigmas" in found:
+        _sigmas(found["sigmas"], values["sigmas"])
+    _show(found, values, "units")
+    _show(found, values, "output_scale")
+    if spec.dataset.advice:
+        st.info(spec.dataset.advice, icon=":material/lightbulb:")
+    _show(found, values, "steps")
+    _show(found, values, "seed")
+    with st.expander("More settings", icon=":material/settings:"):
+        for key in found:
+            if key not in _PLACED:
+                _show(found, values, key)
+
+
+def _show(found: dict[str, Option], values: dict[str, Any], key: str) -> None:
+    if key in found:
+        widget(found[key], values[key], _change)
+
+
+def _change(key: str, value: Any) -> None:
+    """Change one key; a live one also reaches the run that goes on, at its next step."""
+    if not session.change({key: value}):
+        return
+    info = session.run()
+    live = any(option.key == key and option.live for option in options())
+    if live and info is not None and not info.ended and lab().steers(info.run):
+        try:
+            lab().retune(info.run, **{key: value})
+        except NotHereError:
+            return  # it has just ended; the new value is for the next run
+        st.toast(f"{key} is {value:g} from the next step on.", icon=":material/tune:")
+
+
+def _choice(
+    label: str,
+    key: str,
+    names: list[str],
+    chosen: str | None,
+    changed: Any,
+    titles: dict[str, str] | None = None,
+    text: str | None = None,
+) -> None:
+    widget_key = f"choice:{key}"
+    st.session_state[widget_key] = chosen
+
+    def report() -> None:
+        if st.session_state[widget_key] is not None:
+            changed(st.session_state[widget_key])
+
+    st.selectbox(
+        label,
+        names,
+        key=widget_key,
+        format_func=lambda name: (titles or {}).get(name, name),
+        on_change=report,
+        placeholder="Custom",
+        help=text,
+    )
+
+
+def _sigmas(option: Option, sigmas: list[float]) -> None:
+    """Show σ as a list that can be typed, one by one on log scales, and as a sample from |N(0, s)|."""
+    widget(option, sigmas, _change)
+    left, right = st.columns(2)
+    with left.popover("One by one", icon=":material/sliders:", width="stretch"):
+        for i, sigma in enumerate(sigmas):
+            scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
+    with right.popover("Sample", icon=":material/casino:", width="stretch"):
+        scale = st.number_input(
+            "s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale"
+        )
+        seed = st.number_input("Seed of the sample", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
+        st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
+
+
+def _set_sigma(index: int) -> Any:
+    def changed(value: float) -> None:
+        sigmas = list(session.spec().flat()["sigmas"])
+        sigmas[index] = value
+        session.change({"sigmas": sigmas})
+
+    return changed
+
+
+def _draw(tasks: int, scale: float, seed: int) -> None:
+    session.change({"sigmas": sample_sigmas(tasks, scale, seed)})

@@ -1,0 +1,14 @@
+"""The one Lab of this server process; sessions come and go, it stays."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from gradnorm.store import RunStore
+from gradnorm.worker import Lab
+
+
+@cache
+def lab() -> Lab:
+    """Return the server's Lab, made when first asked for."""
+    return Lab(RunStore())

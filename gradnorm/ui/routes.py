@@ -1,0 +1,156 @@
+"""The server's own routes beside Streamlit's: the live socket, files of a run, and the panel's assets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gradnorm import export
+from gradnorm.store import RunStore, UnknownRunError
+from gradnorm.ui.feed import Hub, Viewer
+
+FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
+ASSETS = Path(__file__).parents[2] / "assets"
+CHUNK = 1 << 16
+
+
+def live_routes(
+    store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()
+) -> list[BaseRoute]:
+    """Return the routes under `base`/live.
+
+    store: gives the store when first asked, so that building routes touches no file.
+    allowed_origins: origins other than the server's own that may open the socket, as in
+        ["https://lab.example"]; Streamlit's own checks do not cover these routes.
+    """
+    hubs: list[Hub] = []
+
+    def hub() -> Hub:
+        if not hubs:
+            hubs.append(Hub(store()))
+        return hubs[0]
+
+    async def socket(ws: WebSocket) -> None:
+        await _serve(ws, hub(), allowed_origins)
+
+    async def download(request: Request) -> Response:
+        return await asyncio.to_thread(_download, hub().store, **request.path_params)
+
+    prefix = f"{base.rstrip('/')}/live"
+    return [
+        WebSocketRoute(f"{prefix}/{{run}}", socket),
+        Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
+        Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
+    ]
+
+
+def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a page of `origin` may open the socket of a server reached as `host`.
+
+    A browser always names its origin; a program that is no browser sends none and is let in.
+    """
+    if origin is None:
+        return True
+    return urlsplit(origin).netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
+
+
+async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
+    if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
+        await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
+        return
+    run, since = str(ws.path_params["run"]), ws.query_params.get("since", "0")
+    try:
+        async with hub.watch(run, int(since) if since.isdigit() else 0) as (viewer, missed):
+            await ws.accept()
+            for message in missed:
+                await _send(ws, message)
+            await _both_ways(ws, hub, run, viewer)
+    except UnknownRunError as error:
+        await _refuse(ws, UNKNOWN_RUN, str(error))
+    except WebSocketDisconnect:
+        pass
+
+
+async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
+    """Send what the feed brings and answer what the page asks, until either side ends."""
+    # A handler that only sends would never notice that an idle page has gone.
+    sender = asyncio.create_task(_forward(ws, viewer))
+    asker = asyncio.create_task(_answer(ws, hub, run))
+    done, pending = await asyncio.wait({sender, asker}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError):
+            raise error
+
+
+async def _forward(ws: WebSocket, viewer: Viewer) -> None:
+    while True:
+        message = await viewer.queue.get()
+        if message is None:
+            # The page may still ask for details of a run that is over; it closes the socket itself.
+            await asyncio.Event().wait()
+        elif viewer.cut_off:
+            await ws.close(TOO_SLOW, "The page fell behind; it may come back.")
+            return
+        else:
+            await _send(ws, message)
+
+
+async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
+    while True:
+        text = await ws.receive_text()
+        try:
+            first, last = (int(step) for step in json.loads(text)["detail"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if 0 <= first <= last < 2**53:
+            await ws.send_bytes(await asyncio.to_thread(hub.detail, run, first, last))
+
+
+async def _send(ws: WebSocket, message: str | bytes) -> None:
+    await (ws.send_text(message) if isinstance(message, str) else ws.send_bytes(message))
+
+
+async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
+    # Only an accepted socket can tell the page why: a refused handshake shows as a bare error there.
+    await ws.accept()
+    await ws.close(code, reason)
+
+
+def _download(store: RunStore, run: str, file_format: str) -> Response:
+    try:
+        info = store.info(run)
+    except UnknownRunError as error:
+        return PlainTextResponse(str(error), status_code=404)
+    name = f'attachment; filename="{run}.{file_format}"'
+    if file_format == "spec":
+        head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
+        return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
+    if file_format not in export.FORMATS:
+        formats = ", ".join((*export.FORMATS, "spec"))
+        return PlainTextResponse(f"The format should be one of {formats}. Found {file_format!r}.", status_code=404)
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+    export.write(store, run, file_format, file)  # pyright: ignore[reportArgumentType]
+    file.seek(0)
+    headers = {"content-disposition": name}
+    return StreamingResponse(_chunks(file), media_type=export.MEDIA_TYPES[file_format], headers=headers)
+
+
+def _chunks(file: IO[Any]) -> Iterator[bytes]:
+    with file:
+        while data := file.read(CHUNK):
+            yield data

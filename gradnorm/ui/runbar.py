@@ -1,0 +1,94 @@
+"""Start, pause, step, stop, reset: the buttons over the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from gradnorm.records import RunInfo
+from gradnorm.ui import session
+from gradnorm.ui.lab import lab
+from gradnorm.worker import NotHereError
+
+
+def runbar() -> None:
+    """Show the buttons that fit the state of the watched run."""
+    info = session.run()
+    going = info is not None and not info.ended
+    steered = info is not None and going and lab().steers(info.run)
+    with st.container(horizontal=True, gap="small", key="runbar"):
+        st.button(
+            "Start",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=_start,
+            disabled=steered,
+            key="start",
+            help="Train with the settings on the left.",
+        )
+        if info is not None and info.state == "paused":
+            _button("Resume", "play_arrow", "pause", _steer(lab().resume), not steered)
+        else:
+            _button("Pause", "pause", "pause", _steer(lab().pause), not steered)
+        _button("Step", "skip_next", "step", _step, going and not steered)
+        _button("Stop", "stop", "stop", _steer(lab().stop), not steered)
+        _button("Reset", "restart_alt", "reset", _reset, info is None)
+    _notes(info, going, steered)
+
+
+def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
+    fault = session.fault()
+    if fault:
+        st.error(fault, icon=":material/error:")
+    if info is None:
+        return
+    if going and not steered:
+        st.caption("This run belongs to another process: it can be watched here, not steered.")
+    elif going and _differs(info):
+        st.caption("The settings on the left have changed since this run started; they are for the next one.")
+
+
+def _differs(info: RunInfo) -> bool:
+    """Whether a setting other than the live ones was changed."""
+    live = {"alpha", "weight_learning_rate"}
+    now = {k: v for k, v in session.spec().flat().items() if k not in live}
+    return now != {k: v for k, v in info.spec.items() if k not in live}
+
+
+def _button(label: str, icon: str, key: str, action: Callable[[], None], disabled: bool) -> None:
+    st.button(label, icon=f":material/{icon}:", on_click=action, disabled=disabled, key=key)
+
+
+def _start() -> None:
+    session.watch(lab().launch(session.spec()))
+
+
+def _step() -> None:
+    info = session.run()
+    if info is not None and not info.ended:
+        _steer(lab().step)()
+        return
+    run = lab().launch(session.spec(), paused=True)
+    lab().step(run)
+    session.watch(run)
+
+
+def _steer(action: Callable[[str], None]) -> Callable[[], None]:
+    def act() -> None:
+        info = session.run()
+        if info is None:
+            return
+        try:
+            action(info.run)
+        except NotHereError as error:
+            st.toast(str(error), icon=":material/info:")
+
+    return act
+
+
+def _reset() -> None:
+    info = session.run()
+    if info is not None and not info.ended and lab().steers(info.run):
+        _steer(lab().stop)()
+    session.watch(None)

@@ -1,0 +1,31 @@
+"""Starts Streamlit on `app.py` in this very process, so that signals and process ids mean the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def serve(address: str, port: int, *, open_browser: bool = False) -> int:
+    """Serve the dashboard; does not return unless `app.py` is missing (then 2)."""
+    app = ROOT / "app.py"
+    if not app.exists():
+        print(
+            f"gradnorm: the dashboard should lie beside the package. Found no {app}. "
+            "Run it from a checkout, or use the container image.",
+            file=sys.stderr,
+        )
+        return 2
+    options = {
+        "server.address": address,
+        "server.port": str(port),
+        "server.headless": "false" if open_browser else "true",
+    }
+    os.environ["GRADNORM_HOME"] = str(Path(os.environ.get("GRADNORM_HOME") or "runs").resolve())
+    # Streamlit reads .streamlit/config.toml from where it is started.
+    os.chdir(ROOT)
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *flags])

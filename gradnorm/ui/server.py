@@ -1,0 +1,38 @@
+"""What `app.py` needs to build the ASGI app: routes, and what happens when the server starts and stops."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.routing import BaseRoute
+
+from gradnorm.ui.lab import lab
+from gradnorm.ui.routes import live_routes
+
+SCRIPT = Path(__file__).with_name("main.py")
+
+
+def routes() -> list[BaseRoute]:
+    """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
+    origins = st.get_option("server.corsAllowedOrigins") or []
+    return live_routes(lambda: lab().store, base_path(), origins)
+
+
+def base_path() -> str:
+    """Return the path that the server is mounted under: "" or "/prefix"."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """End the runs in good order when the server is told to stop."""
+    # Imported modules stay; without this each collection would walk them all.
+    gc.freeze()
+    yield
+    lab().close()

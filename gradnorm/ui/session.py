@@ -1,0 +1,109 @@
+"""What one browser tab has chosen: a spec and the run it watches. Both are in its address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import streamlit as st
+
+from gradnorm.records import RunInfo
+from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, preset
+from gradnorm.store import UnknownRunError
+from gradnorm.ui.lab import lab
+
+START = "toy-2"
+_SPEC, _RUN, _FAULT = "gradnorm.spec", "gradnorm.run", "gradnorm.fault"
+
+
+def restore() -> None:
+    """Take spec and run from the address, once a session; faults are kept for `fault`."""
+    if _SPEC in st.session_state:
+        return
+    st.session_state[_RUN], st.session_state[_FAULT] = None, ""
+    st.session_state[_SPEC] = preset(START)
+    query = dict(st.query_params)
+    run = query.pop("run", None)
+    if run is not None:
+        open_run(run)
+    # A page that shares Streamlit's own parameters with us must not turn them into a fault.
+    given = {key: value for key, value in query.items() if not key.startswith("embed")}
+    if given and (run is None or st.session_state[_RUN] is None):
+        try:
+            start = given.pop("preset", None)
+            st.session_state[_SPEC] = preset(start, given) if start else RunSpec.parse(given)
+        except SpecError as error:
+            st.session_state[_FAULT] = f"The address could not be read, so a preset is shown. {error}"
+
+
+def spec() -> RunSpec:
+    """Return the spec that the controls show."""
+    return cast("RunSpec", st.session_state[_SPEC])
+
+
+def fault() -> str:
+    """Return what was wrong with the address or the last change; empty if nothing was. Told once."""
+    text, st.session_state[_FAULT] = str(st.session_state[_FAULT]), ""
+    return text
+
+
+def change(changes: Mapping[str, Any]) -> bool:
+    """Change keys of the spec; False, with `fault` set and nothing changed, if that is no valid spec."""
+    base = spec().flat()
+    try:
+        st.session_state[_SPEC] = RunSpec.parse({**carried(base, changes), **changes})
+    except SpecError as error:
+        st.session_state[_FAULT] = str(error)
+        return False
+    return True
+
+
+def choose_preset(name: str) -> None:
+    """Show a preset's spec."""
+    st.session_state[_SPEC] = preset(name)
+
+
+def preset_name() -> str | None:
+    """Return the preset that the spec equals, or None."""
+    return next((name for name in PRESETS if preset(name) == spec()), None)
+
+
+def run() -> RunInfo | None:
+    """Return the run that this tab watches, as it stands now; None if there is none."""
+    chosen = st.session_state.get(_RUN)
+    if chosen is None:
+        return None
+    try:
+        return lab().store.info(chosen)
+    except UnknownRunError:
+        st.session_state[_RUN] = None
+        return None
+
+
+def watch(run: str | None) -> None:
+    """Watch another run, or none."""
+    st.session_state[_RUN] = run
+
+
+def open_run(run: str) -> None:
+    """Watch a run and show its spec; sets `fault` if there is no such run."""
+    try:
+        info = lab().store.info(run)
+        st.session_state[_SPEC] = RunSpec.parse(info.spec)
+        st.session_state[_RUN] = run
+    except UnknownRunError:
+        st.session_state[_FAULT] = f"There is no run {run} here. It may have been deleted; see Runs."
+    except SpecError as error:
+        # Records outlive the code that made them: the run can be watched though its spec can't be edited.
+        st.session_state[_RUN] = run
+        st.session_state[_FAULT] = f"The run's settings can no longer be edited. {error}"
+
+
+def write_address() -> None:
+    """Put spec and run into the address, so that it can be copied."""
+    wanted = spec().query()
+    chosen = st.session_state.get(_RUN)
+    if chosen is not None:
+        wanted["run"] = chosen
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)

@@ -1,0 +1,64 @@
+"""One widget for each option of a spec, made from the option's own declaration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from gradnorm.spec import Option
+
+Changed = Callable[[str, Any], None]
+
+# 1-2-5 a decade: what a hand reaches for when a scale spans orders of magnitude.
+_GRID = tuple(mantissa * 10.0**power for power in range(-3, 5) for mantissa in (1, 2, 5))
+
+
+def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = False) -> None:
+    """Show the widget of one option; `changed(key, value)` is called when its value is changed.
+
+    The widget always shows `value`: the spec is the one place where settings live.
+    """
+    key = f"option:{option.key}"
+    st.session_state[key] = _shown(option, value)
+
+    def report() -> None:
+        changed(option.key, st.session_state[key])
+
+    common: dict[str, Any] = {
+        "label": option.title,
+        "key": key,
+        "help": option.help,
+        "on_change": report,
+        "disabled": disabled,
+    }
+    if option.kind == "choice":
+        st.selectbox(options=option.choices, **common)
+    elif option.kind == "switch":
+        st.toggle(**common)
+    elif option.kind == "numbers":
+        st.text_input(**common)
+    elif "slider" in option.extra:
+        low, high, step = option.extra["slider"]
+        st.slider(min_value=float(low), max_value=float(max(high, math.ceil(value))), step=step, **common)
+    elif option.kind == "integer":
+        st.number_input(min_value=int(option.low or 0), max_value=int(option.high or 2**31), step=1, **common)
+    else:
+        st.number_input(min_value=0.0, max_value=option.high, step=value / 10 or None, format="%g", **common)
+
+
+def scale_slider(label: str, key: str, value: float, changed: Callable[[float], None]) -> None:
+    """Show a slider over 0.001 … 50,000 in steps of 1, 2, 5; a value off the grid has a stop of its own."""
+    grid = sorted({*_GRID, value})
+    st.session_state[key] = value
+    st.select_slider(
+        label, grid, key=key, format_func=lambda v: f"{v:g}", on_change=lambda: changed(st.session_state[key])
+    )
+
+
+def _shown(option: Option, value: Any) -> Any:
+    if option.kind == "numbers":
+        return ", ".join(f"{v:g}" for v in value)
+    return float(value) if option.kind == "number" else value

@@ -1,0 +1,99 @@
+"""What travels over the live route: JSON for what is said once, float32 blocks for what streams."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradnorm.charts.palette import task_style
+from gradnorm.records import Evaluation, Row, RunInfo, columns, json_safe
+from gradnorm.spec import datasets, methods
+
+LIVE, DETAIL = 1, 2
+# Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
+MOST_ROWS = 4096
+
+
+def stride(steps: int) -> int:
+    """Return every how many steps a row is sent, a power of two, so that at most `MOST_ROWS` are."""
+    found = 1
+    while found * MOST_ROWS < steps:
+        found *= 2
+    return found
+
+
+def thin(rows: Row, every: int) -> Row:
+    """Return the rows whose step is a multiple of `every`, and the newest row."""
+    if every == 1 or not len(rows):
+        return rows
+    keep = rows[:, 0] % every == 0
+    keep[-1] = True
+    return rows[keep]
+
+
+def block(kind: int, rows: Row, every: int) -> bytes:
+    """Return rows as one message: four uint32 (kind, rows, columns, stride), then float32, little endian."""
+    head = struct.pack("<4I", kind, rows.shape[0], rows.shape[1], every)
+    return head + np.ascontiguousarray(rows, dtype="<f4").tobytes()
+
+
+def read_block(message: bytes) -> tuple[int, Row, int]:
+    """Return kind, rows and stride of a `block`. Raises ValueError if it is not one."""
+    if len(message) < 16:
+        raise ValueError(f"A block should have at least 16 bytes. Found {len(message)}.")
+    kind, height, width, every = struct.unpack_from("<4I", message)
+    rows = np.frombuffer(message, dtype="<f4", offset=16)
+    if rows.size != height * width:
+        raise ValueError(f"A block of {height} × {width} should have as many numbers. Found {rows.size}.")
+    return kind, rows.reshape(height, width), every
+
+
+def hello(info: RunInfo) -> str:
+    """Return the first message: what the run is and how to read its rows."""
+    dataset, method = datasets().get(info.spec["dataset"]), methods().get(info.spec["method"])
+    tasks: list[dict[str, Any]] = []
+    for i, name in enumerate(info.tasks):
+        style = task_style(i)
+        tasks.append({"name": name, "color": {"light": style.light, "dark": style.dark}, "dash": style.dash})
+    return json.dumps(
+        {
+            "type": "run",
+            "run": info.run,
+            "title": info.title,
+            "dataset": dataset.title if dataset else info.spec["dataset"],
+            "method": method.title if method else info.spec["method"],
+            "has_targets": info.spec["method"] == "gradnorm",
+            "tasks": tasks,
+            "columns": columns(len(info.tasks)),
+            "stride": stride(info.spec["steps"]),
+            "steps": info.spec["steps"],
+        }
+    )
+
+
+def evaluations(found: Sequence[Evaluation]) -> str:
+    """Return the message that brings evaluations."""
+    return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+
+
+def status(info: RunInfo, speed: float | None) -> str:
+    """Return the message that says where the run stands. speed: steps a second, None if not known."""
+    steps = info.spec["steps"]
+    left = None if not speed or info.state != "running" else max(0, steps - info.steps) / speed
+    return json.dumps(
+        {
+            "type": "status",
+            "state": info.state,
+            "step": info.steps,
+            "steps": steps,
+            "steps_per_second": speed,
+            "seconds_left": left,
+            "device": info.device,
+            "place": info.place,
+            "message": info.outcome.message if info.outcome else None,
+        }
+    )
