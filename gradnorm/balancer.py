@@ -5,6 +5,7 @@ What a library user holds (`GradNorm`) is what the engine uses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.gradients import Shared
 
 Losses = Tensor | Sequence[Tensor | None]
+_REGRESSION: Kind = "regression"
 
 
 class LossScaler(Protocol):
@@ -52,15 +54,15 @@ class Balancer:
         self.names = _task_names(tasks)
         self.method = method
         self._measures_norms = watch_norms or method.needs is Needs.NORMS
-        kinds = kinds if kinds is not None else ["regression"] * len(self.names)
+        if kinds is None:
+            kinds = [_REGRESSION] * len(self.names)
         if len(kinds) != len(self.names):
-            raise ValueError(
-                f"kinds should name {len(self.names)} tasks. Found {len(kinds)}. Give one for each."
-            )
+            raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(kinds)}. Give one for each.")
         state = method.start(torch.ones(len(self.names)), kinds)
         if initial_losses is not None:
             state = State(state.weights, _initial_losses(initial_losses, self.names), state.memory)
         self._state = state
+        self._all_seen = initial_losses is not None
         gradients.allow_several_passes()
 
     @property
@@ -131,7 +133,7 @@ class Balancer:
 
         Raises ValueError for an unknown name or a value out of range; nothing has changed then.
         """
-        self.method = rebuilt(self.method, hyperparameters)
+        self.method = built(type(self.method), {**self.method.model_dump(), **hyperparameters})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs: names, hyperparameters, w, L(0), moments."""
@@ -172,7 +174,7 @@ class Balancer:
         for name, loss, value in zip(self.names, losses, values.tolist(), strict=True):
             if loss is None:
                 continue
-            if value - value != 0:
+            if not math.isfinite(value):
                 raise NonFiniteLossError(name, value)
             if value < 0:
                 raise ValueError(
@@ -187,16 +189,12 @@ class Balancer:
             return
         known = self._state.initial_losses.tolist()
         for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
-            if loss is not None and initial != initial and value == 0:
+            if loss is not None and math.isnan(initial) and value == 0:
                 raise ValueError(
                     f"The first loss of {name!r} should be positive, since later losses are divided by it. "
                     "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
                 )
-        self._all_seen = all(
-            a == a or loss is not None for a, loss in zip(known, losses, strict=True)
-        )
-
-    _all_seen = False
+        self._all_seen = all(loss is not None or not math.isnan(a) for a, loss in zip(known, losses, strict=True))
 
     def _follow(self, values: Tensor) -> None:
         """Move the state to the losses' device and precision."""
@@ -232,13 +230,13 @@ class GradNorm(Balancer):
         if learning_rate is None:
             learning_rate = 0.01 if update == "log" else 0.025
         given = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
-        super().__init__(tasks, rebuilt(GradNormMethod(), given), initial_losses=initial_losses)
+        super().__init__(tasks, built(GradNormMethod, given), initial_losses=initial_losses)
 
 
-def rebuilt(method: Method, changes: Mapping[str, Any]) -> Method:
-    """Return `method` with some hyperparameters changed, or raise ValueError that says what is allowed."""
+def built(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
+    """Return a method with these hyperparameters, or raise ValueError that says what is allowed."""
     try:
-        return type(method)(**{**method.model_dump(), **changes})
+        return method(**hyperparameters)
     except ValidationError as error:
         raise ValueError(explain(error)) from None
 

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SpecError, OSError) as error:
         return _complain(str(error))
     except Exception as error:
-        from gradnorm.store import StoreError, UnknownRunError
+        from gradnorm.database import StoreError
+        from gradnorm.store import UnknownRunError
 
         if isinstance(error, StoreError | UnknownRunError):
             return _complain(str(error))
@@ -141,9 +142,7 @@ def _train(given: argparse.Namespace) -> int:
     return {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}.get(summary.outcome.kind, FAILED)
 
 
-def _recorded(
-    store: Any, run: str, records: Iterator[Record], control: Control, summary: _Summary
-) -> Iterator[Record]:
+def _recorded(store: Any, run: str, records: Iterator[Record], control: Control, summary: _Summary) -> Iterator[Record]:
     """Yield what is written to the store, with a progress bar where somebody looks."""
     from tqdm import tqdm
 

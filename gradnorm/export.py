@@ -50,7 +50,7 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
             parquet.write_table(table)
 
 
-def _tables(store: RunStore, run: str) -> Iterator[pa.Table]:
+def _tables(store: RunStore, run: str) -> Iterator[Any]:
     """Yield the run's steps as tables; at least one, which may be empty."""
     since = 0
     while True:
@@ -62,7 +62,7 @@ def _tables(store: RunStore, run: str) -> Iterator[pa.Table]:
         since += SLICE
 
 
-def _table(snapshot: Snapshot) -> pa.Table:
+def _table(snapshot: Snapshot) -> Any:
     tasks = snapshot.info.tasks
     steps = snapshot.rows[:, 0].astype(np.int64)
     arrays: dict[str, Any] = {"step": pa.array(steps)}
@@ -74,9 +74,7 @@ def _table(snapshot: Snapshot) -> pa.Table:
     return pa.table(arrays)
 
 
-def _test_columns(
-    evaluations: Any, tasks: tuple[str, ...], where: dict[int, int], size: int
-) -> dict[str, Any]:
+def _test_columns(evaluations: Any, tasks: tuple[str, ...], where: dict[int, int], size: int) -> dict[str, Any]:
     found: dict[str, Any] = {"test_task_normalized_loss": np.full(size, np.nan)}
     for task in tasks:
         found[f"test_losses.{task}"] = np.full(size, np.nan)

@@ -122,7 +122,7 @@ class OnePass:
                 self._grads.append((None,))
                 norms.append(torch.full((), float("nan"), device=features.device))
                 continue
-            found = torch.autograd.grad(loss, [features, *own], grad_outputs=scale, allow_unused=True)
+            found = _grad(loss, [features, *own], scale)
             self._grads.append(found)
             at_shared = (
                 [None]
@@ -175,6 +175,11 @@ class OnePass:
             tensors.append(self._features)
             grads.append(down)
         torch.autograd.backward(tensors, grads)
+
+
+def _grad(loss: Tensor, inputs: Sequence[Tensor], scale: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return ∂loss/∂inputs, None where there is no path, and free what lies between."""
+    return torch.autograd.grad(loss, inputs, grad_outputs=scale, allow_unused=True)
 
 
 def _leaves(node: Any, stop: Any, visited: set[Any]) -> list[Tensor]:

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 Row = NDArray[np.float32]
 
 OutcomeKind = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-State = Literal[
-    "queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"
-]
+State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 # The vectors of length T in a row, in their order; a row is step, alpha, imbalance and then these.

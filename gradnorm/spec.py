@@ -37,19 +37,13 @@ class RunSpec(BaseModel):
 
     dataset: SerializeAsAny[Dataset] = Field(title="Data set", description="What is learnt.")
     method: SerializeAsAny[Method] = Field(title="Method", description="How the losses are weighed.")
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches."
-    )
-    steps: int = Field(
-        4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps."
-    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches.")
+    steps: int = Field(4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps.")
     batch_size: int = Field(100, ge=1, le=65536, title="Batch size", description="Examples a step.")
     optimizer: Literal["sgd", "adam"] = Field(
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
-    learning_rate: float = Field(
-        1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer."
-    )
+    learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
     initialization: Literal["he", "xavier", "uniform"] = Field(
         "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."
     )
@@ -66,9 +60,7 @@ class RunSpec(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto takes a GPU if there is one."
     )
-    threads: int = Field(
-        1, ge=0, le=256, title="CPU threads", description="For torch on the CPU; 0 leaves it alone."
-    )
+    threads: int = Field(1, ge=0, le=256, title="CPU threads", description="For torch on the CPU; 0 leaves it alone.")
 
     @classmethod
     def parse(cls, flat: Mapping[str, Any]) -> Self:
@@ -85,9 +77,7 @@ class RunSpec(BaseModel):
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
         try:
-            return cls(
-                dataset=dataset(**parts["dataset"]), method=method(**parts["method"]), **parts["run"]
-            )
+            return cls(dataset=dataset(**parts["dataset"]), method=method(**parts["method"]), **parts["run"])
         except ValidationError as error:
             raise SpecError(_explain(error)) from None
 
@@ -158,9 +148,7 @@ class Option:
 
 def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
     """Return the options of one data set and one method, or of all of them (first declaration wins)."""
-    models: list[tuple[str, type[BaseModel]]] = [
-        ("dataset", m) for n, m in datasets().items() if dataset in (None, n)
-    ]
+    models: list[tuple[str, type[BaseModel]]] = [("dataset", m) for n, m in datasets().items() if dataset in (None, n)]
     models += [("method", m) for n, m in methods().items() if method in (None, n)]
     models.append(("run", RunSpec))
     found: dict[str, Option] = {}

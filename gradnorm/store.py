@@ -9,15 +9,14 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import local
 from typing import Any
 
 import apsw
 import numpy as np
 
+from gradnorm.database import Database, fetch, unusable
 from gradnorm.owner import Owner, this_process
 from gradnorm.records import (
     Evaluation,
@@ -30,37 +29,6 @@ from gradnorm.records import (
     width,
 )
 
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    run TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    spec TEXT NOT NULL,
-    tasks TEXT NOT NULL,
-    state TEXT NOT NULL,
-    steps INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL,
-    seconds REAL NOT NULL DEFAULT 0,
-    device TEXT,
-    outcome TEXT,
-    host TEXT, pid INTEGER, started REAL, heartbeat REAL
-);
-CREATE INDEX runs_by_state ON runs (state);
-CREATE TABLE blocks (
-    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    rows BLOB NOT NULL
-);
-CREATE UNIQUE INDEX blocks_by_last ON blocks (number, last);
-CREATE TABLE evaluations (
-    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    step INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (number, step)
-) WITHOUT ROWID;
-"""
 _LIST = (
     "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
     "host, pid, started, heartbeat, number FROM runs"
@@ -78,10 +46,6 @@ class UnknownRunError(KeyError):
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
 
 
-class StoreError(RuntimeError):
-    """The store cannot be used as it is; the message says why and what to do."""
-
-
 def default_home() -> Path:
     """Return where runs live: the environment's GRADNORM_HOME, else `runs/` in the working directory."""
     return Path(os.environ.get("GRADNORM_HOME") or "runs")
@@ -96,24 +60,17 @@ class RunStore:
 
     def __init__(self, home: Path | str | None = None) -> None:
         self.home = Path(home) if home is not None else default_home()
-        self.path = self.home / "gradnorm.db"
-        self._local = local()
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            self._prepare()
-        except (OSError, apsw.Error) as error:
-            raise StoreError(
-                f"The home of the runs should be a directory that can be written. Found {self.home} ({error}). "
-                "Set GRADNORM_HOME or --home to another one."
-            ) from None
+        except OSError as error:
+            raise unusable(self.home, error) from None
+        self._db = Database(self.home / "gradnorm.db")
 
-    def create(
-        self, title: str, spec: Mapping[str, Any], tasks: Sequence[str], *, queued: bool
-    ) -> str:
+    def create(self, title: str, spec: Mapping[str, Any], tasks: Sequence[str], *, queued: bool) -> str:
         """Return the id of a new run, at the end of the queue or already running in this process."""
         run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
         me, now = this_process(), time.time()
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(
                 "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -133,13 +90,14 @@ class RunStore:
     def claim(self) -> RunInfo | None:
         """Take the first run of the queue for this process; None if the queue is empty."""
         me = this_process()
-        with self._write() as db:
-            rows = db.execute(
+        with self._db.write() as db:
+            rows = fetch(
+                db,
                 "UPDATE runs SET state = 'running', host = ?, pid = ?, started = ?, heartbeat = ? WHERE number = "
                 "(SELECT min(number) FROM runs WHERE state = 'queued') RETURNING run",
                 (me.host, me.pid, me.started, time.time()),
-            ).fetchall()
-        return self.info(str(rows[0][0])) if rows else None
+            )
+        return self.info(rows[0][0]) if rows else None
 
     def append(
         self,
@@ -153,7 +111,7 @@ class RunStore:
         seconds: spent on them, added to the run's.
         Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
         """
-        with self._write() as db:
+        with self._db.write() as db:
             number, last = self._position(db, run)
             if records:
                 steps = [record.step for record in records]
@@ -182,31 +140,33 @@ class RunStore:
         """
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
-        with self._read() as db:
+        with self._db.read() as db:
             info, number = self._info(db, run)
-            blobs = db.execute(
+            blobs = fetch(
+                db,
                 "SELECT rows FROM blocks WHERE number = ? AND last > ? AND first <= ? ORDER BY last",
                 (number, since, top),
-            ).fetchall()
-            bodies = db.execute(
+            )
+            bodies = fetch(
+                db,
                 "SELECT body FROM evaluations WHERE number = ? AND step > ? AND step <= ? ORDER BY step",
                 (number, cursor, top),
-            ).fetchall()
-        rows = _decode([bytes(blob) for (blob,) in blobs], len(info.tasks))
+            )
+        rows = _decode([blob for (blob,) in blobs], len(info.tasks))
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
         found = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
         return Snapshot(info, rows if inside.all() else rows[inside], found)
 
     def info(self, run: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
-        with self._read() as db:
+        with self._db.read() as db:
             return self._info(db, run)[0]
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
         """Return the catalogue, newest first."""
-        with self._read() as db:
+        with self._db.read() as db:
             waiting = self._queue(db)
-            rows = db.execute(f"{_LIST} ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+            rows = fetch(db, f"{_LIST} ORDER BY number DESC LIMIT ?", (limit,))
             return [_info(row, waiting) for row in rows]
 
     def start(self, run: str, device: str) -> None:
@@ -216,7 +176,7 @@ class RunStore:
     def set_paused(self, run: str, paused: bool) -> None:
         """Note that a run is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
                 (new, time.time(), run, old),
@@ -224,7 +184,7 @@ class RunStore:
 
     def beat(self, runs: Sequence[str]) -> None:
         """Note that this process still holds these runs, for processes on other hosts."""
-        with self._write() as db:
+        with self._db.write() as db:
             db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run) for run in runs])
 
     def end(self, run: str, outcome: Outcome) -> None:
@@ -233,8 +193,8 @@ class RunStore:
 
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
-        with self._write() as db:
-            rows = db.execute(f"{_LIST} WHERE state IN ('running', 'paused')").fetchall()
+        with self._db.write() as db:
+            rows = fetch(db, f"{_LIST} WHERE state IN ('running', 'paused')")
             gone = [info for info in (_info(row, []) for row in rows) if info.state == "interrupted"]
             for info in gone:
                 assert info.outcome is not None
@@ -246,13 +206,12 @@ class RunStore:
 
     def version(self) -> int:
         """Return a number that changes whenever another thread or process has written; costs microseconds."""
-        row = self._connection().execute("PRAGMA data_version").fetchone()
-        return int(row[0]) if row else 0
+        return self._db.version()
 
     def withdraw(self, run: str) -> bool:
         """End a run that still waits in the queue; False if it no longer waits."""
         outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = 'stopped', outcome = ? WHERE run = ? AND state = 'queued'",
                 (json.dumps(outcome.to_dict()), run),
@@ -261,7 +220,7 @@ class RunStore:
 
     def delete(self, run: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
-        with self._write() as db:
+        with self._db.write() as db:
             info, number = self._info(db, run)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
@@ -269,73 +228,29 @@ class RunStore:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        db = getattr(self._local, "db", None)
-        if db is not None:
-            db.close()
-            self._local.db = None
+        self._db.close()
 
     def _set(self, run: str, assignment: str, *values: str) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run))
             if not db.changes():
                 raise UnknownRunError(run)
 
     def _position(self, db: apsw.Connection, run: str) -> tuple[int, int]:
-        row = db.execute("SELECT number, steps FROM runs WHERE run = ?", (run,)).fetchone()
-        if row is None:
+        rows = fetch(db, "SELECT number, steps FROM runs WHERE run = ?", (run,))
+        if not rows:
             raise UnknownRunError(run)
-        return int(row[0]), int(row[1])
+        return rows[0]
 
     def _info(self, db: apsw.Connection, run: str) -> tuple[RunInfo, int]:
-        row = db.execute(f"{_LIST} WHERE run = ?", (run,)).fetchone()
-        if row is None:
+        rows = fetch(db, f"{_LIST} WHERE run = ?", (run,))
+        if not rows:
             raise UnknownRunError(run)
-        return _info(row, self._queue(db) if row[4] == "queued" else []), int(row[14])
+        (row,) = rows
+        return _info(row, self._queue(db) if row[4] == "queued" else []), row[14]
 
     def _queue(self, db: apsw.Connection) -> list[str]:
-        return [str(r) for (r,) in db.execute("SELECT run FROM runs WHERE state = 'queued' ORDER BY number")]
-
-    def _connection(self) -> apsw.Connection:
-        db: apsw.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = apsw.Connection(str(self.path))
-            db.set_busy_timeout(10_000)
-            db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
-            self._local.db = db
-        return db
-
-    @contextmanager
-    def _write(self) -> Iterator[apsw.Connection]:
-        db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    @contextmanager
-    def _read(self) -> Iterator[apsw.Connection]:
-        db = self._connection()
-        db.execute("BEGIN")
-        try:
-            yield db
-        finally:
-            db.execute("COMMIT")
-
-    def _prepare(self) -> None:
-        with self._write() as db:
-            row = db.execute("PRAGMA user_version").fetchone()
-            version = int(row[0]) if row else 0
-            if version == 0:
-                db.execute(SCHEMA)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"The runs in {self.home} should be of schema {SCHEMA_VERSION} or older. Found {version}, written "
-                "by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
-            )
+        return [run for (run,) in fetch(db, "SELECT run FROM runs WHERE state = 'queued' ORDER BY number")]
 
 
 def _decode(blobs: Sequence[bytes], tasks: int) -> Row:

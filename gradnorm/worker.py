@@ -6,11 +6,12 @@ import gc
 import logging
 import os
 from contextlib import closing
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
-from gradnorm.records import Outcome, RunInfo
 from gradnorm.recorder import failed, record
+from gradnorm.records import Outcome, RunInfo
 from gradnorm.spec import RunSpec, SpecError
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -144,7 +145,7 @@ class Lab:
         step = 0
         try:
             spec = RunSpec.parse(info.spec)
-            records = train(spec, control, on_device=lambda device: self.store.start(info.run, device))
+            records = train(spec, control, on_device=partial(self.store.start, info.run))
             with closing(record(self.store, info.run, records, control)) as recorded:
                 for item in recorded:
                     step = item.step

@@ -31,8 +31,7 @@ BASE, IMAGE = "localhost/gradnorm-base:bookworm", "localhost/gradnorm:image-test
 UID = 10001
 HEALTHY_WITHIN, STOPPED_WITHIN = 120, 10  # seconds; 10 is what `docker stop` waits before it kills
 PACKAGE_SOURCES = (
-    "index-url extra-index-url find-links no-index trusted-host cert client-cert proxy "
-    "timeout default-timeout retries"
+    "index-url extra-index-url find-links no-index trusted-host cert client-cert proxy timeout default-timeout retries"
 )
 CHROOT = ["--isolation", "chroot"]
 BUILDAH = ["buildah"]  # main() adds where the images are
@@ -61,9 +60,7 @@ def run(*command, check=True):
         log.write(f"$ {' '.join(command)}\n{done.stdout}\n")
     if check and done.returncode:
         end = "\n".join(done.stdout.splitlines()[-25:])
-        raise ImageTestError(
-            f"{command[0]} should end with 0, ended with {done.returncode}; see {LOG}\n{end}"
-        )
+        raise ImageTestError(f"{command[0]} should end with 0, ended with {done.returncode}; see {LOG}\n{end}")
     return done
 
 
@@ -91,18 +88,14 @@ def storage():
         tried = run("buildah", *options, "images", check=False)
         if tried.returncode == 0:
             return options
-    raise ImageTestError(
-        f"buildah should be able to keep images in {CACHE}, said: {tried.stdout}; see buildah(1)"
-    )
+    raise ImageTestError(f"buildah should be able to keep images in {CACHE}, said: {tried.stdout}; see buildah(1)")
 
 
 def mirror():
     """Find the Debian mirror that this machine's apt uses for bookworm, else name Debian's own."""
     if shutil.which("apt-get"):
         fields = "$(RELEASE) $(COMPONENT) $(REPO_URI)"
-        listed = run(
-            "apt-get", "indextargets", "--format", fields, "Created-By: Packages", check=False
-        ).stdout
+        listed = run("apt-get", "indextargets", "--format", fields, "Created-By: Packages", check=False).stdout
         if found := re.search(r"^bookworm main (\S+)$", listed, re.M):
             return found[1]
     return "http://deb.debian.org/debian"
@@ -134,9 +127,7 @@ def pip_mounts(folder):
             if name in PACKAGE_SOURCES.split():
                 options[name] = ast.literal_eval(value).split()
     config = Path(folder, "pip.conf")
-    config.write_text(
-        "[global]\n" + "".join(f"{name} = {' '.join(words)}\n" for name, words in options.items())
-    )
+    config.write_text("[global]\n" + "".join(f"{name} = {' '.join(words)}\n" for name, words in options.items()))
 
     mounts = {f"{config}:/etc/pip.conf:ro"}
     for name, words in options.items():
@@ -175,15 +166,11 @@ def check_files(container):
     """Check what is in the image, and where its user can write."""
     held = set(buildah("run", *CHROOT, container, "--", "ls", "-A", "/app").stdout.split())
     if not {"app.py", "gradnorm"} <= held or held & {".git", ".venv", "runs", "tests", "benchmarks"}:
-        raise ImageTestError(
-            f"/app should hold what the image runs on, holds {sorted(held)}; see .dockerignore"
-        )
+        raise ImageTestError(f"/app should hold what the image runs on, holds {sorted(held)}; see .dockerignore")
     say(f"/app holds {' '.join(sorted(held))}")
 
     # Besides /data: what anyone may write on any Linux, and what the chroot borrows from this machine.
-    prune = " -o ".join(
-        f"-path {path}" for path in ("/data", "/tmp", "/var/tmp", "/run/lock", "/proc", "/sys", "/dev")
-    )
+    prune = " -o ".join(f"-path {path}" for path in ("/data", "/tmp", "/var/tmp", "/run/lock", "/proc", "/sys", "/dev"))
     script = (
         f"id -u; find / -xdev \\( {prune} \\) -prune -o ! -type l -writable -print 2>/dev/null;"
         "touch /app/new 2>/dev/null && echo /app/new; touch /data/new && rm /data/new && echo /data"
@@ -196,13 +183,19 @@ def check_files(container):
     say("writable: /data, nothing else")
 
 
+def check_training(container):
+    """Check that the image's PyTorch trains, and that a later process finds the run."""
+    gradnorm = ["run", *CHROOT, container, "--", "python", "-m", "gradnorm"]
+    buildah(*gradnorm, "train", "--preset", "toy-2", "--steps", "20")
+    runs = buildah(*gradnorm, "runs").stdout.strip()
+    if "finished" not in runs:
+        raise ImageTestError(f"/data should hold the finished run, holds {runs!r}; see {LOG}")
+    say(f"trained: {' '.join(runs.split())}")
+
+
 def own_processes(server):
     """List the service's processes: those below buildah's own."""
-    return [
-        child
-        for child in psutil.Process(server.pid).children(recursive=True)
-        if "buildah" not in child.name()
-    ]
+    return [child for child in psutil.Process(server.pid).children(recursive=True) if "buildah" not in child.name()]
 
 
 def check_service(container, config):
@@ -218,9 +211,7 @@ def check_service(container, config):
         return buildah("run", *CHROOT, *here, *test, check=False).returncode == 0
 
     if healthy():
-        raise ImageTestError(
-            f"the health check should fail while port {port} is free, passes; see HEALTHCHECK"
-        )
+        raise ImageTestError(f"the health check should fail while port {port} is free, passes; see HEALTHCHECK")
     say("health check fails while nothing runs")
 
     start = time.monotonic()
@@ -231,22 +222,16 @@ def check_service(container, config):
     try:
         while not healthy():
             if server.poll() is not None:
-                raise ImageTestError(
-                    f"{config['Cmd']} should keep running, ended with {server.returncode}; see {LOG}"
-                )
+                raise ImageTestError(f"{config['Cmd']} should keep running, ended with {server.returncode}; see {LOG}")
             if time.monotonic() - start > HEALTHY_WITHIN:
-                raise ImageTestError(
-                    f"the service should be healthy in {HEALTHY_WITHIN} s, is not; see {LOG}"
-                )
+                raise ImageTestError(f"the service should be healthy in {HEALTHY_WITHIN} s, is not; see {LOG}")
             time.sleep(1)
         took = time.monotonic() - start
 
         own = own_processes(server)
         users = {user for process in own for user in process.uids()}
         if users != {UID}:
-            raise ImageTestError(
-                f"the service should run as user {UID}, runs as {users}; see USER in the Dockerfile"
-            )
+            raise ImageTestError(f"the service should run as user {UID}, runs as {users}; see USER in the Dockerfile")
         say(f"user {UID} runs {' '.join(own[0].cmdline())} (process {own[0].pid} of {len(own)})")
         say(f"healthy after {took:.0f} s on 127.0.0.1:{port}")
 
@@ -254,16 +239,12 @@ def check_service(container, config):
         own[0].terminate()
         _, left = psutil.wait_procs(own, STOPPED_WITHIN)
         if left:
-            raise ImageTestError(
-                f"SIGTERM should end all within {STOPPED_WITHIN} s, left: {left}; handle SIGTERM"
-            )
+            raise ImageTestError(f"SIGTERM should end all within {STOPPED_WITHIN} s, left: {left}; handle SIGTERM")
         took = time.monotonic() - start
         server.wait(STOPPED_WITHIN)
         if healthy():
-            raise ImageTestError(
-                f"nothing should answer on port {port} after SIGTERM, something does; stop it too"
-            )
-        say(f"stopped by SIGTERM after {took:.1f} s with status {server.returncode}")
+            raise ImageTestError(f"nothing should answer on port {port} after SIGTERM, something does; stop it too")
+        say(f"stopped by SIGTERM after {took:.1f} s")
     finally:
         for process in {*own, *(own_processes(server) if server.poll() is None else [])}:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -295,6 +276,7 @@ def main():
             config = json.loads(buildah("inspect", "--type", "image", IMAGE).stdout)["Docker"]["config"]
             container = buildah("from", "--pull-never", IMAGE).stdout.strip()
             check_files(container)
+            check_training(container)
             check_service(container, config)
         finally:
             buildah("rm", "--all", check=False)

@@ -92,7 +92,8 @@ export class Chart {
   color(line) {
     const { theme, run, focus } = this.panel;
     const color = line.task < 0 ? theme.neutral : theme.color(run.tasks[line.task]);
-    const faded = focus >= 0 && line.task !== focus ? 0.18 : (line.opacity ?? 1);
+    const others = focus >= 0 && line.task !== focus && this.lines.length > 1;
+    const faded = others ? 0.18 : (line.opacity ?? 1);
     return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
   }
 

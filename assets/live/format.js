@@ -12,7 +12,8 @@ export function significant(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return signed(exponent(value, digits - 2));
+  if (size === 0) return "0";
+  if (size < 1e-3 || size >= 1e5) return signed(exponent(value, digits - 2));
   return signed(value.toPrecision(digits).replace(/\.$/, ""));
 }
 

@@ -128,7 +128,10 @@ class Panel {
   begin(run) {
     this.header.title.textContent = run.title ?? run.run;
     // After a reconnect the same run goes on: what is held stays.
-    if (this.history?.continues(run)) return;
+    if (this.history?.continues(run)) {
+      this.history.run = run;
+      return;
+    }
     this.history = new History(run, this.settings.smoothing);
     const { hidden } = this.settings;
     if (run.tasks.every((_, i) => hidden.has(i))) hidden.clear();

@@ -103,7 +103,7 @@ function cursor(chart) {
     bind: { dblclick: reset },
     // A missing value has no place on the canvas; uPlot hides the point of a null index.
     dataIdx: (u, i, at) => (i === 0 || drawable(u.data[i][at], chart.log) ? at : null),
-    points: { show: lines.length <= CURSOR_POINTS ? undefined : false, size: () => 7, width: () => 0, fill, stroke: fill },
+    points: { ...(lines.length > CURSOR_POINTS && { show: false }), size: () => 6, width: () => 0, fill, stroke: fill },
   };
 }
 

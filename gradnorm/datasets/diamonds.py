@@ -35,8 +35,7 @@ class Diamonds(TableDataset):
         """Return the stones; the 20 whose x, y or z is given as 0 (not measured) are left out."""
         import pandas as pd
 
-        table = pd.read_csv(FILES / "diamonds.csv.gz")
-        table = table[(table[["x", "y", "z"]] > 0).all(axis=1)]
+        table = pd.read_csv(FILES / "diamonds.csv.gz").query("x > 0 and y > 0 and z > 0")
         inputs = table[["x", "y", "z", "depth", "table"]].to_numpy(np.float64)
         targets = [
             Target("price", "regression", table[["price"]].to_numpy(np.float64), "$"),

@@ -84,9 +84,7 @@ class TableSource(Source):
         self.tasks = tuple(tasks)
 
         def rows(index: NDArray[np.int64]) -> Batch:
-            tensors = [
-                torch.from_numpy(c[index].astype(np.float32) if c.ndim == 2 else c[index]) for c in columns
-            ]
+            tensors = [torch.from_numpy(c[index].astype(np.float32) if c.ndim == 2 else c[index]) for c in columns]
             return Batch(torch.from_numpy(x[index].astype(np.float32)), tuple(tensors))
 
         self._train, self.test = rows(train), rows(test)

@@ -31,9 +31,7 @@ class Toy(Dataset):
     title: ClassVar[str] = "Toy (Eq. 3)"
     summary: ClassVar[str] = "T regressions σ tanh((B + ε)x), 250 inputs, 100 outputs, as in the paper."
 
-    tasks: int = Field(
-        2, ge=1, le=MAX_TASKS, title="Tasks", description="How many tasks T share the network."
-    )
+    tasks: int = Field(2, ge=1, le=MAX_TASKS, title="Tasks", description="How many tasks T share the network.")
     sigmas: tuple[float, ...] = Field(
         (),
         title="Loss scales σ",
@@ -47,9 +45,7 @@ class Toy(Dataset):
     inputs: Literal["normal", "uniform"] = Field(
         "normal", title="Input distribution", description="normal: N(0, 1). uniform: [−√3, √3]. Scaled below."
     )
-    input_scale: float = Field(
-        1.0, gt=0, le=100, title="Input scale", description="Standard deviation of each input."
-    )
+    input_scale: float = Field(1.0, gt=0, le=100, title="Input scale", description="Standard deviation of each input.")
 
     @model_validator(mode="before")
     @classmethod
@@ -114,10 +110,7 @@ class ToySource(Source):
         root = np.sqrt if toy.spread == "variance" else float
         B = stream(seed, "toy B").normal(0.0, root(10.0), (OUTPUTS, INPUTS))
         # Each task has a stream of its own: adding a task leaves the others as they were.
-        rows = [
-            B + stream(seed, "toy epsilon", i).normal(0.0, root(3.5), (OUTPUTS, INPUTS))
-            for i in range(toy.tasks)
-        ]
+        rows = [B + stream(seed, "toy epsilon", i).normal(0.0, root(3.5), (OUTPUTS, INPUTS)) for i in range(toy.tasks)]
         self._teacher = torch.from_numpy(np.concatenate(rows).astype(np.float32)).T
         self._sigmas = torch.tensor(toy.sigmas, dtype=torch.float32).repeat_interleave(OUTPUTS)
         self.tasks = tuple(Task(name, "regression", OUTPUTS) for name in toy.task_names)

@@ -70,12 +70,10 @@ class MLP(nn.Module):
         return self.predict(self.shared(inputs))
 
 
-def _linear(
-    inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int
-) -> nn.Linear:
+def _linear(inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int) -> nn.Linear:
     """Return an affine layer with weights from a stream of its own; biases are 0 unless "uniform"."""
     random = stream(seed, f"initial {name}", index)
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = nn.Linear(inputs, outputs)
     if initialization == "uniform":  # torch's own default, the same distribution from our stream
         bound = 1 / np.sqrt(inputs)
         weight = random.uniform(-bound, bound, (outputs, inputs))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -52,8 +54,8 @@ def train(
         if step % spec.eval_every == 0 or step == spec.steps:
             evaluation = run.evaluate(step, initial)
             yield evaluation
-            if not all(map(_finite, evaluation.losses)):
-                i = next(i for i, loss in enumerate(evaluation.losses) if not _finite(loss))
+            if not all(map(math.isfinite, evaluation.losses)):
+                i = next(i for i, loss in enumerate(evaluation.losses) if not math.isfinite(loss))
                 yield _diverged(NonFiniteLossError(run.balancer.names[i], evaluation.losses[i]), step)
                 return
     yield Outcome("finished", spec.steps, f"Finished all {spec.steps:,} steps.")
@@ -92,9 +94,7 @@ class Run:
             kinds=[task.kind for task in source.tasks],
             watch_norms=spec.watch_norms,
         )
-        return cls(
-            spec, source, model, _optimizer(spec, model), balancer, _to(source.test, device), device
-        )
+        return cls(spec, source, model, _optimizer(spec, model), balancer, _to(source.test, device), device)
 
     def step(self, step: int) -> StepRecord:
         """Take step t ≥ 1. Raises NonFiniteLossError before anything has changed."""
@@ -110,9 +110,7 @@ class Run:
     def evaluate(self, step: int, initial: Evaluation | None) -> Evaluation:
         """Return the network's losses and metrics on the test set; `initial` gives L_i(0)."""
         losses, scores = evaluate(self.model, self.test, self.source.tasks)
-        ratios = tuple(
-            loss / first for loss, first in zip(losses, initial.losses if initial else losses, strict=True)
-        )
+        ratios = tuple(loss / first for loss, first in zip(losses, initial.losses if initial else losses, strict=True))
         return Evaluation(
             step=step,
             losses=tuple(losses),
@@ -179,13 +177,13 @@ def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
     present = [part for part in parts if part is not None]
     if balance.imbalance is not None:
         present.append(balance.imbalance.reshape(1))
-    numbers: list[float] = torch.cat(present).tolist()
+    numbers = cast("list[float]", torch.cat(present).tolist())
     tasks = len(balance.weights)
     vectors = iter(range(0, len(numbers), tasks))
     losses, weights, ratios, rates, norms, targets = (
         None if part is None else tuple(numbers[(at := next(vectors)) : at + tasks]) for part in parts
     )
-    assert losses and weights and ratios and rates
+    assert losses is not None and weights is not None and ratios is not None and rates is not None  # noqa: PT018
     return StepRecord(
         step=step,
         losses=losses,
@@ -197,10 +195,6 @@ def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
         imbalance=None if balance.imbalance is None else numbers[-1],
         alpha=alpha,
     )
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0
 
 
 def _diverged(error: NonFiniteLossError, step: int) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -22,25 +24,11 @@ def controls() -> None:
     spec = session.spec()
     found = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
     values = spec.flat()
-    _choice("Preset", "preset", list(PRESETS), session.preset_name(), session.choose_preset)
-    _choice(
-        "Data set",
-        "dataset",
-        list(datasets()),
-        spec.dataset.name,
-        lambda name: _change("dataset", name),
-        {n: d.title for n, d in datasets().items()},
-        spec.dataset.summary,
-    )
-    _choice(
-        "Method",
-        "method",
-        list(methods()),
-        spec.method.name,
-        lambda name: _change("method", name),
-        {n: m.title for n, m in methods().items()},
-        spec.method.summary,
-    )
+    _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
+    kinds = (("dataset", "Data set", datasets(), spec.dataset), ("method", "Method", methods(), spec.method))
+    for key, label, known, chosen in kinds:
+        titles = {name: kind.title for name, kind in known.items()}
+        _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)
     _show(found, values, "alpha")
     _show(found, values, "tasks")
     if "sigmas" in found:
@@ -79,24 +67,29 @@ def _change(key: str, value: Any) -> None:
 def _choice(
     label: str,
     key: str,
-    names: list[str],
+    titles: Mapping[str, str],
     chosen: str | None,
-    changed: Any,
-    titles: dict[str, str] | None = None,
+    changed: Callable[[str], object],
     text: str | None = None,
 ) -> None:
+    """Show a list of names to choose from; None, shown as Custom, fits none of them."""
     widget_key = f"choice:{key}"
     st.session_state[widget_key] = chosen
 
     def report() -> None:
-        if st.session_state[widget_key] is not None:
-            changed(st.session_state[widget_key])
+        name: str | None = st.session_state[widget_key]
+        if name is not None:
+            changed(name)
+
+    def title(name: str) -> str:
+        return titles[name]
 
     st.selectbox(
         label,
-        names,
+        list(titles),
+        index=None,
         key=widget_key,
-        format_func=lambda name: (titles or {}).get(name, name),
+        format_func=title,
         on_change=report,
         placeholder="Custom",
         help=text,
@@ -111,9 +104,7 @@ def _sigmas(option: Option, sigmas: list[float]) -> None:
         for i, sigma in enumerate(sigmas):
             scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
     with right.popover("Sample", icon=":material/casino:", width="stretch"):
-        scale = st.number_input(
-            "s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale"
-        )
+        scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
         seed = st.number_input("Seed of the sample", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
         st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
 

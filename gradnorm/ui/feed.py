@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -159,7 +159,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def watch(self, run: str, since: int) -> AsyncIterator[tuple[Viewer, list[Message]]]:
+    async def watch(self, run: str, since: int) -> AsyncGenerator[tuple[Viewer, list[Message]]]:
         """Join a run's feed; give what was missed since step `since`, and leave at the end.
 
         Raises UnknownRunError.

@@ -13,9 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     """Show the page that the address names."""
-    st.set_page_config(
-        page_title="GradNorm, live", page_icon=str(ROOT / "assets" / "logo.svg"), layout="wide"
-    )
+    st.set_page_config(page_title="GradNorm, live", page_icon=str(ROOT / "assets" / "logo.svg"), layout="wide")
     st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
     pages = ROOT / "pages"
     st.html(ROOT / "assets" / "style.css")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from streamlit.components import v2
 
 from gradnorm.records import RunInfo
 from gradnorm.ui.server import base_path
 
 # Sent with each mount, so it only fetches the rest, which the browser keeps.
 _JS = """
-const load = (data) => import(`${data.base}/live/static/live/panel.js`);
+const load = (data) => import(new URL(`${data.base}/live/static/live/panel.js`, document.baseURI).href);
 export default function (component) {
   load(component.data).then((panel) => panel.mount(component));
   return () => load(component.data).then((panel) => panel.unmount(component.parentElement));
 }
 """
 
-_live_panel = st.components.v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
+_live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 
 
 def live_panel(info: RunInfo | None) -> None:

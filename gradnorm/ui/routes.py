@@ -25,9 +25,7 @@ ASSETS = Path(__file__).parents[2] / "assets"
 CHUNK = 1 << 16
 
 
-def live_routes(
-    store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()
-) -> list[BaseRoute]:
+def live_routes(store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()) -> list[BaseRoute]:
     """Return the routes under `base`/live.
 
     store: gives the store when first asked, so that building routes touches no file.

@@ -28,4 +28,4 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     # Streamlit reads .streamlit/config.toml from where it is started.
     os.chdir(ROOT)
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *flags])
+    return os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *flags])

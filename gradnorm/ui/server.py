@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 from starlette.routing import BaseRoute
@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    origins = st.get_option("server.corsAllowedOrigins") or []
+    origins = cast("list[str]", st.get_option("server.corsAllowedOrigins") or [])
     return live_routes(lambda: lab().store, base_path(), origins)
 
 
@@ -30,7 +30,7 @@ def base_path() -> str:
 
 
 @asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
+async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()

@@ -1,0 +1,130 @@
+"""One SQLite file in write-ahead mode: the schema, a connection a thread, and two kinds of transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import local
+from typing import Any
+
+import apsw
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    tasks TEXT NOT NULL,
+    state TEXT NOT NULL,
+    steps INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    device TEXT,
+    outcome TEXT,
+    host TEXT, pid INTEGER, started REAL, heartbeat REAL
+);
+CREATE INDEX runs_by_state ON runs (state);
+CREATE TABLE blocks (
+    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    rows BLOB NOT NULL
+);
+CREATE UNIQUE INDEX blocks_by_last ON blocks (number, last);
+CREATE TABLE evaluations (
+    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    step INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (number, step)
+) WITHOUT ROWID;
+"""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as it is; the message says why and what to do."""
+
+
+def unusable(home: Path, error: Exception) -> StoreError:
+    """Return the error for a home that cannot be used."""
+    return StoreError(
+        f"The home of the runs should be a directory that can be written. Found {home} ({error}). "
+        "Set GRADNORM_HOME or --home to another one."
+    )
+
+
+class Database:
+    """A file that several threads and processes read and write at once.
+
+    Raises StoreError if it cannot be written or was written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = local()
+        try:
+            self._prepare()
+        except apsw.Error as error:
+            raise unusable(path.parent, error) from None
+
+    @contextmanager
+    def write(self) -> Generator[apsw.Connection]:
+        """Give a connection inside a transaction that is written when the block ends, or not at all."""
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def read(self) -> Generator[apsw.Connection]:
+        """Give a connection that sees one state of the file throughout the block."""
+        db = self._connection()
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            db.execute("COMMIT")
+
+    def version(self) -> int:
+        """Return a number that changes when another connection has written."""
+        return fetch(self._connection(), "PRAGMA data_version")[0][0]
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        db: apsw.Connection | None = getattr(self._local, "db", None)
+        if db is not None:
+            db.close()
+            self._local.db = None
+
+    def _connection(self) -> apsw.Connection:
+        db: apsw.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = apsw.Connection(str(self._path))
+            db.set_busy_timeout(10_000)
+            # NORMAL: a commit survives the process at once, and power loss from the next checkpoint on.
+            db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+            self._local.db = db
+        return db
+
+    def _prepare(self) -> None:
+        with self.write() as db:
+            version: int = fetch(db, "PRAGMA user_version")[0][0]
+            if version == 0:
+                db.execute(SCHEMA)
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The runs in {self._path.parent} should be of schema {SCHEMA_VERSION} or older. Found {version}, "
+                "written by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
+            )
+
+
+def fetch(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    """Return all rows of a query as tuples."""
+    return list(db.execute(sql, values))
