@@ -8,7 +8,7 @@ RUN python3 -c 'import ensurepip, venv' 2>/dev/null \
     || { apt-get update \
          && apt-get install -y --no-install-recommends python3 python3-venv \
          && rm -rf /var/lib/apt/lists/*; } \
-    && useradd --uid 10001 --user-group --home-dir /data --create-home --shell /usr/sbin/nologin gradnorm
+    && useradd --uid 10001 --user-group --home-dir /data --create-home --skel /dev/null --shell /usr/sbin/nologin gradnorm
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

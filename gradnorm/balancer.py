@@ -16,6 +16,7 @@ from torch import Tensor
 from gradnorm import gradients
 from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
 from gradnorm.balancing.gradnorm import GradNormMethod, Update
+from gradnorm.declarations import explain
 from gradnorm.gradients import Shared
 
 Losses = Tensor | Sequence[Tensor | None]
@@ -37,7 +38,7 @@ class Balancer:
     method: which weighting method, with its hyperparameters.
     initial_losses: L_i(0) > 0, shape [T]; None takes each task's first loss. For cross entropy over C
         classes the paper suggests log C.
-    kinds: "regression" or "classification" for each task; methods that tell them apart ask for it.
+    kinds: "regression" or "classification" for each task, which some methods tell apart; left out: regressions.
     watch_norms: measure gradient norms even where the method does not need them.
     Raises ValueError for a wrong number of names, kinds or initial losses.
     """
@@ -48,17 +49,16 @@ class Balancer:
         method: Method,
         *,
         initial_losses: Sequence[float] | Tensor | None = None,
-        kinds: Sequence[Kind] | None = None,
+        kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
     ) -> None:
         self.names = _task_names(tasks)
         self.method = method
         self._measures_norms = watch_norms or method.needs is Needs.NORMS
-        if kinds is None:
-            kinds = [_REGRESSION] * len(self.names)
-        if len(kinds) != len(self.names):
-            raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(kinds)}. Give one for each.")
-        state = method.start(torch.ones(len(self.names)), kinds)
+        each: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
+        if len(each) != len(self.names):
+            raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(each)}. Give one for each.")
+        state = method.start(torch.ones(len(self.names)), each)
         if initial_losses is not None:
             state = State(state.weights, _initial_losses(initial_losses, self.names), state.memory)
         self._state = state
@@ -238,7 +238,8 @@ def built(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
     try:
         return method(**hyperparameters)
     except ValidationError as error:
-        raise ValueError(explain(error)) from None
+        message = explain(error, method, "Pass {key} to GradNorm or retune.")
+        raise ValueError(message.replace("weight_learning_rate", "learning_rate")) from None
 
 
 def _task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
@@ -309,12 +310,3 @@ def _choose(flag: Tensor, yes: State, no: State) -> State:
         yes.initial_losses.where(flag, no.initial_losses),
         {name: value.where(flag, no.memory[name]) for name, value in yes.memory.items()},
     )
-
-
-def explain(error: ValidationError) -> str:
-    """Return a pydantic error as sentences: what should be, what was found, what to do."""
-    lines: list[str] = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"]) or "value"
-        lines.append(f"{where}: {item['msg']}. Found {item['input']!r}.")
-    return " ".join(lines)

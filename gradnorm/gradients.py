@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradnorm.shapes import PerTask, Scalar
+
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
 
 
@@ -52,8 +54,8 @@ def gradient_norms(
     losses: Sequence[Tensor | None],
     shared: Sequence[Tensor],
     names: Sequence[str],
-    scale: Tensor | None = None,
-) -> Tensor:
+    scale: Scalar | None = None,
+) -> PerTask:
     """Return ‖∇_W L_i‖₂ over all parameters of W together, shape [T], float32 or wider.
 
     losses: T attached scalars; None where a task is absent (its norm is NaN). The graph is kept.
@@ -87,7 +89,7 @@ def _total_norm(found: Sequence[Tensor | None], name: str) -> Tensor:
     return nn.utils.get_total_norm(grads)
 
 
-def backward(losses: Sequence[Tensor | None], weights: Tensor, scale: Tensor | None = None) -> None:
+def backward(losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | None = None) -> None:
     """Add the gradient of Σ_i w_i L_i (times `scale`) to `.grad` of every parameter, and free the graph.
 
     weights: w, shape [T], detached.
@@ -154,7 +156,7 @@ class OnePass:
             plan.append(own)
         return plan
 
-    def backward(self, weights: Tensor) -> None:
+    def backward(self, weights: PerTask) -> None:
         """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
 
         weights: w, shape [T], detached. Goes through the leaves' own hooks, as any backward pass does.

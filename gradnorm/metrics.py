@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,7 +23,9 @@ class Predictor(Protocol):
         ...
 
 
-def task_loss(output: Tensor, target: Tensor, task: Task) -> Tensor:
+def task_loss(
+    output: Float[Tensor, "batch outputs"], target: Shaped[Tensor, "batch ..."], task: Task
+) -> Float[Tensor, ""]:
     """Return the mean loss of one task, a scalar.
 
     Regression: squared error, mean over examples and outputs; output and target of shape [B, outputs].
@@ -33,7 +36,7 @@ def task_loss(output: Tensor, target: Tensor, task: Task) -> Tensor:
     return functional.mse_loss(output, target)
 
 
-def task_losses(outputs: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[Task]) -> list[Tensor]:
+def task_losses(outputs: Sequence[Tensor], targets: Sequence[Tensor], tasks: Sequence[Task]) -> list[Float[Tensor, ""]]:
     """Return T scalar losses; see `task_loss`."""
     return [task_loss(o, y, task) for o, y, task in zip(outputs, targets, tasks, strict=True)]
 

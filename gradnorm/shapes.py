@@ -20,7 +20,7 @@ elif "torch" in sys.modules:
     from torch import Tensor
 
     PerTask: TypeAlias = Float[Tensor, "tasks"]  # noqa: F821
-    Scalar: TypeAlias = Float[Tensor, ""]  # noqa: F722  # pyright: ignore
+    Scalar: TypeAlias = Float[Tensor, ""]  # pyright: ignore
 else:
     PerTask: TypeAlias = Any
     Scalar: TypeAlias = Any

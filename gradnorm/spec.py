@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic.fields import FieldInfo
 
 from gradnorm.balancing.base import Method
 from gradnorm.datasets.base import Dataset
+from gradnorm.declarations import bounds, choices, explain
 from gradnorm.discovery import discover
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class SpecError(ValueError):
@@ -76,10 +79,8 @@ class RunSpec(BaseModel):
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
-        try:
-            return cls(dataset=dataset(**parts["dataset"]), method=method(**parts["method"]), **parts["run"])
-        except ValidationError as error:
-            raise SpecError(_explain(error)) from None
+        chosen = {"dataset": _built(dataset, parts["dataset"]), "method": _built(method, parts["method"])}
+        return _built(cls, {**chosen, **parts["run"]})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -162,42 +163,25 @@ def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
     for key, info in model.model_fields.items():
         if key in ("dataset", "method"):
             continue
-        kind, choices = _kind(info)
+        low, high = bounds(info)
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         yield Option(
             key=key,
             part=part,
-            kind=kind,
+            kind=_kind(info),
             title=info.title or key,
             help=info.description or "",
             default=info.get_default(call_default_factory=False),
-            low=_bound(info, "ge", "gt"),
-            high=_bound(info, "le", "lt"),
-            choices=choices,
+            low=low,
+            high=high,
+            choices=choices(info),
             extra=MappingProxyType(dict(extra)),
         )
 
 
-def _kind(info: FieldInfo) -> tuple[str, tuple[str, ...]]:
-    annotation: Any = info.annotation
-    if annotation is bool:
-        return "switch", ()
-    if annotation is int:
-        return "integer", ()
-    if annotation is float:
-        return "number", ()
-    if getattr(annotation, "__origin__", None) is Literal:
-        return "choice", tuple(str(a) for a in annotation.__args__)
-    return "numbers", ()
-
-
-def _bound(info: FieldInfo, *names: str) -> float | None:
-    for rule in info.metadata:
-        for name in names:
-            value = getattr(rule, name, None)
-            if value is not None:
-                return float(value)
-    return None
+def _kind(info: FieldInfo) -> str:
+    kinds: dict[Any, str] = {bool: "switch", int: "integer", float: "number"}
+    return kinds.get(info.annotation, "choice" if choices(info) else "numbers")
 
 
 def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
@@ -224,25 +208,11 @@ def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
     )
 
 
-_RANGE_WORDS = {"greater_than_equal": "≥", "greater_than": ">", "less_than_equal": "≤", "less_than": "<"}
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first fault as one line: what should be, what was found, what to do."""
-    item = error.errors()[0]
-    key = ".".join(str(part) for part in item["loc"]) or ""
-    option = next((o for o in options() if o.key == key.split(".", maxsplit=1)[0]), None)
-    if item["type"] == "value_error":
-        return f"{item.get('ctx', {}).get('error', item['msg'])}."
-    should = item["msg"].replace("Input should be ", "")
-    if option is not None and option.low is not None and option.high is not None:
-        opening = "(" if item["type"] == "greater_than" else "["
-        should = f"in {opening}{option.low:g}, {option.high:g}]"
-        if option.kind == "integer":
-            should = f"a whole number {should}"
-    elif option is not None and option.choices:
-        should = f"one of {', '.join(option.choices)}"
-    return f"{key} should be {should}. Found {item['input']!r}. Set it with --{key.replace('_', '-')}."
+def _built(model: type[Model], values: Mapping[str, Any]) -> Model:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
 
 
 def _as_text(value: Any) -> str:

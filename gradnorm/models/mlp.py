@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gradnorm.datasets.base import Task
@@ -50,11 +51,11 @@ class MLP(nn.Module):
             self.register_buffer(f"scale_{i}", torch.tensor(task.scale), persistent=False)
         self._plain = [task.center == 0.0 and task.scale == 1.0 for task in tasks]
 
-    def shared(self, inputs: Tensor) -> Tensor:
+    def shared(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch width"]:
         """Return Z, the output of the last shared layer before its ReLU: [B, D] → [B, width]."""
         return self.last_shared_layer(self.trunk(inputs))
 
-    def predict(self, features: Tensor) -> list[Tensor]:
+    def predict(self, features: Float[Tensor, "batch width"]) -> list[Float[Tensor, "batch _"]]:
         """Return each task's output from Z: T tensors of shape [B, outputs]."""
         hidden = features.relu()
         outputs: list[Tensor] = []
@@ -65,7 +66,7 @@ class MLP(nn.Module):
             outputs.append(output)
         return outputs
 
-    def forward(self, inputs: Tensor) -> list[Tensor]:
+    def forward(self, inputs: Float[Tensor, "batch features"]) -> list[Float[Tensor, "batch _"]]:
         """Return each task's output: [B, D] → T tensors of shape [B, outputs]."""
         return self.predict(self.shared(inputs))
 

@@ -1,0 +1,61 @@
+"""What a pydantic field declares of an option: its range, its choices, and how to say that a value is wrong."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+
+def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Return the lowest and the highest value of a number, None where there is no limit."""
+    found: dict[str, float] = {}
+    for rule in info.metadata:
+        for name in ("ge", "gt", "le", "lt"):
+            value = getattr(rule, name, None)
+            if value is not None:
+                found[name] = float(value)
+    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+
+
+def choices(info: FieldInfo) -> tuple[str, ...]:
+    """Return the words that are allowed; empty if it is no choice."""
+    return tuple(map(str, get_args(info.annotation))) if get_origin(info.annotation) is Literal else ()
+
+
+def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
+    """Return the first fault as one line: what should be, what was found, what to do.
+
+    remedy: a sentence in which {key} and {option} stand for the field's name, as in "Set it with --{option}."
+    """
+    item = error.errors()[0]
+    if item["type"] == "value_error":
+        return f"{item.get('ctx', {}).get('error', item['msg'])}."
+    key = str(item["loc"][0]) if item["loc"] else ""
+    info = model.model_fields.get(key)
+    should = _should(info) if info is not None else ""
+    if item["type"] == "extra_forbidden":
+        should = f"one of {', '.join(model.model_fields)}"
+    should = should or item["msg"].replace("Input should be ", "")
+    advice = remedy.format(key=key, option=key.replace("_", "-"))
+    return f"{key} should be {should}. Found {_shown(item['input'])}. {advice}"
+
+
+def _should(info: FieldInfo) -> str:
+    """Return what a field may hold, in words; empty where its declaration does not say."""
+    if words := choices(info):
+        return f"one of {', '.join(words)}"
+    if info.annotation is bool:
+        return "true or false"
+    low, high = bounds(info)
+    if low is None or high is None:
+        return ""
+    opening = "(" if any(getattr(rule, "gt", None) is not None for rule in info.metadata) else "["
+    kind = "a whole number " if info.annotation is int else ""
+    return f"{kind}in {opening}{low:.10g}, {high:.10g}]"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,36 @@
+"""What all tests share: a home of its own for every test, and one CPU thread for torch."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Read when torch is first imported, here and in every process a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+
+# The machine is slow and shared: how long an example takes says nothing about the code.
+settings.register_profile("gradnorm", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("gradnorm")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A directory for runs, also for whatever reads GRADNORM_HOME; made when first written to."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("GRADNORM_HOME", str(path))
+    for name in ("GRADNORM_WORKERS", "GRADNORM_PORT", "GRADNORM_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+@pytest.fixture
+def store(home):
+    """An empty RunStore."""
+    from gradnorm.store import RunStore
+
+    store = RunStore(home)
+    yield store
+    store.close()
