@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import local
@@ -64,6 +64,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = local()
+        self._listeners: list[Callable[[], None]] = []
         try:
             self._prepare()
         except apsw.Error as error:
@@ -80,6 +81,12 @@ class Database:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each write of this process, on the thread that wrote; it must be quick."""
+        self._listeners.append(listener)
 
     @contextmanager
     def read(self) -> Generator[apsw.Connection]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Shaped
@@ -13,14 +12,6 @@ from torch.nn import functional
 from gradnorm.datasets.base import Batch, Task
 
 CHUNK = 8192
-
-
-class Predictor(Protocol):
-    """Anything that maps inputs to one output a task."""
-
-    def __call__(self, inputs: Tensor, /) -> Sequence[Tensor]:
-        """Return T outputs."""
-        ...
 
 
 def task_loss(
@@ -42,7 +33,9 @@ def task_losses(outputs: Sequence[Tensor], targets: Sequence[Tensor], tasks: Seq
 
 
 @torch.no_grad()
-def evaluate(predict: Predictor, test: Batch, tasks: Sequence[Task]) -> tuple[list[float], list[float]]:
+def evaluate(
+    predict: Callable[[Tensor], Sequence[Tensor]], test: Batch, tasks: Sequence[Task]
+) -> tuple[list[float], list[float]]:
     """Return each task's test loss and test metric over the whole set.
 
     R² = 1 − Σ(y − ŷ)²/Σ(y − ȳ)², pooled over outputs, ȳ the test mean of each output (1 is perfect, 0 is

@@ -11,7 +11,7 @@ from gradnorm.training.control import Control
 
 # A block is written when it is this old or this long: old enough to cost the worker little, young enough
 # that a viewer sees a step within a few frames.
-BLOCK_SECONDS = 0.03
+BLOCK_SECONDS = 0.045
 BLOCK_STEPS = 64
 BEAT_SECONDS = 10.0
 

@@ -47,6 +47,11 @@ class RunSpec(BaseModel):
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant",
+        title="Schedule",
+        description="Of the learning rate. cosine falls to 0 at the last step.",
+    )
     initialization: Literal["he", "xavier", "uniform"] = Field(
         "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."
     )
@@ -59,6 +64,13 @@ class RunSpec(BaseModel):
         True,
         title="Watch gradient norms",
         description="Measure norms even where the method does not need them, at some cost in speed.",
+    )
+    pace: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        title="Pace",
+        description="Steps a second at most, to watch in slow motion. 0 is full speed.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto takes a GPU if there is one."

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,10 @@ class RunStore:
                 )
         return [info.run for info in gone]
 
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each write of this process, on the thread that wrote; see `version` for others."""
+        self._db.listen(listener)
+
     def version(self) -> int:
         """Return a number that changes whenever another thread or process has written; costs microseconds."""
         return self._db.version()
@@ -261,10 +265,11 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
     run, title, spec, tasks, state, steps, created, seconds, device, outcome, host, pid, started, beat, _ = row
     ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
     owner = Owner(host, pid, started) if host is not None else None
-    if state in ("running", "paused") and (owner is None or not owner.alive(beat)):
+    mine = owner == this_process()
+    if state in ("running", "paused") and not mine and (owner is None or not owner.alive(beat)):
         state = "interrupted"
         ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
-    here = owner == this_process() and state in ("running", "paused")
+    here = mine and state in ("running", "paused")
     checked: State = state
     return RunInfo(
         run=run,

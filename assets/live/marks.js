@@ -9,11 +9,12 @@ export function drawMarks(u, marks, theme) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio || 1;
   const { min, max } = u.scales.x;
-  let free = -Infinity;
+  let taken = Infinity;
   ctx.save();
   ctx.font = scaled(theme.font, ratio);
   ctx.textBaseline = "bottom";
-  for (const { step, alpha } of marks) {
+  // From the newest back: where labels would overlap, the α that was arrived at is the one to read.
+  for (const { step, alpha } of marks.toReversed()) {
     if (step < min || step > max) continue;
     const x = Math.round(u.valToPos(step, "x", true)) + 0.5;
     ctx.strokeStyle = theme.faint;
@@ -23,8 +24,8 @@ export function drawMarks(u, marks, theme) {
     ctx.moveTo(x, bbox.top - 3 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    if (x < free) continue;
-    free = x + LABEL_ROOM * ratio;
+    if (x > taken) continue;
+    taken = x - LABEL_ROOM * ratio;
     // Above the plot, where no line can cross it.
     const right = x + LABEL_ROOM * ratio > bbox.left + bbox.width + LABEL_ROOM;
     ctx.textAlign = right ? "right" : "center";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ def train(
         on_device(device_name(run.device))
     initial = run.evaluate(0, None)
     yield initial
+    pacer = Pacer(spec.pace)
     for step in range(1, spec.steps + 1):
         if control.stopping:
             yield Outcome("stopped", step - 1, f"Stopped by hand after {step - 1:,} steps.")
@@ -46,6 +48,7 @@ def train(
         changes = control.take_changes()
         if changes:
             run.balancer.retune(**changes)
+        pacer.wait()
         try:
             yield run.step(step)
         except NonFiniteLossError as error:
@@ -99,6 +102,8 @@ class Run:
     def step(self, step: int) -> StepRecord:
         """Take step t ≥ 1. Raises NonFiniteLossError before anything has changed."""
         batch = _to(self.source.batch(step, self.spec.batch_size), self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.spec, step)
         self.optimizer.zero_grad(set_to_none=True)
         features = self.model.shared(batch.inputs)
         losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
@@ -118,6 +123,32 @@ class Run:
             task_normalized_loss=sum(ratios),
             metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
         )
+
+
+class Pacer:
+    """Holds a loop back to `pace` rounds a second; 0 lets it run."""
+
+    def __init__(self, pace: float) -> None:
+        self._interval = 1 / pace if pace else 0.0
+        self._due: float | None = None
+
+    def wait(self) -> None:
+        """Return when the next round is due. Time lost to a pause is not made up for."""
+        if not self._interval:
+            return
+        now = time.monotonic()
+        # A little delay is caught up, so that the mean pace holds; a pause is not.
+        due = now if self._due is None else max(self._due + self._interval, now - 10 * self._interval)
+        self._due = due
+        if due > now:
+            time.sleep(due - now)
+
+
+def learning_rate(spec: RunSpec, step: int) -> float:
+    """Return the network's learning rate at step t: constant, or η·½(1 + cos(π(t−1)/steps)) for "cosine"."""
+    if spec.schedule == "constant":
+        return spec.learning_rate
+    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
 
 
 def resolve_device(name: str) -> torch.device:

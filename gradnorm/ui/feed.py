@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from gradnorm.records import RunInfo
@@ -15,7 +15,9 @@ from gradnorm.ui import wire
 
 Message = str | bytes
 
-TICK = 0.033
+# Writes of this process wake a feed at once; those of other processes are looked for this often, and less
+# often while nothing comes.
+TICK = 0.05
 IDLE_TICK = 0.2
 STATUS_SECONDS = 0.25
 SPEED_WINDOW = 2.0
@@ -58,6 +60,7 @@ class Feed:
         self._last_status = ""
         self._status_at = 0.0
         self._told_state = ""
+        self._written = asyncio.Event()
         self.ended = False
 
     @property
@@ -70,6 +73,10 @@ class Feed:
         self._viewers.add(viewer)
         return self._cursor, self._evaluated
 
+    def wake(self) -> None:
+        """Look at the store now."""
+        self._written.set()
+
     def leave(self, viewer: Viewer) -> None:
         """Remove a viewer."""
         self._viewers.discard(viewer)
@@ -80,6 +87,7 @@ class Feed:
         while time.monotonic() - watched < GRACE:
             now = time.monotonic()
             watched = now if self._viewers else watched
+            self._written.clear()
             found = self._store.version()
             if found != version:
                 version, changed = found, now
@@ -90,7 +98,8 @@ class Feed:
                     break
             if self._info.ended:
                 break
-            await asyncio.sleep(TICK if now - changed < 1 else IDLE_TICK)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._written.wait(), TICK if now - changed < 1 else IDLE_TICK)
         self.ended = True
         for viewer in self._viewers:
             viewer.put(None)
@@ -151,12 +160,14 @@ class Feed:
 
 
 class Hub:
-    """All feeds of this server, one for each run that is being watched."""
+    """All feeds of this server, one for each run that is being watched. Made inside the server's event loop."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        store.listen(self._written)
 
     @asynccontextmanager
     async def watch(self, run: str, since: int) -> AsyncGenerator[tuple[Viewer, list[Message]]]:
@@ -187,6 +198,15 @@ class Hub:
         every = wire.stride(max(1, last - first + 1))
         rows = self.store.read(run, max(0, first - 1), last).rows
         return wire.block(wire.DETAIL, wire.thin(rows, every), every)
+
+    def _written(self) -> None:
+        """Wake the feeds; called on the thread that wrote, after the server has stopped too."""
+        if self._feeds and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for feed in self._feeds.values():
+            feed.wake()
 
     async def _serve(self, feed: Feed) -> None:
         try:

@@ -1,0 +1,243 @@
+"""From an iterator of records to the store: blocks, endings and pauses."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+
+import apsw
+import pytest
+
+from gradnorm.recorder import BLOCK_SECONDS, BLOCK_STEPS, failed, record
+from gradnorm.records import Outcome
+from gradnorm.store import UnknownRunError
+from gradnorm.training.control import Control
+from tests.factories import SPEC, evaluation, finished, step_record, step_records, wait_for
+
+
+@pytest.fixture
+def run(store):
+    return store.create("a run", SPEC, ("a", "b"), queued=False)
+
+
+def blocks(store):
+    db = apsw.Connection(str(store.home / "gradnorm.db"))
+    found = db.execute("SELECT first, last FROM blocks ORDER BY first").fetchall()
+    db.close()
+    return found
+
+
+class Endless:
+    """Records for as long as somebody pulls them; counts the pulls."""
+
+    def __init__(self, control, seconds=0.0005):
+        self.control, self.seconds, self.pulled = control, seconds, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.control.stopping:
+            return Outcome("stopped", self.pulled)
+        time.sleep(self.seconds)
+        self.pulled += 1
+        return step_record(self.pulled)
+
+
+class Recording:
+    """A thread that records an `Endless`; it is stopped at the end."""
+
+    def __init__(self, store, run):
+        self.control = Control()
+        self.source = Endless(self.control)
+        self.thread = Thread(target=self._work, args=(store, run))
+
+    def _work(self, store, run):
+        for item in record(store, run, self.source, self.control):
+            if isinstance(item, Outcome):
+                break
+        store.close()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.control.stop()
+        self.thread.join(30)
+
+
+def test_everything_is_handed_on_in_order_and_written(store, run):
+    given = [evaluation(0), *step_records(1, 5), evaluation(5), finished(5)]
+    assert list(record(store, run, iter(given), Control())) == given
+    snapshot = store.read(run)
+    assert snapshot.rows[:, 0].tolist() == [1, 2, 3, 4, 5]
+    assert snapshot.evaluations == (evaluation(0), evaluation(5))
+    assert (snapshot.info.state, snapshot.info.outcome) == ("finished", finished(5))
+
+
+def test_records_are_there_before_the_outcome_is(store, run):
+    for item in record(store, run, iter([*step_records(1, 3), finished(3)]), Control()):
+        if isinstance(item, Outcome):
+            assert (store.info(run).steps, store.info(run).state) == (3, "finished")
+
+
+def test_fast_steps_are_written_in_blocks(store, run):
+    steps = 10 * BLOCK_STEPS + 7
+    assert len(list(record(store, run, iter(step_records(1, steps)), Control()))) == steps
+    found = blocks(store)
+    assert 11 <= len(found) < steps / 4
+    assert max(last - first + 1 for first, last in found) <= BLOCK_STEPS
+    assert store.info(run).steps == steps
+
+
+def test_slow_steps_are_written_one_by_one(store, run):
+    def slow():
+        for item in step_records(1, 4):
+            time.sleep(2 * BLOCK_SECONDS)
+            yield item
+
+    for item in record(store, run, slow(), Control()):
+        assert store.info(run).steps == item.step
+    assert blocks(store) == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+def test_what_came_before_an_error_is_written(store, run):
+    def broken():
+        yield evaluation(0)
+        yield from step_records(1, 3)
+        raise ZeroDivisionError("no good")
+
+    with pytest.raises(ZeroDivisionError, match="no good"):
+        list(record(store, run, broken(), Control()))
+    snapshot = store.read(run)
+    assert (len(snapshot.rows), snapshot.evaluations) == (3, (evaluation(0),))
+    assert snapshot.info.state == "running"
+
+
+def test_what_was_pulled_is_written_when_the_consumer_leaves(store, run):
+    recorded = record(store, run, iter(step_records(1, 9)), Control())
+    for item in recorded:
+        if item.step == 4:
+            break
+    recorded.close()
+    assert store.info(run).steps == 4
+
+
+def test_a_run_deleted_on_the_way_ends_the_recording(store, run):
+    recorded = record(store, run, iter(step_records(1, 9)), Control())
+    next(recorded)
+    store.end(run, finished(1))
+    store.delete(run)
+    with pytest.raises(UnknownRunError):
+        list(recorded)
+
+
+def test_training_time_is_counted_without_pauses(store, run):
+    with Recording(store, run) as recording:
+        wait_for(lambda: store.info(run).steps > 50)
+        recording.control.pause()
+        wait_for(lambda: store.info(run).state == "paused")
+        before = store.info(run).seconds
+        time.sleep(0.5)
+        recording.control.step()
+        wait_for(recording.control.must_wait)
+        recording.control.stop()
+        recording.thread.join(30)
+    assert before > 0.02
+    assert store.info(run).seconds - before < 0.4
+
+
+def test_a_pause_holds_the_run_and_writes_everything(store, run):
+    with Recording(store, run) as recording:
+        wait_for(lambda: store.info(run).steps > 10)
+        recording.control.pause()
+        wait_for(lambda: store.info(run).state == "paused")
+        held = recording.source.pulled
+        assert store.info(run).steps == held
+        time.sleep(0.2)
+        assert recording.source.pulled == held
+        recording.control.resume()
+        wait_for(lambda: store.info(run).state == "running")
+        wait_for(lambda: store.info(run).steps > held + 10)
+
+
+def test_a_single_step_is_one_step(store, run):
+    with Recording(store, run) as recording:
+        wait_for(lambda: store.info(run).steps > 10)
+        recording.control.pause()
+        wait_for(lambda: store.info(run).state == "paused")
+        for _ in range(3):
+            held = recording.source.pulled
+            recording.control.step()
+            wait_for(lambda held=held: store.info(run).steps == held + 1)
+            time.sleep(0.05)
+            assert recording.source.pulled == held + 1
+            assert store.info(run).state == "paused"
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_stop_ends_the_run_with_its_outcome(store, run, paused):
+    with Recording(store, run) as recording:
+        wait_for(lambda: store.info(run).steps > 10)
+        if paused:
+            recording.control.pause()
+            wait_for(lambda: store.info(run).state == "paused")
+        recording.control.stop()
+        recording.thread.join(30)
+        assert not recording.thread.is_alive()
+    info = store.info(run)
+    assert (info.state, info.outcome.step, info.steps) == ("stopped", recording.source.pulled, recording.source.pulled)
+
+
+def test_a_single_step_after_an_evaluation_is_still_one_training_step(store, run):
+    control = Control()
+    control.pause()
+    control.step()
+    given = iter([evaluation(0), step_record(1), step_record(2)])
+    taken, arrived = [], Event()
+
+    def work():
+        for item in record(store, run, given, control):
+            taken.append(item)
+            arrived.set()
+        store.close()
+
+    thread = Thread(target=work)
+    thread.start()
+    wait_for(lambda: store.info(run).steps == 1)
+    assert taken == [evaluation(0), step_record(1)]
+    control.resume()
+    thread.join(30)
+    assert len(taken) == 3
+
+
+@pytest.mark.xfail(strict=True, reason="record() takes any pause seen after an evaluation for a single step")
+def test_a_pause_asked_for_during_an_evaluation_holds_at_once(store, run):
+    control = Control()
+
+    def source():
+        yield step_record(1)
+        control.pause()  # as somebody does while the test set is gone through
+        yield evaluation(1)
+        yield step_record(2)
+
+    taken = []
+
+    def work():
+        taken.extend(record(store, run, source(), control))
+        store.close()
+
+    thread = Thread(target=work)
+    thread.start()
+    wait_for(lambda: store.info(run).state == "paused")
+    try:
+        assert store.info(run).steps == 1
+    finally:
+        control.resume()
+        thread.join(30)
+    assert len(taken) == 3
+
+
+def test_a_failure_is_named_by_its_type_and_message():
+    assert failed(7, ZeroDivisionError("no good")) == Outcome("failed", 7, "ZeroDivisionError: no good")
