@@ -7,12 +7,13 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
+from gradnorm.charts import history
 from gradnorm.records import RunInfo
 from gradnorm.store import UnknownRunError
 from gradnorm.ui.lab import lab
 from gradnorm.ui.server import base_path
 
-SHOWN = 500
+SHOWN, COMPARED = 500, 8
 
 
 def catalogue() -> None:
@@ -40,6 +41,7 @@ def catalogue() -> None:
     chosen = [found[i] for i in event.selection.rows if i < len(found)]  # pyright: ignore
     if chosen:
         _actions(chosen)
+        _charts(chosen)
     else:
         st.caption("Tick rows to download or delete runs; a run's id opens it.")
 
@@ -58,6 +60,17 @@ def _table(found: list[RunInfo]) -> pd.DataFrame:
             "Ending": [info.outcome.message if info.outcome else "" for info in found],
         }
     )
+
+
+def _charts(chosen: list[RunInfo]) -> None:
+    """Show the chosen runs' test loss over one another, and the weights of a single one."""
+    snapshots = [lab().store.read(info.run) for info in chosen[:COMPARED]]
+    columns = st.columns(2) if len(chosen) == 1 else [st.container()]
+    figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
+    for column, figure in zip(columns, figures, strict=True):
+        column.plotly_chart(figure, config={"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]})
+    if len(chosen) > COMPARED:
+        st.caption(f"The first {COMPARED} of {len(chosen)} are drawn.")
 
 
 def _actions(chosen: list[RunInfo]) -> None:

@@ -64,13 +64,13 @@ def test_a_run_is_chosen_started_watched_steered_and_taken_away(server, open_pag
     tab.wait_for_step(step + 20)
     assert tab.run == run
     assert tab.points("weights") >= step, "Steps from before the reload should be there."
-    assert tab.page.url == address
 
     # The address, copied into another browser, shows the same run grow.
     other = open_page(address)
     seen = other.wait_for_step(step)
     other.wait_for_step(seen + 20)
     assert other.run == run
+    assert other.page.url == tab.page.url
     assert other.controls() == tab.controls()
 
     # Pause, one step, resume.
@@ -110,7 +110,8 @@ def test_zoom_and_legend_stay_while_data_stream_and_alpha_moves(server, open_pag
     tab.press("Start")
     tab.wait_for_step(150)
     tab.tag()
-    tab.drag("weights", 0.05, 0.12)
+    tab.drag("weights", 0.02, 0.12)
+    expect(tab.chart("weights")).not_to_have_attribute("data-min", "0", timeout=PATIENCE)
     zoomed = tab.visible_range()
     assert 0 < float(zoomed[0]) < float(zoomed[1]) < 1250
     expect(tab.chart("norms")).to_have_attribute("data-min", zoomed[0], timeout=PATIENCE)
@@ -143,6 +144,19 @@ def test_zoom_and_legend_stay_while_data_stream_and_alpha_moves(server, open_pag
         assert tab.pixels(chart, orange) > 20
     assert tab.is_tagged()
     assert tab.panel.get_attribute("data-mounts") == "1"
+
+
+def test_a_reload_keeps_the_alpha_that_the_run_was_given(server, open_page):
+    tab = open_page(f"{server.url}/?{PACED}")
+    tab.press("Start")
+    tab.wait_for_step(5)
+    tab.nudge("Asymmetry α", "ArrowRight", times=5)
+    tab.wait_for_query("alpha=0.55")
+    address, shown = tab.page.url, tab.controls()
+    tab.page.reload()
+    tab.wait_until_drawn()
+    assert tab.controls() == shown
+    assert tab.page.url == address
 
 
 def test_one_step_from_nothing(server, open_page):

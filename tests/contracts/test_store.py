@@ -306,6 +306,16 @@ class StoreContract:
         assert other.version() != seen
         other.close()
 
+    def test_a_listener_hears_of_each_write_of_this_process_once_it_can_be_read(self, store):
+        run, heard = create(store), []
+        store.listen(lambda: heard.append(store.info(run).steps))
+        store.append(run, step_records(1, 2))
+        store.append(run, step_records(3, 3))
+        store.info(run)
+        with pytest.raises(ValueError, match="continue at step 4"):
+            store.append(run, step_records(9, 9))
+        assert heard == [2, 3]
+
     def test_threads_share_a_store(self, store):
         runs = [create(store) for _ in range(4)]
 

@@ -1,0 +1,62 @@
+"""The documentation still tells the truth about the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROWS = re.findall(r"\| `(gradnorm/[^`]+)` \| `([^`]+)` \|", (ROOT / "docs" / "algorithm.md").read_text())
+
+
+@pytest.mark.parametrize(("file", "line"), ROWS)
+def test_each_equation_s_line_is_where_the_table_says(file, line):
+    lines = {text.strip() for text in (ROOT / file).read_text().splitlines()}
+    assert line in lines
+
+
+def test_the_table_has_all_equations():
+    assert len(ROWS) >= 9
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_s_loop_runs():
+    code = re.search(r"```python\n(from gradnorm.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert code
+    import torch
+    from torch import nn
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last_shared_layer = nn.Linear(3, 4)
+            self.heads = nn.ModuleList(nn.Linear(4, 1) for _ in range(3))
+
+        def forward(self, x):
+            return [head(self.last_shared_layer(x).relu()) for head in self.heads]
+
+    model = Model()
+    loader = [(torch.randn(8, 3), torch.randn(3, 8, 1)) for _ in range(3)]
+    names = {
+        "model": model,
+        "loader": loader,
+        "optimizer": torch.optim.SGD(model.parameters(), lr=0.01),
+        "loss": nn.functional.mse_loss,
+    }
+    exec(code.group(1), names)
+    assert names["balance"].weights.sum().item() == pytest.approx(3)
+
+
+def test_every_room_is_in_the_architecture():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for path in (ROOT / "gradnorm").iterdir():
+        if path.suffix == ".py" and path.name not in {"__main__.py", "__init__.py"}:
+            assert path.name in text, path.name
+        if path.is_dir() and (path / "__init__.py").exists():
+            assert f"{path.name}/" in text, path.name

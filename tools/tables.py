@@ -1,0 +1,71 @@
+"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds`.
+
+Each line is one `train` per seed, through the engine that the dashboard and the command line use.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradnorm.records import Evaluation, StepRecord
+from gradnorm.spec import preset
+from gradnorm.training.engine import train
+
+SEEDS = (1, 2, 3)
+
+
+def final(name: str, changes: Mapping[str, Any]) -> tuple[Evaluation, tuple[float, ...]]:
+    """Return the last evaluation and the last weights of one run."""
+    evaluation, weights = None, ()
+    for item in train(preset(name, {**changes, "watch_norms": False})):
+        if isinstance(item, Evaluation):
+            evaluation = item
+        elif isinstance(item, StepRecord):
+            weights = item.weights
+    assert evaluation is not None
+    return evaluation, weights
+
+
+def toy(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Print final task-normalised test losses, a column a seed."""
+    print("| method | seed 1 | seed 2 | seed 3 | weights at the end (seed 1) |\n|---|---|---|---|---|")
+    for title, changes in rows:
+        ends = [final("toy-2", {**changes, "seed": seed}) for seed in SEEDS]
+        losses = " | ".join(f"{e.task_normalized_loss:.3f}" for e, _ in ends)
+        print(f"| {title} | {losses} | {', '.join(f'{w:.3g}' for w in ends[0][1])} |", flush=True)
+
+
+def diamonds() -> None:
+    """Print each test metric as its median over the seeds, with the lowest and highest behind it."""
+    print("| weights | targets | price R² | carat R² | cut | color | clarity |\n|---|---|---|---|---|---|---|")
+    gradnorm = [(f"GradNorm α {a:g}", {"method": "gradnorm", "alpha": a}) for a in (0, 0.5, 1.5)]
+    methods = [("equal", {"method": "equal"}), ("uncertainty", {"method": "uncertainty"}), *gradnorm]
+    rows = [(title, "raw", changes) for title, changes in methods]
+    rows += [(t, "raw, outputs scaled", {**c, "output_scale": True}) for t, c in methods]
+    rows.append(("equal", "standardised", {"method": "equal", "units": "standardised"}))
+    for title, units, changes in rows:
+        ends = [final("diamonds", {**changes, "seed": seed})[0] for seed in SEEDS]
+        cells = zip(*[[next(iter(m.values())) for m in e.metrics] for e in ends], strict=True)
+        texts = [f"{statistics.median(c):.2f} ({min(c):.2f} … {max(c):.2f})" for c in cells]
+        print(f"| {title} | {units} | {' | '.join(texts)} |", flush=True)
+
+
+def main() -> None:
+    """Print the table that was asked for."""
+    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    if name == "toy-2":
+        toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
+    elif name == "update":
+        pairs = [("log", 0.003), ("log", 0.01), ("log", 0.03), ("adam", 0.025), ("adam", 0.003)]
+        toy([(f"{u}, {r:g}", {"update": u, "weight_learning_rate": r}) for u, r in pairs])
+    elif name == "diamonds":
+        diamonds()
+    else:
+        sys.exit("Usage: python tools/tables.py toy-2 | update | diamonds")
+
+
+if __name__ == "__main__":
+    main()
