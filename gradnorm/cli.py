@@ -114,7 +114,7 @@ def _spec(given: argparse.Namespace) -> RunSpec:
     keys = ["dataset", "method", *(option.key for option in options())]
     changes = {key: value for key in keys if (value := getattr(given, key)) is not None}
     if given.spec is not None:
-        return RunSpec.parse({**RunSpec.from_json(given.spec.read_text()).flat(), **changes})
+        return RunSpec.parse({**RunSpec.from_json(given.spec.read_bytes()).flat(), **changes})
     return preset(given.preset, changes) if given.preset else RunSpec.parse(changes)
 
 

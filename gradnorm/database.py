@@ -115,7 +115,8 @@ class Database:
             db = apsw.Connection(str(self._path))
             db.set_busy_timeout(10_000)
             # NORMAL: a commit survives the process at once, and power loss from the next checkpoint on.
-            db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+                fetch(db, f"PRAGMA {pragma}")
             self._local.db = db
         return db
 

@@ -41,12 +41,11 @@ def record(store: RunStore, run: str, records: Iterator[Record], control: Contro
                 flush()
                 _hold(store, run, control)
                 since = time.monotonic()
-            elif control.paused:
-                control.wait(0)
+            single = control.use_single_step()
             item = next(records, None)
             if item is None:
                 return
-            if control.paused and not isinstance(item, StepRecord):
+            if single and not isinstance(item, StepRecord):
                 control.step()  # a single step is one training step, whatever comes before it
             if isinstance(item, StepRecord):
                 steps.append(item)

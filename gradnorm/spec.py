@@ -99,7 +99,7 @@ class RunSpec(BaseModel):
         """Return the spec written by `to_json`, or by hand. Raises SpecError."""
         try:
             flat = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SpecError(f"A spec should be a JSON object. Found a text that is not JSON ({error}).") from None
         if not isinstance(flat, dict):
             raise SpecError('A spec should be a JSON object, as in {"dataset": "toy", "tasks": 2}.')
@@ -201,7 +201,7 @@ def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
 
 
 def _chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
     return known[name]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradnorm.recorder import failed, record
 from gradnorm.records import Outcome, RunInfo
-from gradnorm.spec import RunSpec, SpecError
+from gradnorm.spec import RunSpec, SpecError, options
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
@@ -81,16 +81,27 @@ class Lab:
     def retune(self, run: str, **hyperparameters: Any) -> None:
         """Change live hyperparameters, such as alpha, from the next step on.
 
-        Raises NotHereError, UnknownRunError, and SpecError for a value out of range.
+        Raises NotHereError, UnknownRunError, and SpecError for a value out of range or an option that is not live.
         """
         control = self._control(run)
         spec = RunSpec.parse(self.store.info(run).spec)
+        live = [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
+        for key in hyperparameters:
+            if key not in live:
+                raise SpecError(
+                    f"What changes in mid-run should be one of {', '.join(live) or 'nothing'}. Found {key!r}. "
+                    "Start a new run with it."
+                )
         RunSpec.parse({**spec.flat(), **hyperparameters})
         control.retune(**hyperparameters)
 
     def steers(self, run: str) -> bool:
-        """Whether this lab trains the run right now."""
-        return run in self._controls
+        """Whether this lab trains the run, or has it in its queue."""
+        try:
+            self._control(run)
+        except (NotHereError, UnknownRunError):
+            return False
+        return True
 
     def close(self, timeout: float = 10.0) -> None:
         """End all runs of this lab as interrupted, with all their records, and wait for its threads."""
@@ -103,11 +114,15 @@ class Lab:
 
     def _control(self, run: str) -> Control:
         control = self._controls.get(run)
-        if control is not None:
-            return control
-        info = self.store.info(run)
+        try:
+            info = self.store.info(run)
+        except UnknownRunError:
+            self._controls.pop(run, None)
+            raise
         if info.ended:
             raise NotHereError(f"The run should be going on. Found it {info.state}. Start a new one.")
+        if control is not None:
+            return control
         if info.state == "queued":
             raise NotHereError("The run should have started. Found it waiting in the queue. Stop it, or wait.")
         raise NotHereError(

@@ -245,9 +245,6 @@ def test_a_spec_file_that_is_wrong_is_one_clear_line(run_cli, tmp_path, content,
     [b"\xff\xfe\x00 not text", b'{"dataset": ["toy"]}', b'{"method": {}}', b"[" * 100_000],
     ids=["not UTF-8", "a list as name", "an object as name", "too deep"],
 )
-@pytest.mark.xfail(
-    strict=True, raises=(UnicodeDecodeError, TypeError, RecursionError), reason="from_json() lets these errors through"
-)
 def test_a_spec_file_of_nonsense_is_one_clear_line(run_cli, tmp_path, content):
     code, out, err = run_cli("train", "--spec", bad_spec_file(tmp_path, content))
     assert (code, out) == (2, b"")

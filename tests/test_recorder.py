@@ -212,7 +212,6 @@ def test_a_single_step_after_an_evaluation_is_still_one_training_step(store, run
     assert len(taken) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="record() takes any pause seen after an evaluation for a single step")
 def test_a_pause_asked_for_during_an_evaluation_holds_at_once(store, run):
     control = Control()
 

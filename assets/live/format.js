@@ -14,7 +14,9 @@ export function significant(value, digits = 4) {
   const size = Math.abs(value);
   if (size === 0) return "0";
   if (size < 1e-3 || size >= 1e5) return signed(exponent(value, digits - 2));
-  return signed(value.toPrecision(digits).replace(/\.$/, ""));
+  // toPrecision would write 13310 as 1.331e+4.
+  if (size >= 10 ** digits) return signed(value.toFixed(0));
+  return signed(value.toPrecision(digits));
 }
 
 /** A tick label: as short as the value allows. */

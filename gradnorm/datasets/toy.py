@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 INPUTS, OUTPUTS, TEST_EXAMPLES = 250, 100, 500
 MAX_TASKS = 64
+_COUNTS = frozenset(str(n) for n in range(1, MAX_TASKS + 1))
 
 
 def sample_sigmas(tasks: int, scale: float, seed: int) -> tuple[float, ...]:
@@ -63,10 +64,8 @@ class Toy(Dataset):
             values["tasks"] = len(sigmas)
         elif not sigmas:
             tasks = values.get("tasks", 2)
-            if isinstance(tasks, str) and tasks.isdigit():
-                tasks = int(tasks)
-            if isinstance(tasks, int) and 1 <= tasks <= MAX_TASKS:
-                values["sigmas"] = sample_sigmas(tasks, 10.0, 0)
+            if str(tasks).removesuffix(".0") in _COUNTS:
+                values["sigmas"] = sample_sigmas(int(float(tasks)), 10.0, 0)
         return values
 
     @model_validator(mode="after")

@@ -72,10 +72,14 @@ class Control:
         return self._paused and not self._stopping and self._steps_allowed == 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until a step may be taken; False if `timeout` seconds went by first. Uses up a single step."""
+        """Wait until a step may be taken; False if `timeout` seconds went by first."""
         with self._changed:
-            if not self._changed.wait_for(lambda: not self.must_wait(), timeout):
+            return self._changed.wait_for(lambda: not self.must_wait(), timeout)
+
+    def use_single_step(self) -> bool:
+        """Use up one `step`; False if none was asked for."""
+        with self._changed:
+            if not self._steps_allowed:
                 return False
-            if self._paused and self._steps_allowed:
-                self._steps_allowed -= 1
+            self._steps_allowed -= 1
             return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from gradnorm.ui.feed import Hub, Viewer
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
 ASSETS = Path(__file__).parents[2] / "assets"
 CHUNK = 1 << 16
+# No run has as many; numbers beyond are no cursor.
+MOST_STEPS = 2**53
 
 
 def live_routes(store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()) -> list[BaseRoute]:
@@ -67,9 +70,10 @@ async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
     if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
         await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
         return
-    run, since = str(ws.path_params["run"]), ws.query_params.get("since", "0")
+    run, since = str(ws.path_params["run"]), ws.query_params.get("since", "")
+    cursor = int(since) if re.fullmatch("[0-9]{1,99}", since) else 0
     try:
-        async with hub.watch(run, int(since) if since.isdigit() else 0) as (viewer, missed):
+        async with hub.watch(run, min(cursor, MOST_STEPS)) as (viewer, missed):
             await ws.accept()
             for message in missed:
                 await _send(ws, message)
@@ -110,12 +114,14 @@ async def _forward(ws: WebSocket, viewer: Viewer) -> None:
 
 async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
     while True:
-        text = await ws.receive_text()
+        message = await ws.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
         try:
-            first, last = (int(step) for step in json.loads(text)["detail"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if 0 <= first <= last < 2**53:
+            first, last = (int(step) for step in json.loads(message.get("text") or "")["detail"])
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue  # a page says nothing else; whoever does is not answered
+        if 0 <= first <= last < MOST_STEPS:
             await ws.send_bytes(await asyncio.to_thread(hub.detail, run, first, last))
 
 

@@ -83,6 +83,11 @@ class Playground:
         idle = "[data-testid=stApp][data-test-script-state=notRunning]"
         expect(self.page.locator(idle)).to_have_count(1, timeout=PATIENCE)
 
+    def settle(self) -> None:
+        """Wait until Streamlit has answered what was just done: it begins a moment later."""
+        self.page.wait_for_timeout(200)
+        self.wait_until_idle()
+
     # Hands
 
     def button(self, name: str) -> Locator:
@@ -92,24 +97,28 @@ class Playground:
         self.button(name).click(timeout=PATIENCE)
 
     def choose(self, label: str, title: str) -> None:
-        self.page.get_by_role("combobox", name=label, exact=True).click()
+        box = self.page.get_by_role("combobox", name=label, exact=True)
+        box.scroll_into_view_if_needed()
+        box.click()
         self.page.get_by_role("option", name=title, exact=True).click()
-        self.wait_until_idle()
+        expect(box).to_have_value(title, timeout=PATIENCE)
+        self.settle()
 
     def write(self, label: str, text: str) -> None:
         """Type into a text or number field, and press Enter."""
         box = self.page.get_by_label(label, exact=True)
         box.fill(text)
         box.press("Enter")
-        self.page.wait_for_timeout(100)
-        self.wait_until_idle()
+        self.settle()
 
-    def nudge(self, label: str, keys: str, times: int = 1) -> None:
-        """Move a slider with the keyboard."""
-        slider = self.page.get_by_role("slider", name=label).first
-        slider.focus()
+    def nudge(self, label: str, key: str, times: int = 1, pause: int = 300) -> None:
+        """Move a slider with the keyboard. pause: milliseconds after each press."""
+        self.page.get_by_role("slider", name=label).first.focus()
         for _ in range(times):
-            slider.press(keys)
+            self.page.keyboard.press(key)
+            self.page.wait_for_timeout(pause)
+            if pause > 200:
+                self.wait_until_idle()
 
     def open_more(self) -> None:
         details = self.page.locator("[data-testid=stSidebar] details")

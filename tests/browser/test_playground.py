@@ -159,6 +159,15 @@ def test_a_reload_keeps_the_alpha_that_the_run_was_given(server, open_page):
     assert tab.page.url == address
 
 
+def test_fast_moves_of_the_slider_are_not_lost(server, open_page):
+    tab = open_page(f"{server.url}/?{PACED}")
+    tab.nudge("Asymmetry α", "ArrowRight", times=25, pause=70)
+    tab.settle()
+    tab.page.wait_for_timeout(1000)
+    assert tab.controls()["Asymmetry α"] == "0.75"
+    tab.wait_for_query("alpha=0.75")
+
+
 def test_one_step_from_nothing(server, open_page):
     tab = open_page(f"{server.url}/?{PACED}")
     tab.press("Step")

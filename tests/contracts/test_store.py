@@ -448,10 +448,6 @@ def test_the_sqlite_library_is_one_without_the_wal_reset_bug():
     assert tuple(map(int, apsw.sqlite_lib_version().split("."))) >= (3, 51, 3)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="apsw stops after the first row of `PRAGMA journal_mode; …; PRAGMA foreign_keys`: no cascade, no NORMAL",
-)
 def test_deleting_removes_blocks_and_evaluations_from_the_file(store):
     gone, kept = create(store), create(store)
     for run in (gone, kept):

@@ -58,8 +58,11 @@ class ControlMachine(RuleBasedStateMachine):
     def wait(self):
         free = self.stopping or not self.paused or self.allowed > 0
         assert self.control.wait(0) is free
-        if self.paused and self.allowed:
-            self.allowed -= 1
+
+    @rule()
+    def use_single_step(self):
+        assert self.control.use_single_step() is (self.allowed > 0)
+        self.allowed = max(0, self.allowed - 1)
 
     @invariant()
     def what_it_says_is_what_was_asked(self):
@@ -110,6 +113,7 @@ def test_single_steps_are_counted_across_threads():
         thread.join()
     taken = 0
     while control.wait(0):
+        assert control.use_single_step()
         taken += 1
     assert taken == 1000
     assert control.paused

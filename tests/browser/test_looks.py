@@ -1,0 +1,160 @@
+"""What can be said of looks in numbers: nothing is cut off, everything can be read, every chart is painted."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.playground import CHARTS, PATIENCE
+from tests.factories import wait_for
+
+SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SHORT = "batch_size=8&width=16&depth=1&eval_every=10&device=cpu"
+
+# Elements that can be seen, and of which a part lies outside the window or under Streamlit's header.
+_CUT_OFF = """() => {
+  const found = [];
+  const header = document.querySelector("[data-testid=stHeader]").getBoundingClientRect();
+  const main = document.querySelector("[data-testid=stMain]");
+  main.scrollTo(0, 0);
+  const covers = getComputedStyle(document.querySelector("[data-testid=stHeader]")).position !== "static";
+  const scrolls = (node) => {
+    for (let at = node.parentElement; at && at !== main; at = at.parentElement) {
+      if (/auto|scroll|hidden|clip/.test(getComputedStyle(at).overflowX)) return true;
+    }
+    return false;
+  };
+  for (const node of main.querySelectorAll("button, a, h2, h3, p, canvas, input, label, .gn-pill, .gn-detail")) {
+    const box = node.getBoundingClientRect();
+    if (!box.width || !box.height || getComputedStyle(node).visibility === "hidden" || scrolls(node)) continue;
+    const name = `${node.tagName} ${node.textContent.slice(0, 30)}`;
+    if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name}: ${box.left} … ${box.right}`);
+    if (covers && box.top < header.bottom - 0.5) found.push(`${name}: under the header`);
+    if (node.matches("button, h2, h3") && node.scrollWidth > node.clientWidth + 1) found.push(`${name}: text cut off`);
+  }
+  return found;
+}"""
+
+# Texts whose contrast with what lies behind them is below 4.5; colours are resolved by a canvas.
+_FAINT = """(least) => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgba = (color) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
+  const behind = (node) => {
+    const layers = [];
+    for (let at = node; at; at = at.parentElement) {
+      const color = rgba(getComputedStyle(at).backgroundColor);
+      if (color[3] > 0) layers.push(color);
+      if (color[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((part) => {
+      const c = part / 255;
+      return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = [];
+  const texts = "h2, h3, .gn-live span, .gn-live p, .gn-live button, .gn-live a, .gn-live td, .gn-live th, "
+    + "[data-testid=stWidgetLabel] p, [data-testid=stMain] button p, [data-testid=stCaptionContainer] p, "
+    + "[data-testid=stAlert] p, [data-testid=stTopNavLink] span";
+  for (const node of document.querySelectorAll(texts)) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    const box = node.getBoundingClientRect();
+    const style = getComputedStyle(node);
+    if (!own || !box.width || style.visibility === "hidden" || node.closest(":disabled, [aria-hidden=true]")) continue;
+    const ground = behind(node);
+    const ink = luminance(over(rgba(style.color), ground));
+    const paper = luminance(ground);
+    const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    if (contrast < least) found.push(`${node.tagName} ${node.className} ${node.textContent.slice(0, 30)}: ${contrast.toFixed(2)}`);
+  }
+  return found;
+}"""
+
+
+def check(page) -> None:
+    """Fail if something cannot be seen whole, or cannot be read."""
+    wide = page.evaluate(
+        "() => [document.documentElement, document.querySelector('[data-testid=stMain]')]"
+        ".map((node) => node.scrollWidth - node.clientWidth)"
+    )
+    assert wide == [0, 0], "The page scrolls sideways."
+    assert page.evaluate(_CUT_OFF) == []
+    assert page.evaluate(_FAINT, 4.5) == []
+
+
+@pytest.fixture(scope="module")
+def finished(_shared, browser):
+    """A finished run of each preset, and the way to its page."""
+    found: dict[str, str] = {}
+    from tests.browser.playground import Playground
+
+    for name in ("toy-2", "toy-10", "diamonds"):
+        page = browser.new_page(viewport={"width": 1000, "height": 600})
+        tab = Playground.open(page, f"{_shared.url}/?preset={name}&steps=120&{SHORT}")
+        tab.press("Start")
+        tab.wait_for_state("finished")
+        found[name] = f"/?run={tab.run}"
+        page.close()
+    return found
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request):
+    return request.param
+
+
+@pytest.fixture(params=list(SIZES))
+def size(request):
+    return SIZES[request.param]
+
+
+def test_a_page_without_a_run(server, open_page, size, scheme):
+    tab = open_page(f"{server.url}/", viewport=size, color_scheme=scheme)
+    expect(tab.panel).to_have_attribute("data-theme", scheme)
+    expect(tab.page.get_by_text("how strongly each task’s loss counts")).to_be_visible()
+    check(tab.page)
+
+
+@pytest.mark.parametrize("name", ["toy-2", "toy-10", "diamonds"])
+def test_a_finished_run(server, open_page, finished, size, scheme, name):
+    tab = open_page(f"{server.url}{finished[name]}", viewport=size, color_scheme=scheme)
+    tab.wait_for_state("finished")
+    tab.wait_for_points(2, "weights")
+    check(tab.page)
+    for chart in (*CHARTS, "more"):
+        tab.chart(chart).scroll_into_view_if_needed()
+        tab.wait_for_points(2, chart)
+        wait_for(lambda chart=chart: tab.pixels(chart) > 500, PATIENCE / 1000)
+
+
+def test_a_running_run(server, open_page, size, scheme):
+    address = f"{server.url}/?preset=toy-2&steps=20000&pace=100&{SHORT}"
+    tab = open_page(address, viewport=size, color_scheme=scheme)
+    tab.press("Start")
+    tab.wait_for_points(10, "weights")
+    check(tab.page)
+    tab.press("Stop")
+    tab.wait_for_state("stopped")
+
+
+def test_the_list_of_runs(server, open_page, finished, size, scheme):
+    page = open_page.page(viewport=size, color_scheme=scheme)
+    page.goto(f"{server.url}/runs")
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible(timeout=PATIENCE)
+    box = table.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"]
+    check(page)
+    cell = page.locator("table").get_by_text(finished["toy-10"].removeprefix("/?run="))
+    expect(cell).to_be_attached()
