@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from gradnorm import gradients
+from gradnorm.arguments import Losses, checked_initial_losses, scalar_losses, task_names
 from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
 from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.declarations import explain
 from gradnorm.gradients import Shared
 
-Losses = Tensor | Sequence[Tensor | None]
 _REGRESSION: Kind = "regression"
 
 
@@ -52,7 +52,7 @@ class Balancer:
         kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
     ) -> None:
-        self.names = _task_names(tasks)
+        self.names = task_names(tasks)
         self.method = method
         self._measures_norms = watch_norms or method.needs is Needs.NORMS
         each: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
@@ -60,7 +60,7 @@ class Balancer:
             raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(each)}. Give one for each.")
         state = method.start(torch.ones(len(self.names)), each)
         if initial_losses is not None:
-            state = State(state.weights, _initial_losses(initial_losses, self.names), state.memory)
+            state = State(state.weights, checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
         self._all_seen = initial_losses is not None
         gradients.allow_several_passes()
@@ -101,7 +101,7 @@ class Balancer:
         Raises ValueError for losses of the wrong number, shape, sign or attachment, or a shared layer
         that a loss does not reach; NonFiniteLossError for NaN or infinity. Nothing has changed then.
         """
-        listed = _listed(losses, self.names)
+        listed = scalar_losses(losses, self.names)
         values = self._values(listed)
         self._follow(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
@@ -240,67 +240,6 @@ def built(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
     except ValidationError as error:
         message = explain(error, method, "Pass {key} to GradNorm or retune.")
         raise ValueError(message.replace("weight_learning_rate", "learning_rate")) from None
-
-
-def _task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
-    names = tuple(f"task {i + 1}" for i in range(tasks)) if isinstance(tasks, int) else tuple(tasks)
-    if not names or len(set(names)) != len(names):
-        raise ValueError(
-            f"tasks should be a number of at least 1, or different names. Found {tasks!r}. "
-            "Pass tasks=3 or tasks=['depth', 'normals']."
-        )
-    return names
-
-
-def _initial_losses(given: Sequence[float] | Tensor, names: Sequence[str]) -> Tensor:
-    values = torch.as_tensor(given, dtype=torch.get_default_dtype() if not isinstance(given, Tensor) else None)
-    values = values.detach().clone()
-    if values.shape != (len(names),) or not bool(((values > 0) & values.isfinite()).all()):
-        raise ValueError(
-            f"initial_losses should be {len(names)} positive numbers, one a task. Found {values.tolist()}. "
-            "Pass log C for cross entropy over C classes, or leave it out."
-        )
-    return values
-
-
-def _listed(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
-    """Return T scalar losses, single precision or wider, or raise ValueError."""
-    if isinstance(losses, Tensor) and losses.dim() != 1:
-        raise ValueError(
-            f"losses should be {len(names)} scalars or one tensor of shape [{len(names)}]. Found a tensor of "
-            f"shape {list(losses.shape)}. Stack one mean loss a task."
-        )
-    listed = list(losses.unbind()) if isinstance(losses, Tensor) else list(losses)
-    if len(listed) != len(names):
-        raise ValueError(
-            f"losses should have {len(names)} entries, one for each of {list(names)}. Found {len(listed)}. "
-            "Pass None for a task that is absent from the batch."
-        )
-    if all(loss is None for loss in listed):
-        raise ValueError(
-            "losses should have at least one loss. Found None for every task. Skip the call for such a batch."
-        )
-    return [None if loss is None else _scalar(loss, name) for loss, name in zip(listed, names, strict=True)]
-
-
-def _scalar(loss: Tensor, name: str) -> Tensor:
-    if not isinstance(loss, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(
-            f"The loss of {name!r} should be a tensor. Found {type(loss).__name__}. "
-            "Pass the loss itself, without .item()."
-        )
-    if loss.numel() != 1:
-        raise ValueError(
-            f"The loss of {name!r} should be a scalar. Found shape {list(loss.shape)}. "
-            "Reduce it first, for example with .mean()."
-        )
-    if not loss.requires_grad:
-        raise ValueError(
-            f"The loss of {name!r} should be attached to the network. Found a tensor without a gradient. "
-            "Compute it outside torch.no_grad() and without .detach() or .item()."
-        )
-    loss = loss.reshape(())
-    return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
 
 
 def _choose(flag: Tensor, yes: State, no: State) -> State:

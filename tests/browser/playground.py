@@ -42,14 +42,14 @@ _CONTROLS = """() => {
   return found;
 }"""
 
-# How many pixels of a chart are neither transparent nor background, or are close to one colour.
+# How many pixels of a chart's canvas are more than a grid line, or are close to one colour.
 _PIXELS = """([chart, color]) => {
   const canvas = document.querySelector(`[data-testid=chart-${chart}] canvas`);
   if (!canvas) return 0;
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let found = 0;
   for (let i = 0; i < data.length; i += 4) {
-    if (data[i + 3] < 200) continue;
+    if (data[i + 3] < 100) continue;
     if (!color || Math.abs(data[i] - color[0]) + Math.abs(data[i + 1] - color[1]) + Math.abs(data[i + 2] - color[2]) < 40) {
       found += 1;
     }
