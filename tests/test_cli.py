@@ -377,6 +377,7 @@ def python(*arguments, **options):
     )
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command(home):
     done = python("-m", "gradnorm", "train", *FAST, "--steps", "20", "--json", "-")
     assert (done.returncode, done.stderr) == (0, "")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+METRICS: Mapping[Kind, str] = {"regression": "r2", "classification": "accuracy"}
+
+
 @dataclass(frozen=True)
 class Task:
     """One task: what its head puts out and how it is judged.
@@ -38,7 +41,7 @@ class Task:
     @property
     def metric(self) -> str:
         """The test metric: "r2" for regressions, "accuracy" for classifications."""
-        return "r2" if self.kind == "regression" else "accuracy"
+        return METRICS[self.kind]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ class Dataset(BaseModel, ABC):
     @abstractmethod
     def task_names(self) -> tuple[str, ...]:
         """The names of the tasks, known without loading anything."""
+
+    @property
+    @abstractmethod
+    def task_kinds(self) -> tuple[Kind, ...]:
+        """Whether each task is a regression or a classification, known without loading anything."""
 
     @property
     def advice(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradnorm.balancing.base import Kind
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
 
@@ -37,6 +38,11 @@ class Diamonds(TableDataset):
     def task_names(self) -> tuple[str, ...]:
         """price, carat, cut, color, clarity."""
         return ("price", "carat", *GRADES)
+
+    @property
+    def task_kinds(self) -> tuple[Kind, ...]:
+        """Two regressions, three classifications."""
+        return ("regression", "regression", *("classification" for _ in GRADES))
 
     def load(self, seed: int) -> Source:
         """Return the stones; the 20 whose x, y or z is given as 0 (not measured) are left out."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradnorm.balancing.base import Kind
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
 
@@ -25,6 +26,11 @@ class Digits(TableDataset):
     def task_names(self) -> tuple[str, ...]:
         """class, ink, reconstruction."""
         return ("class", "ink", "reconstruction")
+
+    @property
+    def task_kinds(self) -> tuple[Kind, ...]:
+        """One classification, two regressions."""
+        return ("classification", "regression", "regression")
 
     def load(self, seed: int) -> Source:
         """Return 1,297 training and 500 test pictures."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from gradnorm.balancing.base import Kind
 from gradnorm.datasets.base import Batch, Dataset, Source, Task
 from gradnorm.randomness import stream
 
@@ -84,6 +85,11 @@ class Toy(Dataset):
     def task_names(self) -> tuple[str, ...]:
         """task 1 … task T."""
         return tuple(f"task {i + 1}" for i in range(self.tasks))
+
+    @property
+    def task_kinds(self) -> tuple[Kind, ...]:
+        """All regressions."""
+        return ("regression",) * self.tasks
 
     def load(self, seed: int) -> Source:
         """Return B, ε_i and an endless supply of batches."""

@@ -15,6 +15,8 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import scale_slider, widget
 from gradnorm.worker import NotHereError
 
+_CUSTOM = "Custom"
+
 # Options with a place of their own; the others go to the expander.
 _PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed", "steps")
 
@@ -74,36 +76,26 @@ def _choice(
 ) -> None:
     """Show a list of names to choose from; None, shown as Custom, fits none of them."""
     widget_key = f"choice:{key}"
-    st.session_state[widget_key] = chosen
+    st.session_state[widget_key] = chosen or _CUSTOM
 
     def report() -> None:
-        name: str | None = st.session_state[widget_key]
-        if name is not None:
+        if (name := st.session_state[widget_key]) != _CUSTOM:
             changed(name)
 
     def title(name: str) -> str:
-        return titles[name]
+        return titles.get(name, name)
 
-    st.selectbox(
-        label,
-        list(titles),
-        index=None,
-        key=widget_key,
-        format_func=title,
-        on_change=report,
-        placeholder="Custom",
-        help=text,
-    )
+    names = [*([] if chosen else [_CUSTOM]), *titles]
+    st.selectbox(label, names, key=widget_key, format_func=title, on_change=report, help=text)
 
 
 def _sigmas(option: Option, sigmas: list[float]) -> None:
     """Show σ as a list that can be typed, one by one on log scales, and as a sample from |N(0, s)|."""
     widget(option, sigmas, _change)
-    left, right = st.columns(2)
-    with left.popover("One by one", icon=":material/sliders:", width="stretch"):
+    with st.popover("Set σ one by one", icon=":material/sliders:", width="stretch"):
         for i, sigma in enumerate(sigmas):
             scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
-    with right.popover("Sample", icon=":material/casino:", width="stretch"):
+    with st.popover("Sample σ", icon=":material/casino:", width="stretch"):
         scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
         seed = st.number_input("Seed of the sample", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
         st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Tells the server to open this address in a browser once it is up. Streamlit's own way of doing so goes with
+# advertisements for developers.
+OPEN = "GRADNORM_OPEN"
 
 
 def serve(address: str, port: int, *, open_browser: bool = False) -> int:
@@ -22,8 +25,9 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     options = {
         "server.address": address,
         "server.port": str(port),
-        "server.headless": "false" if open_browser else "true",
     }
+    if open_browser:
+        os.environ[OPEN] = f"http://{address}:{port}"
     os.environ["GRADNORM_HOME"] = str(Path(os.environ.get("GRADNORM_HOME") or "runs").resolve())
     # Streamlit reads .streamlit/config.toml from where it is started.
     os.chdir(ROOT)

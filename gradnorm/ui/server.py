@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import threading
+import webbrowser
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from gradnorm.ui.lab import lab
 from gradnorm.ui.routes import live_routes
+from gradnorm.ui.serve import OPEN
 
 SCRIPT = Path(__file__).with_name("main.py")
 
@@ -34,5 +38,7 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()
+    if url := os.environ.pop(OPEN, ""):
+        threading.Timer(0.5, webbrowser.open, [url]).start()
     yield
     lab().close()

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from gradnorm.charts.palette import task_style
+from gradnorm.datasets.base import METRICS
 from gradnorm.records import Evaluation, Row, RunInfo, columns, json_safe
-from gradnorm.spec import datasets, methods
+from gradnorm.spec import RunSpec, SpecError
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
@@ -54,7 +55,6 @@ def read_block(message: bytes) -> tuple[int, Row, int]:
 
 def hello(info: RunInfo) -> str:
     """Return the first message: what the run is and how to read its rows."""
-    dataset, method = datasets().get(info.spec["dataset"]), methods().get(info.spec["method"])
     tasks: list[dict[str, Any]] = []
     for i, name in enumerate(info.tasks):
         style = task_style(i)
@@ -64,15 +64,22 @@ def hello(info: RunInfo) -> str:
             "type": "run",
             "run": info.run,
             "title": info.title,
-            "dataset": dataset.title if dataset else info.spec["dataset"],
-            "method": method.title if method else info.spec["method"],
-            "has_targets": info.spec["method"] == "gradnorm",
+            "metrics": _metrics(info),
             "tasks": tasks,
             "columns": columns(len(info.tasks)),
             "stride": stride(info.spec["steps"]),
             "steps": info.spec["steps"],
         }
     )
+
+
+def _metrics(info: RunInfo) -> list[str]:
+    """Return the names of the test metrics that the run's tasks have, each once."""
+    try:
+        kinds = RunSpec.parse(info.spec).dataset.task_kinds
+    except SpecError:  # records outlive the code that made them
+        return []
+    return list(dict.fromkeys(METRICS[kind] for kind in kinds))
 
 
 def evaluations(found: Sequence[Evaluation]) -> str:

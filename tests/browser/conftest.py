@@ -116,9 +116,18 @@ def server(_shared: Server, open_page: Opener) -> Iterator[Server]:
     yield _shared
     for info in _shared.runs():
         if not info.ended:
-            page = open_page.quietly(f"{_shared.url}/?run={info.run}")
-            page.press("Stop")
-            page.wait_for_state("stopped", "finished")
+            _stop(open_page.quietly(f"{_shared.url}/?run={info.run}"), _shared, info.run)
+
+
+def _stop(tab: Playground, server: Server, run: str) -> None:
+    def over() -> bool:
+        # It may be ending already, and then there is nothing left to press.
+        if not server.store.info(run).ended and tab.button("Stop").is_enabled():
+            tab.press("Stop")
+        tab.page.wait_for_timeout(200)
+        return server.store.info(run).ended
+
+    wait_for(over, PATIENCE / 1000)
 
 
 @pytest.fixture

@@ -50,9 +50,8 @@ _PIXELS = """([chart, color]) => {
   let found = 0;
   for (let i = 0; i < data.length; i += 4) {
     if (data[i + 3] < 100) continue;
-    if (!color || Math.abs(data[i] - color[0]) + Math.abs(data[i + 1] - color[1]) + Math.abs(data[i + 2] - color[2]) < 40) {
-      found += 1;
-    }
+    const away = color ? color.reduce((sum, part, c) => sum + Math.abs(data[i + c] - part), 0) : 0;
+    if (away < 40) found += 1;
   }
   return found;
 }"""

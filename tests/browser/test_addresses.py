@@ -97,7 +97,8 @@ def test_a_copied_address_restores_data_set_and_method(server, open_page):
     assert other.controls() == tab.controls()
     spec = spec_of(tab.page.url).flat()
     assert (spec["dataset"], spec["units"], spec["output_scale"]) == ("diamonds", "standardised", True)
-    assert spec["method"] == "uncertainty" and "alpha" not in spec
+    assert spec["method"] == "uncertainty"
+    assert "alpha" not in spec
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import time
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.playground import CHARTS, PATIENCE, SMALL
@@ -99,10 +101,10 @@ def test_a_run_is_chosen_started_watched_steered_and_taken_away(server, open_pag
 
     steps, alphas = alphas_of(download(tab, tmp_path / "run.csv"))
     assert steps == list(range(1, taken + 1))
-    changes = [b for a, b in zip(alphas, alphas[1:], strict=False) if a != b]
+    changes = [b for a, b in pairwise(alphas) if a != b]
     assert changes, "α should have changed on the way."
-    assert alphas[0] == 0.12 and abs(alphas[-1] - 0.16) < 1e-6
-    assert all(abs(value - round(value, 2)) < 1e-6 for value in changes)
+    assert alphas[0] == pytest.approx(0.12)
+    assert alphas[-1] == pytest.approx(0.16)
 
 
 def test_zoom_and_legend_stay_while_data_stream_and_alpha_moves(server, open_page):

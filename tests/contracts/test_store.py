@@ -380,7 +380,7 @@ class StoreContract:
             np.testing.assert_array_equal(store.read(run).rows, rows_of(step_records(1, 300)))
 
     def test_processes_may_open_a_new_home_at_the_same_moment(self, tmp_path):
-        homes = [tmp_path / f"new {i}" for i in range(12)]
+        homes = [tmp_path / f"new {i}" for i in range(8)]
         code = (
             "from gradnorm.store import RunStore\nfrom pathlib import Path\ninput()\n"
             f"for i in range({len(homes)}):\n"
@@ -395,7 +395,7 @@ class StoreContract:
         finally:
             for other in others:
                 other.end()
-        assert [len(RunStore(home).runs()) for home in homes] == [4] * 12
+        assert [len(RunStore(home).runs()) for home in homes] == [4] * 8
 
 
 class Other:

@@ -1,0 +1,115 @@
+"""Pages run without a browser, each test with a Lab and a home of its own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradnorm.spec import RunSpec
+from gradnorm.ui.lab import lab
+from tests.factories import ROOT, wait_for
+
+PATIENCE = 60
+
+
+class Tab:
+    """One browser tab, as far as AppTest goes."""
+
+    def __init__(self, address: str = "", **query: str) -> None:
+        self.at = AppTest.from_file(str(ROOT / "gradnorm" / "ui" / "main.py"), default_timeout=PATIENCE)
+        for key, value in query.items():
+            self.at.query_params[key] = value
+        self.at.run()
+        if address:
+            self.open(address)
+        self.check()
+
+    def open(self, page: str) -> None:
+        self.at.switch_page(f"../../pages/{page}.py").run()
+        self.check()
+
+    def check(self) -> None:
+        assert not self.at.exception, [e.value for e in self.at.exception]
+
+    def rerun(self) -> None:
+        self.at.run()
+        self.check()
+
+    def set(self, kind: str, key: str, value) -> None:
+        """Use a widget: its kind as in `st.…`, its key, its new value."""
+        getattr(self.at, kind)(key=key).set_value(value).run()
+        self.check()
+
+    def press(self, key: str) -> None:
+        self.at.button(key=key).click().run()
+        self.check()
+
+    def enabled(self) -> set[str]:
+        """The run bar's buttons that can be pressed."""
+        keys = ("start", "pause", "step", "stop", "reset")
+        return {key for key in keys if not self.at.button(key=key).disabled}
+
+    @property
+    def query(self) -> dict[str, str]:
+        found = {}
+        for key, value in dict(self.at.query_params).items():
+            found[key] = value[0] if isinstance(value, list) else value
+        return found
+
+    @property
+    def spec(self) -> RunSpec:
+        """The settings as the address gives them."""
+        return RunSpec.parse({key: value for key, value in self.query.items() if key != "run"})
+
+    @property
+    def errors(self) -> list[str]:
+        return [error.value for error in self.at.error]
+
+    def wait_until(self, *states: str):
+        """Wait until the watched run is in one of these states; return it."""
+        run = self.query["run"]
+
+        def there():
+            info = lab().store.info(run)
+            return info if info.state in states else None
+
+        info = wait_for(there, PATIENCE)
+        self.rerun()
+        return info
+
+
+@pytest.fixture(autouse=True)
+def _own_lab(home):
+    lab.cache_clear()
+    yield
+    lab().close()
+    lab().store.close()
+    lab.cache_clear()
+
+
+@pytest.fixture
+def tab():
+    """Open a tab: at the Playground with nothing in its address, unless told otherwise."""
+    return Tab
+
+
+@pytest.fixture
+def tick(monkeypatch):
+    """Tick rows of the list of runs: AppTest draws tables but cannot select in them."""
+    from gradnorm.ui import catalogue
+
+    draw = catalogue.st.dataframe
+    ticked: list[int] = []
+
+    def dataframe(*args, **options):
+        draw(*args, **options)
+        return SimpleNamespace(selection=SimpleNamespace(rows=list(ticked)))
+
+    monkeypatch.setattr(catalogue.st, "dataframe", dataframe)
+
+    def choose(*rows: int) -> None:
+        ticked[:] = rows
+
+    return choose

@@ -1,0 +1,258 @@
+"""The Playground's widgets, its address, and its buttons."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gradnorm.spec import PRESETS, RunSpec, options, preset
+from gradnorm.ui.lab import lab
+from tests.factories import ROOT, TINY, wait_for
+
+TINY_QUERY = {k: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in TINY.items()}
+LONG = {**TINY_QUERY, "steps": "100000", "pace": "200"}
+
+# The kind of widget that shows each kind of option, and another value than its default.
+KINDS = {"choice": "selectbox", "switch": "toggle", "number": "number_input", "integer": "number_input"}
+
+
+def other_value(option, value):
+    if option.kind == "choice":
+        return next(c for c in option.choices if c != value)
+    if option.kind == "switch":
+        return not value
+    if option.kind == "integer":
+        return value + 1
+    return round(value / 2 or 0.5, 6)
+
+
+def plain_options(dataset: str, method: str):
+    """Options with a widget of their own kind: not σ, not the number of tasks, not α."""
+    return [o for o in options(dataset, method) if o.kind in KINDS and "slider" not in o.extra and o.key != "tasks"]
+
+
+def test_the_first_page_shows_a_preset_and_its_address(tab):
+    page = tab()
+    assert page.spec == preset("toy-2")
+    assert page.at.selectbox(key="choice:preset").value == "toy-2"
+    assert page.at.text_input(key="option:sigmas").value == "1, 100"
+    assert page.at.slider(key="option:alpha").value == 0.12
+    assert page.enabled() == {"start", "step"}
+    assert len(page.at.get("bidi_component")) == 1
+    assert not page.errors
+    assert "run" not in page.query
+
+
+def test_drawing_the_page_does_not_load_torch(home):
+    program = """
+import sys
+from streamlit.testing.v1 import AppTest
+from gradnorm.worker import Lab
+Lab.warm = lambda self: None
+at = AppTest.from_file(sys.argv[1], default_timeout=60).run()
+assert not at.exception, at.exception
+at.switch_page("../../pages/runs.py").run()
+assert not at.exception, at.exception
+print(sorted(name for name in sys.modules if name.split(".")[0] == "torch")[:5])
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(ROOT / "gradnorm" / "ui" / "main.py")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "method"), [("toy", "gradnorm"), ("diamonds", "gradnorm"), ("digits", "uncertainty"), ("toy", "equal")]
+)
+def test_every_widget_changes_the_spec_and_the_address(tab, dataset, method):
+    page = tab(dataset=dataset, method=method)
+    for option in plain_options(dataset, method):
+        value = other_value(option, page.spec.flat()[option.key])
+        page.set(KINDS[option.kind], f"option:{option.key}", value)
+        assert not page.errors, (option.key, page.errors)
+        assert page.spec.flat()[option.key] == value, option.key
+    again = tab(**page.query)
+    assert again.spec == page.spec
+
+
+def test_alpha_tasks_and_sigmas(tab):
+    page = tab()
+    page.set("slider", "option:alpha", 0.5)
+    assert page.query["alpha"] == "0.5"
+    assert page.at.selectbox(key="choice:preset").value is None
+    page.set("number_input", "option:tasks", 4)
+    assert page.spec.dataset.tasks == 4
+    assert len(page.spec.flat()["sigmas"]) == 4
+    page.set("text_input", "option:sigmas", "1 2;3")
+    assert page.spec.flat()["sigmas"] == [1.0, 2.0, 3.0]
+    assert page.at.number_input(key="option:tasks").value == 3
+    page.set("select_slider", "sigma:1", 50.0)
+    assert page.spec.flat()["sigmas"] == [1.0, 50.0, 3.0]
+    assert page.at.text_input(key="option:sigmas").value == "1, 50, 3"
+    page.press("sigma draw")
+    drawn = page.spec.flat()["sigmas"]
+    assert len(drawn) == 3
+    assert drawn != [1.0, 50.0, 3.0]
+
+
+@pytest.mark.parametrize("text", ["1, x", "", "0, 1", "-1, 2", "1, 1e9", "nan, 1", ",".join(["1"] * 65)])
+def test_wrong_sigmas_are_explained_and_change_nothing(tab, text):
+    page = tab()
+    before = page.spec
+    page.set("text_input", "option:sigmas", text)
+    if text == "":
+        assert not page.errors  # left out: drawn
+        return
+    (error,) = page.errors
+    assert "igmas" in error or "asks" in error
+    assert page.spec == before
+    assert page.at.text_input(key="option:sigmas").value == "1, 100"
+    page.rerun()
+    assert not page.errors, "A message is told once."
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_preset_sets_everything(tab, name):
+    page = tab(dataset="toy", tasks="3", seed="9", width="7", optimizer="adam")
+    page.set("selectbox", "choice:preset", name)
+    assert page.spec == preset(name)
+    assert page.at.selectbox(key="choice:preset").value == name
+    assert tab(preset=name).spec == preset(name)
+
+
+def test_another_data_set_drops_its_options_and_keeps_the_rest(tab):
+    page = tab(dataset="toy", tasks="3", spread="deviation", seed="9", alpha="0.7", width="30")
+    page.set("selectbox", "choice:dataset", "diamonds")
+    spec = page.spec.flat()
+    assert spec["dataset"] == "diamonds"
+    assert not {"tasks", "sigmas", "spread"} & set(spec)
+    assert (spec["seed"], spec["width"], spec["alpha"]) == (9, 30, 0.7)
+    assert [box.value for box in page.at.info], "Raw units should come with a word of advice."
+    page.set("toggle", "option:output_scale", True)
+    assert not page.at.info
+    page.set("selectbox", "choice:dataset", "toy")
+    assert "units" not in page.query
+    assert page.spec.flat()["seed"] == 9
+
+
+def test_another_method_drops_its_hyperparameters(tab):
+    page = tab(alpha="0.7", weight_learning_rate="0.02")
+    page.set("selectbox", "choice:method", "uncertainty")
+    assert "alpha" not in page.query
+    assert page.spec.flat()["weight_learning_rate"] == 0.02
+    assert not [slider for slider in page.at.slider if slider.key == "option:alpha"]
+    page.set("selectbox", "choice:method", "gradnorm")
+    assert page.at.slider(key="option:alpha").value == 1.5
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"alpha": "-4"}, "alpha should be"),
+        ({"alpha": "nan"}, "alpha should be"),
+        ({"alpha": ""}, "alpha should be"),
+        ({"dataset": "foo"}, "dataset should be one of"),
+        ({"method": "foo"}, "method should be one of"),
+        ({"preset": "foo"}, "preset should be one of"),
+        ({"preset": "toy-2", "tasks": "999"}, "tasks should be"),
+        ({"tasks": "2", "sigmas": "1,2,3"}, "sigmas should have one value for each of the 2 tasks"),
+        ({"sigmas": "1,x"}, "sigmas should be numbers"),
+        ({"sigmas": "1,-100"}, "sigmas should be in"),
+        ({"steps": "1e99"}, "steps should be"),
+        ({"seed": "0.5"}, "seed should be"),
+        ({"colour": "red"}, "colour should be an option"),
+        ({"\0": "\0"}, "should be an option"),
+        ({"run": "../../etc/passwd"}, "There is no run"),
+        ({"run": "\0"}, "There is no run"),
+        ({"run": ""}, "There is no run"),
+    ],
+)
+def test_a_broken_address_gives_one_sentence_and_a_preset(tab, query, words):
+    page = tab(**query)
+    (error,) = page.errors
+    assert words in error
+    assert page.spec == preset("toy-2")
+    assert page.enabled() == {"start", "step"}
+
+
+def test_a_run_is_started_and_finishes(tab):
+    page = tab(**TINY_QUERY)
+    page.press("start")
+    (info,) = lab().store.runs()
+    assert page.query["run"] == info.run
+    assert RunSpec.parse(info.spec) == RunSpec.parse(TINY)
+    assert page.wait_until("finished").steps == TINY["steps"]
+    assert page.enabled() == {"start", "step", "reset"}
+    rows = lab().store.read(info.run).rows
+    assert rows[:, 0].tolist() == list(range(1, TINY["steps"] + 1))
+
+
+def test_a_run_is_paused_stepped_retuned_and_stopped(tab):
+    page = tab(**LONG)
+    page.press("start")
+    page.wait_until("running")
+    assert page.enabled() == {"pause", "step", "stop", "reset"}
+    page.press("pause")
+    held = page.wait_until("paused")
+    assert page.at.button(key="pause").label == "Resume"
+    page.press("step")
+    store, run = lab().store, held.run
+    wait_for(lambda: store.info(run).steps == held.steps + 1)
+    page.set("slider", "option:alpha", 0.25)
+    assert len(page.at.toast) == 1
+    page.press("step")
+    wait_for(lambda: store.info(run).steps == held.steps + 2)
+    assert store.read(run).scalar("alpha")[-1] == 0.25
+    assert store.info(run).state == "paused"
+    page.set("number_input", "option:width", 12)
+    assert any("have changed" in caption.value for caption in page.at.caption)
+    page.press("stop")
+    page.wait_until("stopped")
+    assert page.enabled() == {"start", "step", "reset"}
+    page.press("reset")
+    assert "run" not in page.query
+    assert page.spec.flat()["width"] == 12
+
+
+def test_a_first_step_from_nothing(tab):
+    page = tab(**LONG)
+    page.press("step")
+    wait_for(lambda: lab().store.info(page.query["run"]).steps == 1)
+    page.wait_until("paused")
+    page.press("reset")
+    wait_for(lambda: lab().store.runs()[0].state == "stopped")
+
+
+def test_a_second_run_waits_and_can_be_withdrawn(tab):
+    first, second = tab(**LONG), tab(**LONG)
+    first.press("start")
+    first.wait_until("running")
+    second.press("start")
+    assert lab().store.info(second.query["run"]).place == 1
+    second.rerun()
+    second.press("stop")
+    assert lab().store.info(second.query["run"]).state == "stopped"
+    first.press("stop")
+    first.wait_until("stopped")
+
+
+def test_the_address_of_a_run_opens_it_with_its_settings(tab):
+    page = tab(**{**TINY_QUERY, "seed": "5"})
+    page.press("start")
+    run = page.wait_until("finished").run
+    other = tab(run=run)
+    assert other.spec == page.spec
+    assert other.query == page.query
+    assert not other.errors
+
+
+def test_a_deleted_run_is_let_go(tab):
+    page = tab(**TINY_QUERY)
+    page.press("start")
+    run = page.wait_until("finished").run
+    lab().store.delete(run)
+    page.rerun()
+    assert "run" not in page.query
+    assert page.enabled() == {"start", "step"}
