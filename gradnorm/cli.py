@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from gradnorm.records import Evaluation, Outcome, Record, RunInfo, StepRecord, json_safe
+from gradnorm.records import Evaluation, Record, RunInfo, StepRecord, json_safe
 from gradnorm.spec import PRESETS, Option, RunSpec, SpecError, datasets, methods, options, preset
+from gradnorm.summary import Summary
 from gradnorm.training.control import Control
 
 USAGE, DIVERGED, FAILED, STOPPED = 2, 3, 1, 130
@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }[given.command]
     try:
         return command(given)
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SpecError, OSError) as error:
         return _complain(str(error))
     except Exception as error:
@@ -120,19 +124,24 @@ def _spec(given: argparse.Namespace) -> RunSpec:
 
 def _train(given: argparse.Namespace) -> int:
     spec = _spec(given)
-    from gradnorm.store import RunStore
+    _check_writable(given.json)
+    control = Control()
+    # Before torch is loaded: from here on Ctrl-C is an orderly end.
+    with _stopped_by_signals(control):
+        return _train_spec(spec, given, control)
 
-    store = RunStore(given.home)
+
+def _train_spec(spec: RunSpec, given: argparse.Namespace, control: Control) -> int:
+    from gradnorm.store import RunStore
     from gradnorm.training import engine
 
     engine.resolve_device(spec.device)
-    control = Control()
+    store = RunStore(given.home)
     run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
-    with _stopped_by_signals(control):
-        summary = _Summary(spec, run)
-        records = engine.train(spec, control, on_device=lambda device: store.start(run, device))
-        for item in _recorded(store, run, records, control, summary):
-            summary.take(item)
+    summary = Summary(spec, run)
+    records = engine.train(spec, control, on_device=lambda device: store.start(run, device))
+    for item in _recorded(store, run, records, control, summary):
+        summary.take(item)
     result = summary.result()
     if given.json:
         _write_json(result, given.json)
@@ -142,7 +151,7 @@ def _train(given: argparse.Namespace) -> int:
     return {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}.get(summary.outcome.kind, FAILED)
 
 
-def _recorded(store: Any, run: str, records: Iterator[Record], control: Control, summary: _Summary) -> Iterator[Record]:
+def _recorded(store: Any, run: str, records: Iterator[Record], control: Control, summary: Summary) -> Iterator[Record]:
     """Yield what is written to the store, with a progress bar where somebody looks."""
     from tqdm import tqdm
 
@@ -162,52 +171,6 @@ def _recorded(store: Any, run: str, records: Iterator[Record], control: Control,
         yield outcome
     finally:
         bar.close()
-
-
-class _Summary:
-    """What `train --json` says of a run, gathered as it goes."""
-
-    def __init__(self, spec: RunSpec, run: str) -> None:
-        self.spec, self.run = spec, run
-        self.outcome = Outcome("failed", 0, "Ended without an outcome.")
-        self.evaluation: Evaluation | None = None
-        self.steps = 0
-        self._last: StepRecord | None = None
-        self._weights = [0.0] * len(spec.dataset.task_names)
-        self._started = self._first = time.perf_counter()
-        self._seconds = 0.0
-
-    def take(self, item: Record) -> None:
-        """Note one record."""
-        self._seconds = time.perf_counter() - self._first
-        if isinstance(item, Outcome):
-            self.outcome = item
-        elif isinstance(item, Evaluation):
-            self.evaluation = item
-            if item.step == 0:
-                self._first = time.perf_counter()
-        else:
-            self._last, self.steps = item, item.step
-            self._weights = [a + b for a, b in zip(self._weights, item.weights, strict=True)]
-
-    def result(self) -> dict[str, Any]:
-        """Return the JSON object of `train`."""
-        last, test = self._last, self.evaluation
-        return {
-            "run": self.run,
-            "outcome": self.outcome.kind,
-            "message": self.outcome.message,
-            "spec": self.spec.flat(),
-            "tasks": list(self.spec.dataset.task_names),
-            "steps": self.steps,
-            "seconds": self._seconds,
-            "steps_per_second": self.steps / self._seconds if self._seconds > 0 else None,
-            "weights": last.weights if last else None,
-            "mean_weights": [w / self.steps for w in self._weights] if self.steps else None,
-            "gradient_norms": last.gradient_norms if last else None,
-            "targets": last.targets if last else None,
-            "test": test.to_dict() if test else None,
-        }
 
 
 class _stopped_by_signals:  # noqa: N801
@@ -287,6 +250,12 @@ def _bench(given: argparse.Namespace) -> int:
     result = streaming.run()
     _write_json(result, given.json or "-")
     return 0
+
+
+def _check_writable(where: str | None) -> None:
+    """Raise OSError for a result file that could not be written, before hours are spent on the result."""
+    if where not in (None, "-"):
+        Path(str(where)).open("a").close()
 
 
 def _write_json(value: Any, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import apsw
 
 SCHEMA_VERSION = 1
+# Seconds to wait for another writer.
+PATIENCE = 10.0
 SCHEMA = """
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,9 +116,10 @@ class Database:
         db: apsw.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = apsw.Connection(str(self._path))
-            db.set_busy_timeout(10_000)
+            db.set_busy_timeout(int(PATIENCE * 1000))
             # NORMAL: a commit survives the process at once, and power loss from the next checkpoint on.
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            _use_wal(db)
+            for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                 fetch(db, f"PRAGMA {pragma}")
             self._local.db = db
         return db
@@ -131,6 +135,18 @@ class Database:
                 f"The runs in {self._path.parent} should be of schema {SCHEMA_VERSION} or older. Found {version}, "
                 "written by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
             )
+
+
+def _use_wal(db: apsw.Connection) -> None:
+    """Switch to write-ahead mode. SQLite's own patience does not cover a file that others are switching too."""
+    deadline = time.monotonic() + PATIENCE
+    while fetch(db, "PRAGMA journal_mode")[0][0] != "wal":
+        try:
+            fetch(db, "PRAGMA journal_mode = WAL")
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def fetch(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:

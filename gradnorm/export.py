@@ -30,7 +30,7 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
 
     file_format: "csv", "parquet", or "json" (an object with spec, outcome, columns-wise steps and evaluations).
     Training columns are named vector.task, test columns test_losses.task, test_loss_ratios.task,
-    test_task_normalized_loss and r2.task or accuracy.task; a step without evaluation leaves those empty.
+    test_task_normalized_loss and test_metric.task; a step without evaluation leaves those empty.
     Raises UnknownRunError.
     """
     if file_format == "json":

@@ -46,7 +46,7 @@ def record(store: RunStore, run: str, records: Iterator[Record], control: Contro
             if item is None:
                 return
             if single and not isinstance(item, StepRecord):
-                control.step()  # a single step is one training step, whatever comes before it
+                control.give_back_step()  # a single step is one training step, whatever comes before it
             if isinstance(item, StepRecord):
                 steps.append(item)
             elif isinstance(item, Evaluation):

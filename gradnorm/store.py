@@ -112,7 +112,7 @@ class RunStore:
         Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
         """
         with self._db.write() as db:
-            number, last = self._position(db, run)
+            number, last, tasks = self._position(db, run)
             if records:
                 steps = [record.step for record in records]
                 if steps != list(range(last + 1, last + 1 + len(steps))):
@@ -121,6 +121,11 @@ class RunStore:
                         f"{steps[-1]} ({len(steps)} records). Append each record once and in order."
                     )
                 rows = np.array([record.row() for record in records], dtype="<f4")
+                if rows.shape[1] != width(tasks):
+                    raise ValueError(
+                        f"Records should be of the run's {tasks} tasks. Found {len(records[0].losses)}. "
+                        "Append them to the run that they belong to."
+                    )
                 db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, steps[0], steps[-1], rows.tobytes()))
                 last = steps[-1]
             for evaluation in evaluations:
@@ -240,8 +245,9 @@ class RunStore:
             if not db.changes():
                 raise UnknownRunError(run)
 
-    def _position(self, db: apsw.Connection, run: str) -> tuple[int, int]:
-        rows = fetch(db, "SELECT number, steps FROM runs WHERE run = ?", (run,))
+    def _position(self, db: apsw.Connection, run: str) -> tuple[int, int, int]:
+        """Return a run's number, last step and number of tasks."""
+        rows = fetch(db, "SELECT number, steps, json_array_length(tasks) FROM runs WHERE run = ?", (run,))
         if not rows:
             raise UnknownRunError(run)
         return rows[0]

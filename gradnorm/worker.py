@@ -147,7 +147,12 @@ class Lab:
         engine.use_gpu(index)
         while not self._closing:
             self._wake.clear()
-            info = self.store.claim()
+            try:
+                info = self.store.claim()
+            except Exception:
+                # A full disk, say: the thread must outlive it, or nothing would ever run again.
+                log.exception("The queue could not be read.")
+                info = None
             if info is None:
                 self._wake.wait(IDLE_SECONDS)
                 continue

@@ -238,7 +238,6 @@ def test_a_pause_asked_for_during_an_evaluation_holds_at_once(store, run):
     assert len(taken) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="record() gives a used step back with control.step(), which pauses again")
 def test_a_resume_during_the_evaluation_of_a_single_step_is_not_lost(store, run):
     control = Control()
     control.step()

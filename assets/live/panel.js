@@ -152,7 +152,8 @@ class Panel {
     this.charts.forEach((chart) => (chart.dirty = true));
     this.schedule();
     const known = before ?? this.passed ?? status.state;
-    if (known !== status.state) this.report?.("state", status.state);
+    // With the run's name in it: two runs that end alike are still two changes.
+    if (known !== status.state) this.report?.("state", `${this.id} ${status.state}`);
   }
 
   take(rows) {

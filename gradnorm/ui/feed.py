@@ -201,8 +201,9 @@ class Hub:
 
     def _written(self) -> None:
         """Wake the feeds; called on the thread that wrote, after the server has stopped too."""
-        if self._feeds and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
+        if self._feeds:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         for feed in self._feeds.values():

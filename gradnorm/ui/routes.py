@@ -63,7 +63,11 @@ def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str])
     """
     if origin is None:
         return True
-    return urlsplit(origin).netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
 
 
 async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import apsw
 import numpy as np
@@ -490,6 +490,19 @@ def test_a_writer_is_not_blocked_by_a_long_read(store):
     reader.execute("COMMIT")
     assert reader.execute("SELECT steps FROM runs").get == 3
     reader.close()
+
+
+def test_opening_a_home_that_another_process_is_just_making_waits_for_it(home):
+    home.mkdir()
+    other = apsw.Connection(str(home / "gradnorm.db"))
+    other.execute("BEGIN IMMEDIATE")  # as a process that has not come to write-ahead mode yet
+    release = Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+    try:
+        RunStore(home).close()
+    finally:
+        release.join()
+        other.close()
 
 
 def test_a_failed_write_leaves_the_store_usable(store):

@@ -81,7 +81,7 @@ def test_alpha_tasks_and_sigmas(tab):
     page = tab()
     page.set("slider", "option:alpha", 0.5)
     assert page.query["alpha"] == "0.5"
-    assert page.at.selectbox(key="choice:preset").value is None
+    assert page.at.selectbox(key="choice:preset").value == "Custom"
     page.set("number_input", "option:tasks", 4)
     assert page.spec.dataset.tasks == 4
     assert len(page.spec.flat()["sigmas"]) == 4
