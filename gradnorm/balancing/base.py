@@ -106,6 +106,8 @@ class Method(BaseModel, ABC):
     summary: ClassVar[str]
     citation: ClassVar[str]
     needs: ClassVar[Needs]
+    # Whether the method steers gradient norms to targets, which charts then show.
+    sets_targets: ClassVar[bool] = False
 
     @abstractmethod
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:

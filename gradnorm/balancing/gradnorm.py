@@ -35,6 +35,7 @@ class GradNormMethod(Method):
         "Chen-Yu and Rabinovich, Andrew}, booktitle={ICML}, year={2018}}"
     )
     needs: ClassVar[Needs] = Needs.NORMS
+    sets_targets: ClassVar[bool] = True
 
     alpha: float = Field(
         1.5,

@@ -64,7 +64,7 @@ def hello(info: RunInfo) -> str:
             "type": "run",
             "run": info.run,
             "title": info.title,
-            "metrics": _metrics(info),
+            **_declared(info),
             "tasks": tasks,
             "columns": columns(len(info.tasks)),
             "stride": stride(info.spec["steps"]),
@@ -73,13 +73,14 @@ def hello(info: RunInfo) -> str:
     )
 
 
-def _metrics(info: RunInfo) -> list[str]:
-    """Return the names of the test metrics that the run's tasks have, each once."""
+def _declared(info: RunInfo) -> dict[str, Any]:
+    """Return what the run's method and tasks declare: whether there are targets, and the test metrics."""
     try:
-        kinds = RunSpec.parse(info.spec).dataset.task_kinds
+        spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return []
-    return list(dict.fromkeys(METRICS[kind] for kind in kinds))
+        return {"has_targets": False, "metrics": []}
+    metrics = dict.fromkeys(METRICS[kind] for kind in spec.dataset.task_kinds)
+    return {"has_targets": spec.method.sets_targets, "metrics": list(metrics)}
 
 
 def evaluations(found: Sequence[Evaluation]) -> str:

@@ -116,6 +116,7 @@ def test_hello_tells_how_to_read_the_rows(dataset, method):
     assert [task["name"] for task in message["tasks"]] == list(about.tasks)
     assert message["columns"] == columns(len(about.tasks))
     assert (message["steps"], message["stride"]) == (about.spec["steps"], wire.stride(about.spec["steps"]))
+    assert message["has_targets"] is (method == "gradnorm")
     mixed = ["r2", "accuracy"] if dataset == "diamonds" else ["accuracy", "r2"]
     assert message["metrics"] == (["r2"] if dataset == "toy" else mixed)
 
@@ -129,6 +130,7 @@ def test_hello_of_a_spec_that_is_no_longer_known_is_still_said():
     about = info()
     message = strict(wire.hello(info_with(about, {**about.spec, "dataset": "gone", "method": "gone too"})))
     assert message["metrics"] == []
+    assert message["has_targets"] is False
     assert message["steps"] == about.spec["steps"]
 
 
