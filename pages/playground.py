@@ -10,6 +10,8 @@ from gradnorm.ui.runbar import runbar
 session.restore()
 with st.sidebar:
     controls()
-runbar()
-live_panel(session.run())
+# Read once: a run that ends in between would leave the buttons and the panel of two minds.
+info = session.run()
+runbar(info)
+live_panel(info)
 session.write_address()

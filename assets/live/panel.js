@@ -12,7 +12,8 @@ import { Theme } from "./theme.js";
 import { horizon } from "./ticks.js";
 
 const DETAIL_DELAY = 150;
-const THEME_EVERY = 1000;
+const LOOK_EVERY = 1000;
+const MOST_TELLS = 20;
 const panels = new WeakMap();
 let mounted = 0;
 
@@ -37,7 +38,7 @@ class Panel {
     this.settings = { log: {}, smoothing: 0, hidden: new Set(), more: "ratios" };
     this.clear();
     this.build();
-    this.watch = setInterval(() => this.look(), THEME_EVERY);
+    this.watch = setInterval(() => this.look(), LOOK_EVERY);
   }
 
   build() {
@@ -65,7 +66,7 @@ class Panel {
 
   clear() {
     Object.assign(this, { history: null, status: null, zoom: null });
-    Object.assign(this, { focus: -1, spread: new Set(), state: null });
+    Object.assign(this, { focus: -1, spread: new Set(), state: null, told: 0 });
   }
 
   /** The server's description of the run, once it has come. */
@@ -151,9 +152,14 @@ class Panel {
     if (before === status.state) return;
     this.charts.forEach((chart) => (chart.dirty = true));
     this.schedule();
-    const known = before ?? this.passed ?? status.state;
-    // With the run's name in it: two runs that end alike are still two changes.
-    if (known !== status.state) this.report?.("state", `${this.id} ${status.state}`);
+    this.told = 0;
+    if ((before ?? this.passed ?? status.state) !== status.state) this.tell();
+  }
+
+  /** Have Streamlit run the page again for the new state. Streamlit drops a value that it has been told before. */
+  tell() {
+    this.told += 1;
+    this.report?.("state", `${this.id} ${this.state} ${this.told}`);
   }
 
   take(rows) {
@@ -254,12 +260,14 @@ class Panel {
     this.charts.forEach((chart) => chart.recolor());
   }
 
-  /** Once a second: has the theme changed, and is the panel still in the page? */
+  /** Once a second: has the theme changed, is the panel still in the page, has the page heard of the state? */
   look() {
     if (!this.root.isConnected) {
       unmount(this.parent);
       return;
     }
+    // While Streamlit is cut off, as after the server's restart, what it is told is lost.
+    if (this.told && this.told < MOST_TELLS && this.passed !== this.state) this.tell();
     if (!this.theme.read()) return;
     this.paintTheme();
     this.charts.forEach((chart) => chart.recolor());

@@ -1,6 +1,6 @@
 """From a training step to a pixel: latency, bandwidth, and what viewers cost the worker.
 
-A real server, a real run of ten tasks at 500 steps a second, real Chromium.
+A real server, the records of a run of ten tasks at 500 steps a second, real Chromium.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gradnorm.spec import RunSpec
 from gradnorm.store import RunStore
 
 TASKS, PACE, STEPS = 10, 500, 20_000
-# A network small enough to make 500 steps a second on one core, while each step has all its ten series.
+# A small network: the way from a record to a pixel is measured, not the arithmetic before it.
 SMALL = {"tasks": TASKS, "width": 16, "batch_size": 16, "eval_every": 500, "steps": STEPS}
 VIEWERS = (0, 1, 10)
 ROUNDS, WINDOW = 6, 4.0

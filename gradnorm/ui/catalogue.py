@@ -29,7 +29,8 @@ def catalogue() -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="multi-row",
-        key="catalogue",
+        # Ticks are kept by row: in a list that has changed they would mean other runs.
+        key=f"catalogue {hash(tuple(info.run for info in found))}",
         column_config={
             "Run": st.column_config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground."),
             "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),

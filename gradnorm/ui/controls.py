@@ -12,7 +12,7 @@ from gradnorm.datasets.toy import sample_sigmas
 from gradnorm.spec import PRESETS, Option, datasets, methods, options
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
-from gradnorm.ui.widgets import scale_slider, widget
+from gradnorm.ui.widgets import scale_slider, show, widget
 from gradnorm.worker import NotHereError
 
 _CUSTOM = "Custom"
@@ -76,7 +76,7 @@ def _choice(
 ) -> None:
     """Show a list of names to choose from; None, shown as Custom, fits none of them."""
     widget_key = f"choice:{key}"
-    st.session_state[widget_key] = chosen or _CUSTOM
+    show(widget_key, chosen or _CUSTOM)
 
     def report() -> None:
         if (name := st.session_state[widget_key]) != _CUSTOM:

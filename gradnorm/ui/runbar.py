@@ -12,9 +12,8 @@ from gradnorm.ui.lab import lab
 from gradnorm.worker import NotHereError
 
 
-def runbar() -> None:
+def runbar(info: RunInfo | None) -> None:
     """Show the buttons that fit the state of the watched run."""
-    info = session.run()
     going = info is not None and not info.ended
     steered = info is not None and going and lab().steers(info.run)
     with st.container(horizontal=True, gap="small", key="runbar"):

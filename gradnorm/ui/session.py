@@ -28,12 +28,14 @@ def restore() -> None:
         open_run(run)
     # A page that shares Streamlit's own parameters with us must not turn them into a fault.
     given = {key: value for key, value in query.items() if not key.startswith("embed")}
-    if given and (run is None or st.session_state[_RUN] is None):
+    if given:
+        # Beside a run, too: they are what the tab showed, with α as it was moved since the run's start.
         try:
             start = given.pop("preset", None)
             st.session_state[_SPEC] = preset(start, given) if start else RunSpec.parse(given)
         except SpecError as error:
-            st.session_state[_FAULT] = f"The address could not be read, so a preset is shown. {error}"
+            shown = "a preset is" if st.session_state[_RUN] is None else "the run's own settings are"
+            st.session_state[_FAULT] = f"The address could not be read, so {shown} shown. {error}"
 
 
 def spec() -> RunSpec:

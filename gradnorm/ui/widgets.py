@@ -22,7 +22,7 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     The widget always shows `value`: the spec is the one place where settings live.
     """
     key = f"option:{option.key}"
-    st.session_state[key] = _shown(option, value)
+    show(key, _shown(option, value))
 
     def report() -> None:
         changed(option.key, st.session_state[key])
@@ -49,10 +49,19 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         st.number_input(min_value=0.0, max_value=option.high, step=value / 10 or None, format="%g", **common)
 
 
+def show(key: str, value: Any) -> None:
+    """Let a widget show `value`, without a word to the browser if it does already.
+
+    A value that is assigned is sent back, and would undo what the user has done in the meantime.
+    """
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
 def scale_slider(label: str, key: str, value: float, changed: Callable[[float], None]) -> None:
     """Show a slider over 0.001 … 50,000 in steps of 1, 2, 5; a value off the grid has a stop of its own."""
     grid = sorted({*_GRID, value})
-    st.session_state[key] = value
+    show(key, value)
     st.select_slider(
         label, grid, key=key, format_func=lambda v: f"{v:g}", on_change=lambda: changed(st.session_state[key])
     )

