@@ -29,7 +29,7 @@ TASKS, PACE, STEPS = 10, 500, 20_000
 # A small network: the way from a record to a pixel is measured, not the arithmetic before it.
 SMALL = {"tasks": TASKS, "width": 16, "batch_size": 16, "eval_every": 500, "steps": STEPS}
 VIEWERS = (0, 1, 10)
-ROUNDS, WINDOW = 6, 4.0
+ROUNDS, WINDOW = 10, 3.0
 
 _PROBE = """
 window.painted = [];

@@ -195,7 +195,7 @@ class Hub:
 
     def detail(self, run: str, first: int, last: int) -> bytes:
         """Return the rows of steps first … last, thinned only if there are too many for a screen."""
-        every = wire.stride(max(1, last - first + 1))
+        every = wire.stride(max(1, last - first + 1), wire.MOST_DETAIL)
         rows = self.store.read(run, max(0, first - 1), last).rows
         return wire.block(wire.DETAIL, wire.thin(rows, every), every)
 

@@ -17,12 +17,14 @@ from gradnorm.spec import RunSpec, SpecError
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
 MOST_ROWS = 4096
+# Rows of a zoomed range: twice the columns of pixels that a chart has.
+MOST_DETAIL = 1024
 
 
-def stride(steps: int) -> int:
-    """Return every how many steps a row is sent, a power of two, so that at most `MOST_ROWS` are."""
+def stride(steps: int, most: int = MOST_ROWS) -> int:
+    """Return every how many steps a row is sent, a power of two, so that at most `most` are."""
     found = 1
-    while found * MOST_ROWS < steps:
+    while found * most < steps:
         found *= 2
     return found
 
