@@ -171,6 +171,11 @@ def options(dataset: str | None = None, method: str | None = None) -> list[Optio
     return list(found.values())
 
 
+def live_keys(spec: RunSpec) -> list[str]:
+    """Return the keys of a spec that can be changed while its run goes on."""
+    return [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
+
+
 def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
     for key, info in model.model_fields.items():
         if key in ("dataset", "method"):

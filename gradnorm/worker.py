@@ -12,7 +12,7 @@ from typing import Any
 
 from gradnorm.recorder import failed, record
 from gradnorm.records import Outcome, RunInfo
-from gradnorm.spec import RunSpec, SpecError, options
+from gradnorm.spec import RunSpec, SpecError, live_keys
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
@@ -85,7 +85,7 @@ class Lab:
         """
         control = self._control(run)
         spec = RunSpec.parse(self.store.info(run).spec)
-        live = [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
+        live = live_keys(spec)
         for key in hyperparameters:
             if key not in live:
                 raise SpecError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradnorm.records import RunInfo
+from gradnorm.spec import live_keys
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.worker import NotHereError
@@ -50,8 +51,9 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
 
 def _differs(info: RunInfo) -> bool:
     """Whether a setting other than the live ones was changed."""
-    live = {"alpha", "weight_learning_rate"}
-    now = {k: v for k, v in session.spec().flat().items() if k not in live}
+    spec = session.spec()
+    live = live_keys(spec)
+    now = {k: v for k, v in spec.flat().items() if k not in live}
     return now != {k: v for k, v in info.spec.items() if k not in live}
 
 
