@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Seconds to wait for another writer.
 PATIENCE = 10.0
 SCHEMA = """
@@ -27,9 +27,13 @@ CREATE TABLE runs (
     seconds REAL NOT NULL DEFAULT 0,
     device TEXT,
     outcome TEXT,
-    host TEXT, pid INTEGER, started REAL, heartbeat REAL
+    host TEXT, pid INTEGER, started REAL, heartbeat REAL,
+    race TEXT,
+    parent TEXT,
+    forked_at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_by_state ON runs (state);
+CREATE INDEX runs_by_race ON runs (race);
 CREATE TABLE blocks (
     number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     first INTEGER NOT NULL,
@@ -44,6 +48,15 @@ CREATE TABLE evaluations (
     PRIMARY KEY (number, step)
 ) WITHOUT ROWID;
 """
+# What brings a file of schema k to k + 1, by k.
+MIGRATIONS = {
+    1: """
+    ALTER TABLE runs ADD COLUMN race TEXT;
+    ALTER TABLE runs ADD COLUMN parent TEXT;
+    ALTER TABLE runs ADD COLUMN forked_at INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_by_race ON runs (race);
+    """
+}
 
 
 class StoreError(RuntimeError):
@@ -127,8 +140,9 @@ class Database:
     def _prepare(self) -> None:
         with self.write() as db:
             version: int = fetch(db, "PRAGMA user_version")[0][0]
-            if version == 0:
-                db.execute(SCHEMA)
+            for change in [SCHEMA] if version == 0 else [MIGRATIONS[k] for k in range(version, SCHEMA_VERSION)]:
+                db.execute(change)
+            if version < SCHEMA_VERSION:
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if version > SCHEMA_VERSION:
             raise StoreError(

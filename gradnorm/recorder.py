@@ -1,13 +1,18 @@
-"""From an engine's iterator to the store, in blocks small enough to be watched live."""
+"""From the engine's iterators to the store, in blocks small enough to be watched live."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 
-from gradnorm.records import Evaluation, Outcome, Record, StepRecord
-from gradnorm.store import RunStore
+from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
+from gradnorm.spec import SpecError
+from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
+
+log = logging.getLogger(__name__)
 
 # A block is written when it is this old or this long: old enough to cost the worker little, young enough
 # that a viewer sees a step within a few frames.
@@ -17,61 +22,132 @@ BEAT_SECONDS = 10.0
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
-    """Write each record of a run and hand it on; pause where `control` says so.
-
-    The outcome is written when it comes. If the consumer stops pulling, or `records` raises, what came
-    until then is written first.
-    """
-    steps: list[StepRecord] = []
-    evaluations: list[Evaluation] = []
-    since = time.monotonic()
-
-    def flush() -> None:
-        nonlocal since
-        now = time.monotonic()
-        if steps or evaluations:
-            store.append(run, steps, evaluations, now - since)
-            steps.clear()
-            evaluations.clear()
-        since = now
-
-    try:
-        while True:
-            if control.must_wait():
-                flush()
-                _hold(store, run, control)
-                since = time.monotonic()
-            single = control.use_single_step()
-            item = next(records, None)
-            if item is None:
-                return
-            if single and not isinstance(item, StepRecord):
-                control.give_back_step()  # a single step is one training step, whatever comes before it
-            if isinstance(item, StepRecord):
-                steps.append(item)
-            elif isinstance(item, Evaluation):
-                evaluations.append(item)
-            else:
-                flush()
-                store.end(run, item)
-            if len(steps) >= BLOCK_STEPS or time.monotonic() - since >= BLOCK_SECONDS:
-                flush()
+    """Write each record of one run and hand it on; see `record_race`. Ends early if the run is deleted."""
+    with closing(record_race(store, {run: records}, control)) as race:
+        for _, item in race:
             yield item
+
+
+def record_race(
+    store: RunStore, contenders: Mapping[str, Iterator[Record]], control: Control
+) -> Generator[tuple[str, Record]]:
+    """Write each record of runs that go in lock step, a record each in turn, and hand it on with its run.
+
+    control: pauses the group, and lets it take single steps; stopping is the engines' own.
+    An engine that raises ends its run as failed; the others go on, and so they do if a run is deleted. If the
+    consumer stops pulling, what came until then is written first.
+    """
+    going = {run: _Writer(store, run, records) for run, records in contenders.items()}
+    try:
+        while going:
+            if control.must_wait():
+                _flush(going)
+                _hold(store, list(going), control)
+            single = control.use_single_step()
+            stepped = False
+            for run, writer in list(going.items()):
+                item = writer.pull()
+                if item is None:
+                    del going[run]
+                    continue
+                stepped |= isinstance(item, StepRecord)
+                if writer.due and not writer.flush():
+                    del going[run]
+                yield run, item
+            if single and not stepped:
+                control.give_back_step()  # a single step is one training step, whatever comes before it
     finally:
-        flush()
+        _flush(going)
 
 
-def _hold(store: RunStore, run: str, control: Control) -> None:
+class _Writer:
+    """One run's records on their way to the store."""
+
+    def __init__(self, store: RunStore, run: str, records: Iterator[Record]) -> None:
+        self.run = run
+        self._store, self._records = store, records
+        self._steps: list[StepRecord] = []
+        self._evaluations: list[Evaluation] = []
+        self._seconds = 0.0
+        self._last = 0
+        self._flushed = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the block is old or long enough."""
+        return len(self._steps) >= BLOCK_STEPS or time.monotonic() - self._flushed >= BLOCK_SECONDS
+
+    def pull(self) -> Record | None:
+        """Return the run's next record; None if it is over, or gone."""
+        started = time.monotonic()
+        try:
+            item = next(self._records, None)
+        except Exception as error:
+            if not isinstance(error, SpecError):
+                log.exception("Run %s failed at step %d.", self.run, self._last)
+            item = failed(self._last, error)
+            self._records = iter(())
+        self._seconds += time.monotonic() - started
+        if item is None:
+            self.flush()
+            return None
+        return item if self._take(item) else None
+
+    def _take(self, item: Record) -> bool:
+        """Keep a record, or write it; False if the run has been deleted."""
+        self._last = item.step
+        if isinstance(item, StepRecord):
+            self._steps.append(item)
+            return True
+        if isinstance(item, Evaluation):
+            self._evaluations.append(item)
+            return True
+        if not self.flush():
+            return False
+        if isinstance(item, Checkpoint):
+            self._store.checkpoints.write(self.run, item)
+            return True
+        try:
+            self._store.end(self.run, item)
+        except UnknownRunError:
+            return False
+        return True
+
+    def flush(self) -> bool:
+        """Write what has come; False if the run has been deleted."""
+        self._flushed = time.monotonic()
+        if not self._steps and not self._evaluations:
+            return True
+        steps, evaluations, seconds = self._steps, self._evaluations, self._seconds
+        self._steps, self._evaluations, self._seconds = [], [], 0.0
+        try:
+            self._store.append(self.run, steps, evaluations, seconds)
+        except UnknownRunError:
+            log.warning("Run %s was removed while it trained.", self.run)
+            return False
+        return True
+
+
+def _flush(going: dict[str, _Writer]) -> None:
+    for run, writer in list(going.items()):
+        if not writer.flush():
+            del going[run]
+
+
+def _hold(store: RunStore, runs: list[str], control: Control) -> None:
     """Wait out a pause; the catalogue says "paused" meanwhile."""
-    store.set_paused(run, True)
+    for run in runs:
+        store.set_paused(run, True)
     try:
         while not control.wait(BEAT_SECONDS):
-            store.beat([run])
+            store.beat(runs)
     finally:
         if not control.paused or control.stopping:
-            store.set_paused(run, False)
+            for run in runs:
+                store.set_paused(run, False)
 
 
 def failed(step: int, error: BaseException) -> Outcome:
-    """Return the outcome of a run that an unexpected error ended."""
-    return Outcome("failed", step, f"{type(error).__name__}: {error}")
+    """Return the outcome of a run that an error ended."""
+    message = str(error) if isinstance(error, SpecError) else f"{type(error).__name__}: {error}"
+    return Outcome("failed", step, message)

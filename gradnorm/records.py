@@ -126,7 +126,15 @@ class Outcome:
         )
 
 
-Record = StepRecord | Evaluation | Outcome
+@dataclass(frozen=True)
+class Checkpoint:
+    """The whole state of a run after `step` steps, as bytes that only the engine reads."""
+
+    step: int
+    payload: bytes = field(repr=False)
+
+
+Record = StepRecord | Evaluation | Checkpoint | Outcome
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,8 @@ class RunInfo:
     spec: the flat spec.  steps: the last acknowledged step.  place: 1 for the next in the queue.
     created: seconds since 1970.  seconds: spent training, without pauses.
     here: whether this very process runs it, and so can steer it.
+    race: what the runs of one race have in common; None for a run on its own.
+    parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
     """
 
     run: str
@@ -150,6 +160,9 @@ class RunInfo:
     outcome: Outcome | None = None
     place: int | None = None
     here: bool = False
+    race: str | None = None
+    parent: str | None = None
+    forked_at: int = 0
 
     @property
     def ended(self) -> bool:

@@ -16,35 +16,13 @@ from typing import Any
 import apsw
 import numpy as np
 
+from gradnorm.catalogue import UnknownRunError, family, found, listed
+from gradnorm.checkpoints import Checkpoints
 from gradnorm.database import Database, fetch, unusable
-from gradnorm.owner import Owner, this_process
-from gradnorm.records import (
-    Evaluation,
-    Outcome,
-    Row,
-    RunInfo,
-    Snapshot,
-    State,
-    StepRecord,
-    width,
-)
+from gradnorm.owner import this_process
+from gradnorm.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
 
-_LIST = (
-    "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
-    "host, pid, started, heartbeat, number FROM runs"
-)
-
-
-class UnknownRunError(KeyError):
-    """There is no run of this id."""
-
-    def __init__(self, run: str) -> None:
-        super().__init__(run)
-        self.run = run
-
-    def __str__(self) -> str:
-        return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
-
+__all__ = ["RunStore", "UnknownRunError", "default_home"]
 
 def default_home() -> Path:
     """Return where runs live: the environment's GRADNORM_HOME, else `runs/` in the working directory."""
@@ -65,39 +43,47 @@ class RunStore:
         except OSError as error:
             raise unusable(self.home, error) from None
         self._db = Database(self.home / "gradnorm.db")
+        self.checkpoints = Checkpoints(self.home / "checkpoints")
 
-    def create(self, title: str, spec: Mapping[str, Any], tasks: Sequence[str], *, queued: bool) -> str:
-        """Return the id of a new run, at the end of the queue or already running in this process."""
-        run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
-        me, now = this_process(), time.time()
+    def create(
+        self,
+        title: str,
+        spec: Mapping[str, Any],
+        tasks: Sequence[str],
+        *,
+        queued: bool,
+        parent: str | None = None,
+        forked_at: int = 0,
+    ) -> str:
+        """Return the id of a new run, at the end of the queue or already running in this process.
+
+        parent, forked_at: the run whose checkpoint after `forked_at` steps it goes on from.
+        """
         with self._db.write() as db:
-            db.execute(
-                "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    title,
-                    json.dumps(dict(spec)),
-                    json.dumps(list(tasks)),
-                    "queued" if queued else "running",
-                    now,
-                    *((None, None, None) if queued else (me.host, me.pid, me.started)),
-                    now,
-                ),
-            )
-        return run
+            return _insert(db, title, spec, tasks, queued, (None, parent, forked_at))
 
-    def claim(self) -> RunInfo | None:
-        """Take the first run of the queue for this process; None if the queue is empty."""
+    def create_race(
+        self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
+    ) -> list[str]:
+        """Return the ids of new runs that are trained together, one for each title and spec."""
+        race = secrets.token_hex(6)
+        with self._db.write() as db:
+            return [_insert(db, title, spec, tasks, queued, (race, None, 0)) for title, spec in contenders]
+
+    def claim(self) -> list[RunInfo]:
+        """Take the first run of the queue for this process, with its race; empty if the queue is."""
         me = this_process()
         with self._db.write() as db:
             rows = fetch(
                 db,
-                "UPDATE runs SET state = 'running', host = ?, pid = ?, started = ?, heartbeat = ? WHERE number = "
-                "(SELECT min(number) FROM runs WHERE state = 'queued') RETURNING run",
+                "WITH next AS (SELECT number, race FROM runs WHERE state = 'queued' ORDER BY number LIMIT 1) "
+                "UPDATE runs SET state = 'running', host = ?, pid = ?, started = ?, heartbeat = ? "
+                "WHERE state = 'queued' AND (number = (SELECT number FROM next) OR race = (SELECT race FROM next)) "
+                "RETURNING number",
                 (me.host, me.pid, me.started, time.time()),
             )
-        return self.info(rows[0][0]) if rows else None
+        with self._db.read() as db:
+            return [listed(db, "WHERE number = ?", row)[0][0] for row in sorted(rows)]
 
     def append(
         self,
@@ -146,7 +132,7 @@ class RunStore:
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
         with self._db.read() as db:
-            info, number = self._info(db, run)
+            info, number = found(db, run)
             blobs = fetch(
                 db,
                 "SELECT rows FROM blocks WHERE number = ? AND last > ? AND first <= ? ORDER BY last",
@@ -159,20 +145,23 @@ class RunStore:
             )
         rows = _decode([blob for (blob,) in blobs], len(info.tasks))
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
-        found = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
-        return Snapshot(info, rows if inside.all() else rows[inside], found)
+        evaluations = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
+        return Snapshot(info, rows if inside.all() else rows[inside], evaluations)
 
     def info(self, run: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
         with self._db.read() as db:
-            return self._info(db, run)[0]
+            return found(db, run)[0]
+
+    def family(self, run: str) -> list[RunInfo]:
+        """Return what a run is looked at with: the runs it was forked from, and its race. Raises UnknownRunError."""
+        with self._db.read() as db:
+            return family(db, run)
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
         """Return the catalogue, newest first."""
         with self._db.read() as db:
-            waiting = self._queue(db)
-            rows = fetch(db, f"{_LIST} ORDER BY number DESC LIMIT ?", (limit,))
-            return [_info(row, waiting) for row in rows]
+            return [info for info, _ in listed(db, "ORDER BY number DESC LIMIT ?", (limit,))]
 
     def start(self, run: str, device: str) -> None:
         """Note the device that a running run has got."""
@@ -199,8 +188,8 @@ class RunStore:
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
         with self._db.write() as db:
-            rows = fetch(db, f"{_LIST} WHERE state IN ('running', 'paused')")
-            gone = [info for info in (_info(row, []) for row in rows) if info.state == "interrupted"]
+            held = listed(db, "WHERE state IN ('running', 'paused')")
+            gone = [info for info, _ in held if info.state == "interrupted"]
             for info in gone:
                 assert info.outcome is not None
                 db.execute(
@@ -208,6 +197,34 @@ class RunStore:
                     (json.dumps(info.outcome.to_dict()), info.run),
                 )
         return [info.run for info in gone]
+
+    def requeue(self, run: str) -> None:
+        """Put a run that has ended at the end of the queue, to go on from its last checkpoint.
+
+        Raises ValueError for a run that is going on or has all its steps, UnknownRunError.
+        """
+        with self._db.write() as db:
+            info, number = found(db, run)
+            if not info.ended or info.state in ("finished", "diverged"):
+                raise ValueError(
+                    f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "
+                    "Fork it from a checkpoint instead."
+                )
+            db.execute("UPDATE runs SET state = 'queued', outcome = NULL, host = NULL WHERE number = ?", (number,))
+
+    def rewind(self, run: str, step: int) -> None:
+        """Take back the records of steps > `step`, which are about to be made again. Raises UnknownRunError."""
+        with self._db.write() as db:
+            number, _, tasks = self._position(db, run)
+            late = "FROM blocks WHERE number = ? AND last > ?"
+            blobs = fetch(db, f"SELECT rows {late} AND first <= ? ORDER BY last", (number, step, step))
+            db.execute(f"DELETE {late}", (number, step))
+            for rows in (_decode([blob], tasks) for (blob,) in blobs):
+                kept = rows[rows[:, 0] <= step]
+                block = (number, int(kept[0, 0]), step, kept.tobytes())
+                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", block)
+            db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, step))
+            db.execute("UPDATE runs SET steps = min(steps, ?) WHERE number = ?", (step, number))
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each write of this process, on the thread that wrote; see `version` for others."""
@@ -230,10 +247,11 @@ class RunStore:
     def delete(self, run: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
         with self._db.write() as db:
-            info, number = self._info(db, run)
+            info, number = found(db, run)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
             db.execute("DELETE FROM runs WHERE number = ?", (number,))
+        self.checkpoints.delete(run)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -252,42 +270,26 @@ class RunStore:
             raise UnknownRunError(run)
         return rows[0]
 
-    def _info(self, db: apsw.Connection, run: str) -> tuple[RunInfo, int]:
-        rows = fetch(db, f"{_LIST} WHERE run = ?", (run,))
-        if not rows:
-            raise UnknownRunError(run)
-        (row,) = rows
-        return _info(row, self._queue(db) if row[4] == "queued" else []), row[14]
-
-    def _queue(self, db: apsw.Connection) -> list[str]:
-        return [run for (run,) in fetch(db, "SELECT run FROM runs WHERE state = 'queued' ORDER BY number")]
-
 
 def _decode(blobs: Sequence[bytes], tasks: int) -> Row:
     return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks))
 
 
-def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
-    run, title, spec, tasks, state, steps, created, seconds, device, outcome, host, pid, started, beat, _ = row
-    ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
-    owner = Owner(host, pid, started) if host is not None else None
-    mine = owner == this_process()
-    if state in ("running", "paused") and not mine and (owner is None or not owner.alive(beat)):
-        state = "interrupted"
-        ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
-    here = mine and state in ("running", "paused")
-    checked: State = state
-    return RunInfo(
-        run=run,
-        title=title,
-        spec=json.loads(spec),
-        tasks=tuple(json.loads(tasks)),
-        state=checked,
-        steps=steps,
-        created=created,
-        seconds=seconds,
-        device=device,
-        outcome=ending,
-        place=queue.index(run) + 1 if run in queue else None,
-        here=here,
+def _insert(
+    db: apsw.Connection,
+    title: str,
+    spec: Mapping[str, Any],
+    tasks: Sequence[str],
+    queued: bool,
+    lineage: tuple[str | None, str | None, int],
+) -> str:
+    run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+    me, now = this_process(), time.time()
+    state, owner = ("queued", (None, None, None)) if queued else ("running", (me.host, me.pid, me.started))
+    texts = (json.dumps(dict(spec)), json.dumps(list(tasks)))
+    db.execute(
+        "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat, "
+        "race, parent, forked_at, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (run, title, *texts, state, now, *owner, now, *lineage, lineage[2]),
     )
+    return run

@@ -57,12 +57,12 @@ class StoreContract:
 
     def test_the_queue_is_first_come_first_served(self, store):
         queued = [create(store, queued=True) for _ in range(5)]
-        assert [store.claim().run for _ in queued] == queued
-        assert store.claim() is None
+        assert [[info.run for info in store.claim()] for _ in queued] == [[run] for run in queued]
+        assert store.claim() == []
 
     def test_a_claimed_run_is_running_here(self, store):
         create(store, queued=True)
-        info = store.claim()
+        (info,) = store.claim()
         assert (info.state, info.here, info.place) == ("running", True, None)
 
     def test_places_are_counted_from_the_front(self, store):
@@ -244,7 +244,7 @@ class StoreContract:
         info = store.info(waiting)
         assert (info.state, info.outcome.kind, info.outcome.step) == ("stopped", "stopped", 0)
         assert "queue" in info.outcome.message
-        assert store.claim() is None
+        assert store.claim() == []
         assert store.info(running).state == "running"
 
     def test_living_runs_are_not_reaped(self, store):
@@ -294,7 +294,7 @@ class StoreContract:
         again = open_store(home)
         assert again.runs() == store.runs()
         np.testing.assert_array_equal(again.read(run).rows, store.read(run).rows)
-        assert again.claim().run == waiting
+        assert [info.run for info in again.claim()] == [waiting]
         again.close()
 
     def test_the_version_changes_when_somebody_else_writes(self, store, open_store, home):
@@ -335,7 +335,7 @@ class StoreContract:
         queued = [create(store, queued=True) for _ in range(40)]
         code = (
             "import time\ninput()\n"
-            "while (info := store.claim()) is not None:\n    print(info.run)\n    time.sleep(0.001)\nprint('')\ninput()"
+            "while claimed := store.claim():\n    print(claimed[0].run)\n    time.sleep(0.001)\nprint('')\ninput()"
         )
         claimed = []
         others = [Other(home, code) for _ in range(4)]
@@ -624,7 +624,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def claim(self):
         waiting = [run for run, m in self.model.items() if m.state == "queued"]
-        info = self.store.claim()
+        info = next(iter(self.store.claim()), None)
         assert (info.run if info else None) == (waiting[0] if waiting else None)
         if info:
             self.model[info.run].state = "running"
