@@ -166,6 +166,20 @@ class Balancer:
             {name: value.clone() for name, value in memory.items()},
         )
 
+    def inherit(self, state: Mapping[str, Any]) -> None:
+        """Take over what another balancer of the same tasks has learnt, as far as it means something here.
+
+        state: a `state_dict`. Of the same method come weights and moments, of any method the initial losses;
+        the hyperparameters stay this balancer's own. Raises ValueError if it belongs to other tasks.
+        """
+        fresh = self.state_dict()
+        if state["method"] == self.method.name:
+            memory = {name: state["memory"].get(name, value) for name, value in fresh["memory"].items()}
+            own = {**state, "memory": memory}
+        else:
+            own = {**state, "method": self.method.name, "weights": fresh["weights"], "memory": fresh["memory"]}
+        self.load_state_dict({**own, "hyperparameters": fresh["hyperparameters"]})
+
     def _values(self, losses: Sequence[Tensor | None]) -> Tensor:
         """Return L(t) as one detached vector, checked with a single wait for the device."""
         present = next(loss for loss in losses if loss is not None)

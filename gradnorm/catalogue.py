@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import secrets
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -27,6 +29,27 @@ class UnknownRunError(KeyError):
 
     def __str__(self) -> str:
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
+
+
+def insert(
+    db: apsw.Connection,
+    title: str,
+    spec: Mapping[str, Any],
+    tasks: Sequence[str],
+    queued: bool,
+    lineage: tuple[str | None, str | None, int],
+) -> str:
+    """Add a run, queued or running in this process, and return its id. lineage: race, parent, forked_at."""
+    run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+    me, now = this_process(), time.time()
+    state, owner = ("queued", (None, None, None)) if queued else ("running", (me.host, me.pid, me.started))
+    texts = (json.dumps(dict(spec)), json.dumps(list(tasks)))
+    db.execute(
+        "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat, "
+        "race, parent, forked_at, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (run, title, *texts, state, now, *owner, now, *lineage, lineage[2]),
+    )
+    return run
 
 
 def listed(db: apsw.Connection, where: str, values: Sequence[Any] = ()) -> list[tuple[RunInfo, int]]:

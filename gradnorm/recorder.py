@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 
+from gradnorm.checkpoints import CheckpointError
 from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import SpecError
 from gradnorm.store import RunStore, UnknownRunError
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 BLOCK_SECONDS = 0.045
 BLOCK_STEPS = 64
 BEAT_SECONDS = 10.0
+# Errors whose message is meant for the user.
+_FORESEEN = (SpecError, CheckpointError)
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
@@ -83,7 +86,7 @@ class _Writer:
         try:
             item = next(self._records, None)
         except Exception as error:
-            if not isinstance(error, SpecError):
+            if not isinstance(error, _FORESEEN):
                 log.exception("Run %s failed at step %d.", self.run, self._last)
             item = failed(self._last, error)
             self._records = iter(())
@@ -149,5 +152,5 @@ def _hold(store: RunStore, runs: list[str], control: Control) -> None:
 
 def failed(step: int, error: BaseException) -> Outcome:
     """Return the outcome of a run that an error ended."""
-    message = str(error) if isinstance(error, SpecError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, _FORESEEN) else f"{type(error).__name__}: {error}"
     return Outcome("failed", step, message)

@@ -60,6 +60,13 @@ class RunSpec(BaseModel):
     eval_every: int = Field(
         100, ge=1, le=1_000_000, title="Evaluate every", description="Steps between two test evaluations."
     )
+    checkpoint_every: int = Field(
+        200,
+        ge=0,
+        le=1_000_000,
+        title="Checkpoint every",
+        description="Steps between two checkpoints, from which a run can go on or be forked. 0 keeps none.",
+    )
     watch_norms: bool = Field(
         True,
         title="Watch gradient norms",

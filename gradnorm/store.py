@@ -16,13 +16,18 @@ from typing import Any
 import apsw
 import numpy as np
 
-from gradnorm.catalogue import UnknownRunError, family, found, listed
+from gradnorm.catalogue import UnknownRunError, family, found, insert, listed
 from gradnorm.checkpoints import Checkpoints
 from gradnorm.database import Database, fetch, unusable
 from gradnorm.owner import this_process
 from gradnorm.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
 
 __all__ = ["RunStore", "UnknownRunError", "default_home"]
+
+
+# How a run has ended that may be continued.
+_CAN_GO_ON = ("stopped", "interrupted", "failed")
+
 
 def default_home() -> Path:
     """Return where runs live: the environment's GRADNORM_HOME, else `runs/` in the working directory."""
@@ -57,10 +62,14 @@ class RunStore:
     ) -> str:
         """Return the id of a new run, at the end of the queue or already running in this process.
 
-        parent, forked_at: the run whose checkpoint after `forked_at` steps it goes on from.
+        parent, forked_at: the run that it comes from, and the step whose checkpoint it gets a copy of (0: none).
+        Raises CheckpointError if there is no such checkpoint.
         """
         with self._db.write() as db:
-            return _insert(db, title, spec, tasks, queued, (None, parent, forked_at))
+            run = insert(db, title, spec, tasks, queued, (None, parent, forked_at))
+            if parent is not None and forked_at:
+                self.checkpoints.copy(parent, forked_at, run)
+        return run
 
     def create_race(
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
@@ -68,7 +77,7 @@ class RunStore:
         """Return the ids of new runs that are trained together, one for each title and spec."""
         race = secrets.token_hex(6)
         with self._db.write() as db:
-            return [_insert(db, title, spec, tasks, queued, (race, None, 0)) for title, spec in contenders]
+            return [insert(db, title, spec, tasks, queued, (race, None, 0)) for title, spec in contenders]
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
@@ -198,22 +207,28 @@ class RunStore:
                 )
         return [info.run for info in gone]
 
-    def requeue(self, run: str) -> None:
-        """Put a run that has ended at the end of the queue, to go on from its last checkpoint.
+    def requeue(self, run: str) -> list[str]:
+        """Put a run that was stopped, interrupted or failed at the end of the queue, with its race; return them.
 
         Raises ValueError for a run that is going on or has all its steps, UnknownRunError.
         """
         with self._db.write() as db:
-            info, number = found(db, run)
-            if not info.ended or info.state in ("finished", "diverged"):
+            info, _ = found(db, run)
+            if info.state not in _CAN_GO_ON:
                 raise ValueError(
                     f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "
                     "Fork it from a checkpoint instead."
                 )
-            db.execute("UPDATE runs SET state = 'queued', outcome = NULL, host = NULL WHERE number = ?", (number,))
+            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in _CAN_GO_ON] or [run]
+            change = "UPDATE runs SET state = 'queued', outcome = NULL, host = NULL WHERE run = ?"
+            db.executemany(change, [(member,) for member in group])
+            return group
 
-    def rewind(self, run: str, step: int) -> None:
-        """Take back the records of steps > `step`, which are about to be made again. Raises UnknownRunError."""
+    def rewind(self, run: str, step: int, evaluated: int) -> None:
+        """Take back records of steps > `step` and evaluations > `evaluated`, which are about to be made again.
+
+        Raises UnknownRunError.
+        """
         with self._db.write() as db:
             number, _, tasks = self._position(db, run)
             late = "FROM blocks WHERE number = ? AND last > ?"
@@ -223,7 +238,7 @@ class RunStore:
                 kept = rows[rows[:, 0] <= step]
                 block = (number, int(kept[0, 0]), step, kept.tobytes())
                 db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", block)
-            db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, step))
+            db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, evaluated))
             db.execute("UPDATE runs SET steps = min(steps, ?) WHERE number = ?", (step, number))
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -273,23 +288,3 @@ class RunStore:
 
 def _decode(blobs: Sequence[bytes], tasks: int) -> Row:
     return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks))
-
-
-def _insert(
-    db: apsw.Connection,
-    title: str,
-    spec: Mapping[str, Any],
-    tasks: Sequence[str],
-    queued: bool,
-    lineage: tuple[str | None, str | None, int],
-) -> str:
-    run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
-    me, now = this_process(), time.time()
-    state, owner = ("queued", (None, None, None)) if queued else ("running", (me.host, me.pid, me.started))
-    texts = (json.dumps(dict(spec)), json.dumps(list(tasks)))
-    db.execute(
-        "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat, "
-        "race, parent, forked_at, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (run, title, *texts, state, now, *owner, now, *lineage, lineage[2]),
-    )
-    return run

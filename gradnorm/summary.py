@@ -31,7 +31,7 @@ class Summary:
             self.evaluation = item
             if item.step == 0:
                 self._first = time.perf_counter()
-        else:
+        elif isinstance(item, StepRecord):
             self._last, self.steps = item, item.step
             self._weights = [a + b for a, b in zip(self._weights, item.weights, strict=True)]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
-from gradnorm.recorder import failed, record
+from gradnorm.lineage import mean_weights, records_of
+from gradnorm.recorder import failed, record_race
 from gradnorm.records import Outcome, RunInfo
 from gradnorm.spec import RunSpec, SpecError, live_keys
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
+from gradnorm.variants import fork, static
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +47,52 @@ class Lab:
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
         """Queue a run and return its id. paused: hold it before its first step."""
-        run = self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)
-        control = self._controls.setdefault(run, Control())
-        if paused:
-            control.pause()
+        return self._queue([self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)], paused)
+
+    def race(self, specs: Sequence[RunSpec], *, paused: bool = False) -> list[str]:
+        """Queue runs of one data set that are trained in lock step; return their ids."""
+        entries = [(spec.title, spec.flat()) for spec in specs]
+        runs = self.store.create_race(entries, specs[0].dataset.task_names, queued=True)
+        self._queue(runs, paused)
+        return runs
+
+    def go_on(self, run: str) -> None:
+        """Queue a run that was stopped or interrupted, with its race, from its last checkpoint on.
+
+        Raises ValueError for one that is going on or has all its steps, UnknownRunError.
+        """
+        self._queue(self.store.requeue(run), paused=False)
+
+    def fork(self, run: str, step: int, changes: Mapping[str, Any]) -> str:
+        """Queue a run that goes on from another's checkpoint after `step` steps with some keys changed.
+
+        Raises SpecError for changes that make another data set or network, CheckpointError, UnknownRunError.
+        """
+        info = self.store.info(run)
+        spec = fork(info.spec, changes)
+        flat = spec.flat()
+        return self._queue(
+            [self.store.create(spec.title, flat, info.tasks, queued=True, parent=run, forked_at=step)], paused=False
+        )
+
+    def static(self, run: str) -> str:
+        """Queue the same run with its weights fixed at their time average; return its id.
+
+        Raises ValueError for a run without steps, UnknownRunError.
+        """
+        info = self.store.info(run)
+        spec = static(RunSpec.parse(info.spec), mean_weights(self.store, run))
+        child = self.store.create(spec.title, spec.flat(), info.tasks, queued=True, parent=run)
+        return self._queue([child], paused=False)
+
+    def _queue(self, runs: Sequence[str], paused: bool) -> str:
+        for run in runs:
+            control = self._controls.setdefault(run, Control())
+            if paused:
+                control.pause()
         self.warm()
         self._wake.set()
-        return run
+        return runs[0]
 
     def warm(self) -> None:
         """Start the workers, which load torch in the background, if they are not there yet."""
@@ -60,30 +101,37 @@ class Lab:
                 self._spawn(0)
 
     def pause(self, run: str) -> None:
-        """Hold a run at the next step boundary. Raises NotHereError, UnknownRunError."""
-        self._control(run).pause()
+        """Hold a run, with its race, at the next step boundary. Raises NotHereError, UnknownRunError."""
+        for control in self._group(run).values():
+            control.pause()
 
     def resume(self, run: str) -> None:
         """Let a held run go on. Raises NotHereError, UnknownRunError."""
-        self._control(run).resume()
+        for control in self._group(run).values():
+            control.resume()
 
     def step(self, run: str) -> None:
-        """Hold a run after one more step. Raises NotHereError, UnknownRunError."""
-        self._control(run).step()
+        """Hold a run, with its race, after one more step. Raises NotHereError, UnknownRunError."""
+        for control in self._group(run).values():
+            control.step()
 
     def stop(self, run: str) -> None:
-        """End a run, or take it out of the queue. Raises NotHereError, UnknownRunError."""
-        if self.store.withdraw(run):
-            self._controls.pop(run, None)
-        else:
-            self._control(run).stop()
+        """End a run, with its race, or take it out of the queue. Raises NotHereError, UnknownRunError."""
+        withdrawn = [member for member in self._members(run) if self.store.withdraw(member)]
+        for member in withdrawn:
+            self._controls.pop(member, None)
+        if not withdrawn:
+            for control in self._group(run).values():
+                control.stop()
 
     def retune(self, run: str, **hyperparameters: Any) -> None:
         """Change live hyperparameters, such as alpha, from the next step on.
 
         Raises NotHereError, UnknownRunError, and SpecError for a value out of range or an option that is not live.
         """
-        control = self._control(run)
+        control = self._group(run).get(run)
+        if control is None:
+            raise NotHereError("The contender should be going on. Found that it has ended. Steer another one.")
         spec = RunSpec.parse(self.store.info(run).spec)
         live = live_keys(spec)
         for key in hyperparameters:
@@ -98,7 +146,7 @@ class Lab:
     def steers(self, run: str) -> bool:
         """Whether this lab trains the run, or has it in its queue."""
         try:
-            self._control(run)
+            self._group(run)
         except (NotHereError, UnknownRunError):
             return False
         return True
@@ -112,18 +160,25 @@ class Lab:
         for thread in self._threads:
             thread.join(timeout)
 
-    def _control(self, run: str) -> Control:
-        control = self._controls.get(run)
+    def _members(self, run: str) -> list[str]:
+        """Return the runs of a run's race, in their order; itself if it is in none."""
+        info = self.store.info(run)
+        return [i.run for i in self.store.family(run) if i.run == run or (info.race and i.race == info.race)]
+
+    def _group(self, run: str) -> dict[str, Control]:
+        """Return the controls of a run and of those that go in lock step with it, by run."""
         try:
-            info = self.store.info(run)
+            members = [self.store.info(member) for member in self._members(run)]
         except UnknownRunError:
             self._controls.pop(run, None)
             raise
-        if info.ended:
-            raise NotHereError(f"The run should be going on. Found it {info.state}. Start a new one.")
-        if control is not None:
-            return control
-        if info.state == "queued":
+        going = [info for info in members if not info.ended]
+        if not going:
+            raise NotHereError(f"The run should be going on. Found it {self.store.info(run).state}. Start a new one.")
+        controls = {info.run: self._controls[info.run] for info in going if info.run in self._controls}
+        if controls:
+            return controls
+        if going[0].state == "queued":
             raise NotHereError("The run should have started. Found it waiting in the queue. Stop it, or wait.")
         raise NotHereError(
             "The run should belong to this server. Found it in another process. Steer it from where it was started."
@@ -148,42 +203,41 @@ class Lab:
         while not self._closing:
             self._wake.clear()
             try:
-                info = self.store.claim()
+                claimed = self.store.claim()
             except Exception:
                 # A full disk, say: the thread must outlive it, or nothing would ever run again.
                 log.exception("The queue could not be read.")
-                info = None
-            if info is None:
+                claimed = []
+            if claimed:
+                self._train(claimed)
+            else:
                 self._wake.wait(IDLE_SECONDS)
-                continue
-            self._train(info, engine.train)
         self.store.close()
 
-    def _train(self, info: RunInfo, train: Any) -> None:
-        # A launch of this lab has made the control already; a run of another process comes without.
-        control = self._controls.setdefault(info.run, Control())
-        step = 0
+    def _train(self, claimed: Sequence[RunInfo]) -> None:
+        # A launch of this lab has made the controls already; runs of another process come without.
+        controls = {info.run: self._controls.setdefault(info.run, Control()) for info in claimed}
+        steps = {info.run: info.steps for info in claimed}
         try:
-            spec = RunSpec.parse(info.spec)
-            records = train(spec, control, on_device=partial(self.store.start, info.run))
-            with closing(record(self.store, info.run, records, control)) as recorded:
-                for item in recorded:
-                    step = item.step
+            contenders = {info.run: records_of(self.store, info, controls[info.run]) for info in claimed}
+            # All controls of a group are steered alike; one of them is enough to hold it.
+            with closing(record_race(self.store, contenders, controls[claimed[0].run])) as recorded:
+                for run, item in recorded:
+                    steps[run] = item.step
                     if isinstance(item, Outcome):
-                        return
+                        del steps[run]
                     if self._closing:
                         break
-            message = f"The server was shut down at step {step:,}. All records are kept."
-            self._end(info.run, Outcome("interrupted", step, message))
-        except UnknownRunError:
-            log.warning("Run %s was removed while it trained.", info.run)
-        except SpecError as error:
-            self._end(info.run, Outcome("failed", step, str(error)))
+            for run, step in steps.items():
+                message = f"The server was shut down at step {step:,}. All records are kept."
+                self._end(run, Outcome("interrupted", step, message))
         except Exception as error:
-            log.exception("Run %s failed at step %d.", info.run, step)
-            self._end(info.run, failed(step, error))
+            log.exception("Runs failed: %s.", ", ".join(steps))
+            for run, step in steps.items():
+                self._end(run, failed(step, error))
         finally:
-            self._controls.pop(info.run, None)
+            for info in claimed:
+                self._controls.pop(info.run, None)
 
     def _end(self, run: str, outcome: Outcome) -> None:
         try:

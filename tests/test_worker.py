@@ -346,12 +346,14 @@ def test_a_spec_of_an_unknown_kind_fails_with_its_fault(lab, store, ended):
 
 def test_a_run_whose_training_raises_fails_with_the_error(lab, store, ended, state):
     run = lab.launch(RunSpec.parse(LONG), paused=True)
+    lab.step(run)
+    wait_for(lambda: store.info(run).steps == 1)
     state(run, "paused")
-    store.append(run, step_records(1, 1), [evaluation(1)])  # as a second writer that should not be there
+    store.append(run, step_records(2, 2), [evaluation(2)])  # as a second writer that should not be there
     lab.resume(run)
     info = ended(run)
     assert (info.state, info.outcome.kind) == ("failed", "failed")
-    assert info.outcome.message.startswith("ValueError: Records should continue at step 2")
+    assert info.outcome.message.startswith("ValueError: Records should continue at step 3")
     assert ended(lab.launch(tiny(steps=5))).state == "finished"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
@@ -46,15 +46,16 @@ def main() -> None:
     """Serve until told to stop."""
     port, path = sys.argv[1:3]
     times = open(path, "ab", buffering=1 << 14)  # noqa: PTH123, SIM115
-    record = worker.record
+    record_race = worker.record_race
 
-    def clocked(store: Any, run: str, records: Iterator[Record], control: Any) -> Any:
+    def clocked(store: Any, contenders: Mapping[str, Iterator[Record]], control: Any) -> Any:
+        ((run, records),) = contenders.items()
         spec = store.info(run).spec
         made = _replayed(records, spec["pace"], spec["steps"]) if spec["pace"] else records
-        yield from record(store, run, _clocked(made, times), control)
+        yield from record_race(store, {run: _clocked(made, times)}, control)
         times.flush()
 
-    worker.record = clocked
+    worker.record_race = clocked
     from streamlit.web import cli
 
     flags = ["--server.address", "127.0.0.1", "--server.port", port, "--server.headless", "true"]

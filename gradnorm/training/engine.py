@@ -17,20 +17,28 @@ from gradnorm.balancing.base import Balance, NonFiniteLossError
 from gradnorm.datasets.base import Batch, Source
 from gradnorm.metrics import evaluate, task_losses
 from gradnorm.models.mlp import MLP
-from gradnorm.records import Evaluation, Outcome, Record, StepRecord
+from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import RunSpec, SpecError
+from gradnorm.training.checkpoint import Saved, pack, unpack
 from gradnorm.training.control import Control
 
 
 def train(
-    spec: RunSpec, control: Control | None = None, on_device: Callable[[str], None] | None = None
+    spec: RunSpec,
+    control: Control | None = None,
+    on_device: Callable[[str], None] | None = None,
+    *,
+    start: Checkpoint | None = None,
+    branch: bool = False,
 ) -> Iterator[Record]:
-    """Train, and yield what happened: a StepRecord for each step, Evaluations, and an Outcome last.
+    """Train, and yield what happened: a StepRecord for each step, Evaluations, Checkpoints, and an Outcome last.
 
     The first item is the evaluation of the untrained network (step 0), which gives the L_i(0) of the test
     losses; then one every `spec.eval_every` steps, and one at the end.
     control: steers the run from another thread; see `Control`.
     on_device: told the name of the device once the run is built.
+    start: goes on from a checkpoint of this run instead, with the very numbers of a run never interrupted.
+    branch: `start` is another run's, of the same data and network; the first item is then its evaluation.
     Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
     exception: the run's Outcome is then "diverged".
     """
@@ -38,35 +46,47 @@ def train(
     run = Run.build(spec)
     if on_device is not None:
         on_device(device_name(run.device))
-    initial = run.evaluate(0, None)
-    yield initial
+    if start is not None:
+        run.restore(start, branch)
+    if start is None or branch:
+        yield run.evaluate()
     pacer = Pacer(spec.pace)
-    for step in range(1, spec.steps + 1):
+    while run.taken < spec.steps:
         if control.stopping:
-            yield Outcome("stopped", step - 1, f"Stopped by hand after {step - 1:,} steps.")
+            if spec.checkpoint_every:
+                yield run.checkpoint()
+            yield Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps.")
             return
         changes = control.take_changes()
         if changes:
             run.balancer.retune(**changes)
+            if spec.checkpoint_every:
+                yield run.checkpoint()  # or a resumed run would not know of the change
         pacer.wait()
         try:
-            yield run.step(step)
+            yield run.step()
         except NonFiniteLossError as error:
-            yield _diverged(error, step)
+            yield _diverged(error, run.taken + 1)
             return
-        if step % spec.eval_every == 0 or step == spec.steps:
-            evaluation = run.evaluate(step, initial)
+        last = run.taken == spec.steps
+        if run.taken % spec.eval_every == 0 or last:
+            evaluation = run.evaluate()
             yield evaluation
             if not all(map(math.isfinite, evaluation.losses)):
                 i = next(i for i, loss in enumerate(evaluation.losses) if not math.isfinite(loss))
-                yield _diverged(NonFiniteLossError(run.balancer.names[i], evaluation.losses[i]), step)
+                yield _diverged(NonFiniteLossError(run.balancer.names[i], evaluation.losses[i]), run.taken)
                 return
+        if spec.checkpoint_every and (run.taken % spec.checkpoint_every == 0 or last):
+            yield run.checkpoint()
     yield Outcome("finished", spec.steps, f"Finished all {spec.steps:,} steps.")
 
 
 @dataclass
 class Run:
-    """What one run holds: data, network, its optimizer and the balancer, all on one device."""
+    """What one run holds: data, network, its optimizer and the balancer, all on one device.
+
+    taken: steps so far.  initial: the evaluation before the first step, once it was made.
+    """
 
     spec: RunSpec
     source: Source
@@ -75,6 +95,8 @@ class Run:
     balancer: Balancer
     test: Batch
     device: torch.device
+    taken: int = 0
+    initial: Evaluation | None = None
 
     @classmethod
     def build(cls, spec: RunSpec) -> Run:
@@ -99,8 +121,27 @@ class Run:
         )
         return cls(spec, source, model, _optimizer(spec, model), balancer, _to(source.test, device), device)
 
-    def step(self, step: int) -> StepRecord:
-        """Take step t ≥ 1. Raises NonFiniteLossError before anything has changed."""
+    def checkpoint(self) -> Checkpoint:
+        """Return the whole state after the steps taken."""
+        assert self.initial is not None, "A run is evaluated before its first step"
+        states = (self.model.state_dict(), self.spec.optimizer, self.optimizer.state_dict(), self.balancer.state_dict())
+        return pack(Saved(self.taken, *states, initial=self.initial))
+
+    def restore(self, checkpoint: Checkpoint, branch: bool) -> None:
+        """Take over a checkpoint's state; in a branch, as far as the method and the optimizer are the same."""
+        saved = unpack(checkpoint, self.device)
+        self.taken, self.initial = saved.step, saved.initial
+        self.model.load_state_dict(saved.model)
+        if saved.optimizer_kind == self.spec.optimizer:
+            self.optimizer.load_state_dict(saved.optimizer)
+        if branch:
+            self.balancer.inherit(saved.balancer)
+        else:
+            self.balancer.load_state_dict(saved.balancer)
+
+    def step(self) -> StepRecord:
+        """Take the next step. Raises NonFiniteLossError before anything has changed."""
+        step = self.taken + 1
         batch = _to(self.source.batch(step, self.spec.batch_size), self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.spec, step)
@@ -110,19 +151,23 @@ class Run:
         alpha = getattr(self.balancer.method, "alpha", None)
         balance = self.balancer.backward(losses, shared=self.model.last_shared_layer, features=features)
         self.optimizer.step()
+        self.taken = step
         return _record(step, balance, alpha)
 
-    def evaluate(self, step: int, initial: Evaluation | None) -> Evaluation:
-        """Return the network's losses and metrics on the test set; `initial` gives L_i(0)."""
+    def evaluate(self) -> Evaluation:
+        """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
         losses, scores = evaluate(self.model, self.test, self.source.tasks)
-        ratios = tuple(loss / first for loss, first in zip(losses, initial.losses if initial else losses, strict=True))
-        return Evaluation(
-            step=step,
+        first = self.initial.losses if self.initial else losses
+        ratios = tuple(loss / initial for loss, initial in zip(losses, first, strict=True))
+        evaluation = Evaluation(
+            step=self.taken,
             losses=tuple(losses),
             loss_ratios=ratios,
             task_normalized_loss=sum(ratios),
             metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
         )
+        self.initial = self.initial or evaluation
+        return evaluation
 
 
 class Pacer:

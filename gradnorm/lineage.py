@@ -1,0 +1,46 @@
+"""Where a run goes on from: its start, its last checkpoint, or the checkpoint that it was forked at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from gradnorm.checkpoints import CheckpointError
+from gradnorm.records import Record, RunInfo
+from gradnorm.spec import RunSpec
+from gradnorm.store import RunStore
+from gradnorm.training.control import Control
+
+log = logging.getLogger(__name__)
+
+
+def records_of(store: RunStore, info: RunInfo, control: Control) -> Iterator[Record]:
+    """Yield the records that a claimed run still lacks, after taking back those that its checkpoint does not have.
+
+    A damaged checkpoint is passed over for the one before it. Raises SpecError, and CheckpointError for a fork
+    without a sound checkpoint to start from.
+    """
+    from gradnorm.training import engine
+
+    spec = RunSpec.parse(info.spec)
+    start, faults = store.checkpoints.latest(info.run, info.steps)
+    for fault in faults:
+        log.warning("%s", fault)
+    step = start.step if start else 0
+    if step < info.forked_at:
+        raise CheckpointError(faults[-1] if faults else f"The fork of run {info.run} has lost its checkpoint.")
+    branch = info.parent is not None and start is not None and step == info.forked_at
+    evaluated_again = branch or start is None
+    store.rewind(info.run, step, step - 1 if evaluated_again else step)
+    yield from engine.train(spec, control, partial(store.start, info.run), start=start, branch=branch)
+
+
+def mean_weights(store: RunStore, run: str) -> list[float]:
+    """Return a run's time average E_t[w_i(t)], shape [T]. Raises ValueError for a run without steps."""
+    weights = store.read(run).vector("weights")
+    if not len(weights):
+        raise ValueError("The run should have steps to average its weights over. Found none. Let it run first.")
+    return weights.mean(axis=0, dtype=np.float64).tolist()
