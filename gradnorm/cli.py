@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from gradnorm.options import Option, options
 from gradnorm.records import Evaluation, Record, RunInfo, StepRecord, json_safe
-from gradnorm.spec import PRESETS, Option, RunSpec, SpecError, datasets, methods, options, preset
+from gradnorm.spec import PRESETS, RunSpec, SpecError, datasets, methods, preset
 from gradnorm.summary import Summary
 from gradnorm.training.control import Control
 

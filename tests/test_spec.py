@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, methods, options, preset
+from gradnorm.options import options
+from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, methods, preset
 
 PAIRS = [(dataset, method) for dataset in datasets() for method in methods()]
 BOUNDED = [(d, m, o) for d, m in PAIRS for o in options(d, m) if o.low is not None]

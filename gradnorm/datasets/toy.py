@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.balancing.base import Kind
 from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.declarations import numbers
 from gradnorm.randomness import stream
 
 if TYPE_CHECKING:
@@ -56,11 +57,7 @@ class Toy(Dataset):
         if not isinstance(given, Mapping):
             return given
         values: dict[str, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType]
-        sigmas = values.get("sigmas")
-        if isinstance(sigmas, str):
-            values["sigmas"] = sigmas = parse_numbers(sigmas)
-        if isinstance(sigmas, int | float):
-            values["sigmas"] = sigmas = (sigmas,)
+        values["sigmas"] = sigmas = numbers(values.get("sigmas", ()), "sigmas")
         if sigmas and "tasks" not in values:
             values["tasks"] = len(sigmas)
         elif not sigmas:
@@ -94,15 +91,6 @@ class Toy(Dataset):
     def load(self, seed: int) -> Source:
         """Return B, ε_i and an endless supply of batches."""
         return ToySource(self, seed)
-
-
-def parse_numbers(text: str) -> tuple[float, ...]:
-    """Return the numbers in a list such as "1, 100"; raise ValueError for anything else."""
-    parts = [part for part in text.replace(";", ",").replace(" ", ",").split(",") if part]
-    try:
-        return tuple(float(part) for part in parts)
-    except ValueError:
-        raise ValueError(f"sigmas should be numbers with commas between, as in 1,100. Found {text!r}") from None
 
 
 class ToySource(Source):

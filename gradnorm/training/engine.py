@@ -149,7 +149,9 @@ class Run:
         features = self.model.shared(batch.inputs)
         losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
         alpha = getattr(self.balancer.method, "alpha", None)
-        balance = self.balancer.backward(losses, shared=self.model.last_shared_layer, features=features)
+        W = self.model.last_shared_layer
+        trunk = (*self.model.trunk.parameters(), *W.parameters())
+        balance = self.balancer.backward(losses, shared=W, features=features, trunk=trunk)
         self.optimizer.step()
         self.taken = step
         return _record(step, balance, alpha)

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.datasets.toy import sample_sigmas
-from gradnorm.spec import PRESETS, Option, datasets, methods, options
+from gradnorm.options import Option, options
+from gradnorm.spec import PRESETS, datasets, methods
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import scale_slider, show, widget

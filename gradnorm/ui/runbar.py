@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from gradnorm.options import live_keys
 from gradnorm.records import RunInfo
-from gradnorm.spec import live_keys
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.worker import NotHereError
