@@ -22,7 +22,7 @@ elif "torch" in sys.modules:
 
     PerTask: TypeAlias = Float[Tensor, "tasks"]  # noqa: F821
     Scalar: TypeAlias = Float[Tensor, ""]  # pyright: ignore
-    Gramian: TypeAlias = Float[Tensor, "tasks tasks"]  # noqa: F821  # pyright: ignore
+    Gramian: TypeAlias = Float[Tensor, "tasks tasks"]  # pyright: ignore
 else:
     PerTask: TypeAlias = Any
     Scalar: TypeAlias = Any

@@ -22,7 +22,7 @@ class ConflictAverse(GramianMethod):
     )
 
     c: float = Field(
-        0.5, ge=0, lt=1, title="Radius c", description="Of the ball around the mean gradient. 0 is the mean gradient."
+        0.5, ge=0, le=1, title="Radius c", description="Of the ball around the mean gradient. 0 is the mean gradient."
     )
 
     def weighting(self) -> Weighting:

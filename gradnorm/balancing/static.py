@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
 from gradnorm.declarations import numbers
@@ -37,12 +37,13 @@ class StaticWeights(Method):
     def _read(cls, given: Any) -> Any:
         return numbers(given, "weights")
 
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        wrong = [w for w in self.weights if not 1e-8 <= w <= 1e8]
+    @field_validator("weights")
+    @classmethod
+    def _positive(cls, given: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [w for w in given if not 1e-8 <= w <= 1e8]
         if wrong:
             raise ValueError(f"weights should be in [1e-8, 1e8]. Found {wrong[0]:g}. Choose a weight > 0")
-        return self
+        return given
 
     def check(self, tasks: int) -> None:
         """Raise ValueError for a wrong number of weights."""
