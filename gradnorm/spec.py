@@ -195,6 +195,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "method": "gradnorm",
             "alpha": 0.12,
         },
+        # What a task that cannot improve does to GradNorm.
+        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
     }
