@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from gradnorm.charts.palette import task_style
 
 Vector = Sequence[float]
-NORM_UNIT = "gradient norm at the shared layer"
+_NORMAL, _LARGE = 420, 600
+NORM_UNIT = "norm Gᵢ at the shared layer"
 
 # Tasks also differ by shape where they are drawn as points.
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "x")
@@ -65,11 +66,12 @@ def lines(
     ghosts: Sequence[tuple[str, Vector]] = (),
     log: bool = False,
     level: float | None = None,
+    short: bool = False,
 ) -> go.Figure:
     """Return a line a task over the steps.
 
     x: steps, shape [n].  values: shape [n, T].  ghosts: dotted lines of shape [n] that belong to no task,
-    with their names.  level: where a thin line marks what is normal.
+    with their names.  level: where a thin line marks what is normal.  short: one of two charts on a page.
     """
     figure = _figure(look, title, "step t", unit)
     if level is not None:
@@ -82,6 +84,8 @@ def lines(
         figure.add_scatter(x=list(x), y=[row[i] for row in values], name=name, mode="lines", line=line)
     if log:
         figure.update_yaxes(type="log", dtick=1)
+    if short:
+        figure.update_layout(height=(_LARGE if look.large else _NORMAL) * 2 // 3)
     return figure
 
 
@@ -92,41 +96,47 @@ def norm_bars(moments: Sequence[Bars], at: int, names: Sequence[str], look: Look
     """
     if not moments:
         raise ValueError("norm_bars needs at least one moment. Found none.")
-    figure = _figure(look, _moment_title(moments[at]), "", NORM_UNIT)
-    figure.add_traces(_bars(moments[at], names, look))
+    # Equal heights mean equal norms throughout, so the axis stays where it is while the bars move.
+    top = 1.1 * max(max(*m.norms, *(m.targets or ())) for m in moments)
+    figure = _bar_figure(moments[at], names, look, top)
     figure.frames = [
-        go.Frame(data=_bars(m, names, look), name=str(m.step), layout={"title": {"text": _moment_title(m)}})
+        go.Frame(data=_bars(m, names, look, top), name=str(m.step), layout={"title": {"text": _moment_title(m)}})
         for m in moments
     ]
-    # Equal heights mean equal norms throughout, so the axis stays where it is while the bars move.
-    top = max(max([*m.norms, *(m.targets or ())]) for m in moments)
-    figure.update_yaxes(range=[0, 1.1 * top], rangemode="tozero")
-    figure.update_layout(updatemenus=[_player(look)], bargap=0.45)
+    figure.update_layout(updatemenus=[_player(look)])
     return figure
 
 
 def target_bars(bars: Bars, names: Sequence[str], look: Look) -> go.Figure:
     """Return G_i as bars, an arrow from each to its target, and the mean norm Ḡ as a line across."""
-    figure = _figure(look, f"Norms and targets at step {bars.step}", "", NORM_UNIT)
-    figure.add_traces(_bars(bars, names, look))
-    mean = sum(bars.norms) / len(bars.norms)
+    figure = _bar_figure(bars, names, look, 1.1 * max(*bars.norms, *(bars.targets or ())))
     figure.add_hline(
-        y=mean,
+        y=sum(bars.norms) / len(bars.norms),
         line={"color": look.quiet, "width": 2, "dash": "dot"},
         annotation={"text": "mean Ḡ", "font": {"size": look.size, "color": look.quiet}},
         annotation_position="top left",
     )
-    figure.update_yaxes(rangemode="tozero")
-    figure.update_layout(bargap=0.45)
     return figure
 
 
-def spread(labels: Sequence[str], ratios: Sequence[Vector], names: Sequence[str], look: Look) -> go.Figure:
+def _bar_figure(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.Figure:
+    figure = _figure(look, _moment_title(bars), "", NORM_UNIT)
+    figure.add_traces(_bars(bars, names, look, top))
+    figure.update_yaxes(range=[0, top])
+    figure.update_layout(barmode="overlay")
+    return figure
+
+
+def spread(
+    labels: Sequence[str], ratios: Sequence[Vector], names: Sequence[str], look: Look, places: Sequence[str], x: str
+) -> go.Figure:
     """Return, for each run, its tasks' final test loss ratios as points on a common stem.
 
-    labels: one a run, n in all.  ratios: L_i(end)/L_i(0), shape [n, T].
+    labels: one a run, n in all.  ratios: L_i(end)/L_i(0), shape [n, T].  places: all labels that may come,
+    in order; room is kept for them.  x: what the labels are.
     """
-    figure = _figure(look, "Test loss left at the end", "", "test loss L̃ᵢ = Lᵢ(end)/Lᵢ(0)")
+    figure = _figure(look, "What is left of the test losses at the end", x, "test loss L̃ᵢ(end)")
+    figure.update_layout(hovermode="closest")
     stems_x = [x for label in labels for x in (label, label, None)]
     stems_y = [y for row in ratios for y in (min(row), max(row), None)]
     stem = {"color": look.quiet, "width": 6}
@@ -135,43 +145,49 @@ def spread(labels: Sequence[str], ratios: Sequence[Vector], names: Sequence[str]
         marker = {"color": look.task(i), "size": look.size, "symbol": _SHAPES[i % len(_SHAPES)]}
         y = [row[i] for row in ratios]
         figure.add_scatter(x=list(labels), y=y, name=name, mode="markers", marker=marker)
-    figure.update_xaxes(type="category", range=[-0.5, max(len(labels), 4) - 0.5])
+    figure.update_xaxes(
+        type="category", range=[-0.5, len(places) - 0.5], categoryorder="array", categoryarray=list(places)
+    )
     return figure
 
 
-def _bars(bars: Bars, names: Sequence[str], look: Look) -> list[Any]:
-    """Return the traces of one moment; always as many, since an animation's frames must fit one another."""
-    targets = bars.targets
+def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]:
+    """Return the traces of one moment; always as many, since an animation's frames must fit one another.
+
+    top: the upper end of the axis, of which a target's mark is a hundredth thick.
+    """
+    shown, thick, x = bars.targets is not None, top / 100, list(names)
+    targets = bars.targets or bars.norms
     colors = [look.task(i) for i in range(len(names))]
-    drawn: list[Any] = [
-        go.Bar(x=list(names), y=list(bars.norms), marker={"color": colors}, name="Gᵢ", showlegend=False)
-    ]
-    shown = targets is not None
-    mark = {"symbol": "line-ew", "size": 70, "line": {"width": 4, "color": look.ink}}
-    drawn.append(
-        go.Scatter(
-            x=list(names), y=list(targets or bars.norms), mode="markers", marker=mark, visible=shown, name="target",
+    ends = list(zip(names, bars.norms, targets, strict=True))
+    return [
+        go.Bar(x=x, y=list(bars.norms), width=0.5, marker={"color": colors}, name="norm", showlegend=False),
+        go.Bar(
+            x=x,
+            y=[thick] * len(x),
+            base=[target - thick / 2 for target in targets],
+            width=0.66,
+            marker={"color": look.ink},
+            name="target",
+            visible=shown,
             showlegend=False,
-        )
-    )  # fmt: skip
-    ends = list(zip(names, bars.norms, targets or bars.norms, strict=True))
-    drawn.append(
+        ),
         go.Scatter(
             x=[x for name, _, _ in ends for x in (name, name, None)],
             y=[y for _, norm, target in ends for y in (norm, target, None)],
             mode="lines+markers",
             line={"color": look.ink, "width": 2},
             marker={"symbol": "arrow", "angleref": "previous", "size": [0, 14, 0] * len(ends), "color": look.ink},
+            opacity=1,
             visible=shown,
             showlegend=False,
             hoverinfo="skip",
-        )
-    )
-    return drawn
+        ),
+    ]
 
 
 def _moment_title(bars: Bars) -> str:
-    return f"Gradient norms Gᵢ at step {bars.step}"
+    return f"Gradient norms at step {bars.step}"
 
 
 def _player(look: Look) -> dict[str, Any]:
@@ -200,16 +216,17 @@ def _figure(look: Look, title: str, x: str, y: str) -> go.Figure:
     size = look.size
     figure = go.Figure()
     figure.update_layout(
-        title={"text": title, "font": {"size": size + 2}},
+        title={"text": title, "font": {"size": size + 2}, "y": 1, "yref": "container", "yanchor": "top"},
+        title_pad_t=14,
         font={"size": size},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "font": {"size": size}},
-        margin={"l": 20, "r": 20, "t": 60, "b": 20},
-        height=560 if look.large else 400,
+        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": size}},
+        margin={"l": 20, "r": 20, "t": 85, "b": 20},
+        height=_LARGE if look.large else _NORMAL,
         # A finger that scrolls the page must not zoom the chart.
         dragmode=False,
         hovermode="x unified" if x else "closest",
     )
-    axis = {"title": {"font": {"size": size}}, "tickfont": {"size": size - 1}, "fixedrange": True, "automargin": True}
-    figure.update_xaxes(**axis, title_text=x)
-    figure.update_yaxes(**axis, title_text=y)
+    for axis, text in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
+        axis(title={"text": text, "font": {"size": size}}, tickfont={"size": size - 1})
+        axis(fixedrange=True, automargin=True)
     return figure

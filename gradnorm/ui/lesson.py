@@ -126,17 +126,19 @@ def _turns(step: int, presenting: bool) -> None:
 
 
 def _step(step: int, look: Look) -> None:
-    """Show the words of a step on the left and what can be tried on the right; one above the other on a phone."""
+    """Show the words of a step on the left and what can be tried on the right; the question last on a phone."""
     words = pages()[step - 1]
     left, right = st.columns([5, 7], gap="large")
-    with left, st.container(key="lesson-text"):
-        st.header(words.title, anchor=False)
-        st.markdown(words.text)
-        st.info(words.attempt, icon=":material/touch_app:")
-    with right:
+    with left:
+        with st.container(key="lesson-text"):
+            st.header(words.title, anchor=False)
+            st.markdown(words.text)
+            st.info(words.attempt, icon=":material/touch_app:")
+        with st.container(key="lesson-question"):
+            st.markdown(f"**Question.** {words.question}")
+            # A key a step: an answer that was opened does not give away the next one.
+            with st.expander("Answer", key=f"lesson-answer-{step}"):
+                st.markdown(words.answer)
+    # Last, since it may take a second: until then there is something to read.
+    with right, st.container(key="lesson-trial"):
         SHOWN[step - 1](look)
-    with left, st.container(key="lesson-question"):
-        st.markdown(f"**Question.** {words.question}")
-        # A key a step: an answer that was opened does not give away the next one.
-        with st.expander("Answer", key=f"lesson-answer-{step}"):
-            st.markdown(words.answer)

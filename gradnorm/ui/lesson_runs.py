@@ -121,7 +121,7 @@ def failed(alpha: float, steps: int = STEPS) -> Failure:
 
     t = np.arange(steps, dtype=float)
     losses = np.stack([0.05 + 0.95 * np.exp(-t / 40), 0.05 + 0.95 * np.exp(-t / 80), np.ones(steps)], axis=1)
-    method = GradNormMethod(alpha=alpha, weight_learning_rate=WEIGHT_RATE)
+    method = GradNormMethod(alpha=alpha, update="log", weight_learning_rate=WEIGHT_RATE)
     state = method.start(torch.ones(3), ("regression",) * 3)
     weights: list[list[float]] = []
     rates: list[list[float]] = []

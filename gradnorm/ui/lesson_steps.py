@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -73,8 +74,10 @@ def rates(look: Look) -> None:
         ("What is left of the training losses", "L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)", course.ratios, None),
         ("Relative inverse training rates", "rᵢ(t), mean 1", course.rates, 1.0),
     ):
-        figure = charts.lines(_list(course.steps), _rows(values), shown, look, title=title, unit=unit, level=level)
-        figure.update_layout(height=figure.layout.height * 0.75)
+        figure = charts.lines(
+            _list(course.steps), _rows(values), shown, look, title=title, unit=unit, level=level, short=True
+        )
+        figure.update_layout(showlegend=level is None)
         _chart(figure, title)
     late = _late(course.rates)
     slow = int(late.argmax())
@@ -84,7 +87,7 @@ def rates(look: Look) -> None:
 def target(look: Look) -> None:
     """What GradNorm would ask for at one step of a run with equal weights."""
     alpha = _slider("Asymmetry α", ALPHAS, 0.0, "target-alpha")
-    step = _slider("Frozen at step t", MOMENTS[1:], STEPS, "target-step")
+    step = _slider("Frozen at step t", MOMENTS, STEPS, "target-step")
     course = _run(SIGMAS)
     G, r = course.norms[step - 1], course.rates[step - 1]
     wanted = runs.targets(G, r, alpha)
@@ -100,11 +103,13 @@ def alpha(look: Look) -> None:
     chosen = _slider("Asymmetry α", ALPHAS, ALPHA, "alpha")
     tried = cast("set[float]", st.session_state.setdefault(_TRIED, set()))
     tried.add(chosen)
-    courses = {EQUAL.lower(): _run(SIGMAS)} | {f"α = {a:g}": _run(SIGMAS, a) for a in sorted(tried)}
+    courses = {"equal": _run(SIGMAS)} | {f"{a:g}": _run(SIGMAS, a) for a in sorted(tried)}
     ends = [course.test_ratios[-1] for course in courses.values()]
-    course = courses[f"α = {chosen:g}"]
-    _chart(charts.spread(list(courses), _rows(ends), course.names, look), "Final test loss ratios of each run")
-    end = course.test_ratios[-1]
+    names = courses["equal"].names
+    places = ["equal", *(f"{a:g}" for a in ALPHAS)]
+    figure = charts.spread(list(courses), _rows(ends), names, look, places, "equal weights, or GradNorm with α")
+    _chart(figure, "Final test loss ratios of each run")
+    end = courses[f"{chosen:g}"].test_ratios[-1]
     _reading(
         f"α = {chosen:g}: the stem is {np.ptp(end):.3f} long and the sum Σ L̃ᵢ is {end.sum():.3f} "
         f"(equal weights: {np.ptp(ends[0]):.3f} and {ends[0].sum():.3f})."
@@ -132,7 +137,8 @@ def renormalise(look: Look) -> None:
     _chart(figure, "Loss weights over the steps")
     end, ratio = weights[-1], weights[-1] / weights[-1, -1]
     _reading(
-        f"At the end w = {_vector(end)}, their sum {end.sum():.3g}, and w₁ : w₂ : w₃ = {ratio[0]:.3g} : {ratio[1]:.3g} : 1."
+        f"At the end w = {_vector(end)} and the sum is {end.sum():.3g}. "
+        f"w₁ : w₂ : w₃ = {ratio[0]:.3g} : {ratio[1]:.3g} : 1."
     )
 
 
@@ -144,9 +150,11 @@ def limits(look: Look) -> None:
         ("The losses, made up", "loss Lᵢ(t)", failure.losses),
         (f"GradNorm's weights, α = {chosen:g}", "weight wᵢ(t)", failure.weights),
     ):
-        figure = charts.lines(_list(failure.steps), _rows(values), failure.names, look, title=title, unit=unit)
-        figure.update_layout(height=figure.layout.height * 0.75)
+        figure = charts.lines(
+            _list(failure.steps), _rows(values), failure.names, look, title=title, unit=unit, short=True
+        )
         figure.update_yaxes(range=[0, 3.1 if values is failure.weights else 1.05])
+        figure.update_layout(showlegend=values is failure.losses)
         _chart(figure, title)
     share = failure.weights[-1, -1] / failure.weights[-1].sum()
     _reading(f"At the end the noise has r = {failure.rates[-1, -1]:.2f} and {share:.0%} of all weight.")
@@ -157,7 +165,9 @@ SHOWN: tuple[Callable[[Look], None], ...] = (drowning, norms, rates, target, alp
 
 
 def _run(sigmas: tuple[float, ...], alpha: float | None = None, rate: float = WEIGHT_RATE) -> Course:
-    with st.spinner("Training a small network …"):
+    # Only the very first run of a server has to wait for torch itself.
+    loading = "" if "torch" in sys.modules else " (and loading PyTorch first, once)"
+    with st.spinner(f"Training a small network{loading} …"):
         return runs.trained(sigmas, alpha, rate)
 
 
