@@ -67,11 +67,13 @@ def lines(
     log: bool = False,
     level: float | None = None,
     short: bool = False,
+    legend: bool = True,
 ) -> go.Figure:
     """Return a line a task over the steps.
 
     x: steps, shape [n].  values: shape [n, T].  ghosts: dotted lines of shape [n] that belong to no task,
-    with their names.  level: where a thin line marks what is normal.  short: one of two charts on a page.
+    with their names.  level: where a thin line marks what is normal.  short: one of two charts on a page, of which
+    one has the legend.
     """
     figure = _figure(look, title, "step t", unit)
     if level is not None:
@@ -85,7 +87,9 @@ def lines(
     if log:
         figure.update_yaxes(type="log", dtick=1)
     if short:
-        figure.update_layout(height=(_LARGE if look.large else _NORMAL) * 2 // 3)
+        figure.update_layout(height=360 if look.large else 280)
+    if not legend:
+        figure.update_layout(showlegend=False, margin_t=50, height=(360 if look.large else 280) - 35)
     return figure
 
 
@@ -177,8 +181,13 @@ def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]
             y=[y for _, norm, target in ends for y in (norm, target, None)],
             mode="lines+markers",
             line={"color": look.ink, "width": 2},
-            marker={"symbol": "arrow", "angleref": "previous", "size": [0, 14, 0] * len(ends), "color": look.ink},
-            opacity=1,
+            marker={
+                "symbol": "arrow",
+                "angleref": "previous",
+                "size": [0, 14, 0] * len(ends),
+                "color": look.ink,
+                "opacity": 1,
+            },
             visible=shown,
             showlegend=False,
             hoverinfo="skip",
@@ -227,6 +236,7 @@ def _figure(look: Look, title: str, x: str, y: str) -> go.Figure:
         hovermode="x unified" if x else "closest",
     )
     for axis, text in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(title={"text": text, "font": {"size": size}}, tickfont={"size": size - 1})
+        axis(title={"text": text, "font": {"size": size, "color": look.quiet}})
+        axis(tickfont={"size": size - 1, "color": look.quiet})
         axis(fixedrange=True, automargin=True)
     return figure

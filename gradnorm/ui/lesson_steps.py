@@ -75,9 +75,16 @@ def rates(look: Look) -> None:
         ("Relative inverse training rates", "rᵢ(t), mean 1", course.rates, 1.0),
     ):
         figure = charts.lines(
-            _list(course.steps), _rows(values), shown, look, title=title, unit=unit, level=level, short=True
+            _list(course.steps),
+            _rows(values),
+            shown,
+            look,
+            title=title,
+            unit=unit,
+            level=level,
+            short=True,
+            legend=level is None,
         )
-        figure.update_layout(showlegend=level is None)
         _chart(figure, title)
     late = _late(course.rates)
     slow = int(late.argmax())
@@ -151,10 +158,16 @@ def limits(look: Look) -> None:
         (f"GradNorm's weights, α = {chosen:g}", "weight wᵢ(t)", failure.weights),
     ):
         figure = charts.lines(
-            _list(failure.steps), _rows(values), failure.names, look, title=title, unit=unit, short=True
+            _list(failure.steps),
+            _rows(values),
+            failure.names,
+            look,
+            title=title,
+            unit=unit,
+            short=True,
+            legend=values is failure.losses,
         )
         figure.update_yaxes(range=[0, 3.1 if values is failure.weights else 1.05])
-        figure.update_layout(showlegend=values is failure.losses)
         _chart(figure, title)
     share = failure.weights[-1, -1] / failure.weights[-1].sum()
     _reading(f"At the end the noise has r = {failure.rates[-1, -1]:.2f} and {share:.0%} of all weight.")
