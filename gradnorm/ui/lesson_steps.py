@@ -14,7 +14,6 @@ from gradnorm.charts import lesson as charts
 from gradnorm.charts.lesson import Bars, Look
 from gradnorm.ui import lesson_runs as runs
 from gradnorm.ui.lesson_runs import ALPHA, SIGMAS, STEPS, WEIGHT_RATE, Course
-from gradnorm.ui.widgets import show
 
 Value = TypeVar("Value")
 
@@ -187,7 +186,7 @@ def _run(sigmas: tuple[float, ...], alpha: float | None = None, rate: float = WE
 def _slider(label: str, stops: Sequence[Value], start: Value, key: str) -> Value:
     """Show a slider over a few stops, and return its value; it keeps it while other steps are shown."""
     kept, name = _kept(), f"lesson-{key}"
-    show(name, kept.get(key, start))
+    st.session_state.setdefault(name, kept.get(key, start))
     kept[key] = st.select_slider(label, stops, key=name, format_func=lambda v: f"{v:g}")
     return kept[key]
 
@@ -195,7 +194,7 @@ def _slider(label: str, stops: Sequence[Value], start: Value, key: str) -> Value
 def _choice(label: str, names: tuple[str, ...], key: str) -> str:
     """Show a choice of names, the first to start with, and return what is chosen."""
     kept, name = _kept(), f"lesson-{key}"
-    show(name, kept.get(key, names[0]))
+    st.session_state.setdefault(name, kept.get(key, names[0]))
     kept[key] = st.segmented_control(label, names, key=name, required=True)
     return kept[key]
 
