@@ -228,7 +228,7 @@ def _times(ratio: float) -> str:
 
 
 def _vector(values: runs.Numbers) -> str:
-    return f"({', '.join(f'{v:.2g}' for v in values)})"
+    return f"({', '.join(f'{v:.3g}' for v in values)})"
 
 
 def _list(values: runs.Numbers) -> list[float]:

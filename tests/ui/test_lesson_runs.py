@@ -38,6 +38,14 @@ def test_a_larger_neighbour_drowns_task_1():
     assert fair[0] == pytest.approx(fair[1], abs=0.02)
 
 
+def test_the_pull_begins_sigma_times_as_hard_and_grows():
+    for sigma in SCALES[1:]:
+        norms = runs.trained((1.0, sigma)).norms
+        first, last = norms[0], norms[-40:].mean(axis=0)
+        assert first[1] / first[0] == pytest.approx(sigma, rel=0.1)
+        assert last[1] / last[0] > 1.3 * sigma
+
+
 def test_gradnorm_brings_the_norms_together(equal, balanced):
     def gap(course):
         late = course.norms[-40:].mean(axis=0)
