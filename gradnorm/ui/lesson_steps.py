@@ -22,7 +22,7 @@ SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 ALPHAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 NOISE_ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 WEIGHT_RATES = (0.01, 0.025, 0.05, 0.1)
-MOMENTS = (1, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 120, 180, STEPS)
+MOMENTS = (1, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 140, STEPS)
 EQUAL, GRADNORM = "Equal weights", "GradNorm"
 _KEPT, _TRIED = "lesson.kept", "lesson.tried"
 

@@ -150,7 +150,7 @@ def test_the_bars_play_to_the_last_step(lesson):
     title = tab.page.locator(".js-plotly-plot .gtitle")
     expect(title).to_have_text("Gradient norms at step 1")
     tab.page.locator(".updatemenu-button", has_text="Play").click()
-    expect(title).to_have_text("Gradient norms at step 240", timeout=PATIENCE)
+    expect(title).to_have_text("Gradient norms at step 160", timeout=PATIENCE)
 
 
 def test_a_new_step_begins_at_its_top(lesson):

@@ -7,7 +7,7 @@ import pytest
 
 from gradnorm.spec import RunSpec
 from gradnorm.ui import lesson_runs as runs
-from gradnorm.ui.lesson_steps import ALPHAS, NOISE_ALPHAS, SCALES
+from gradnorm.ui.lesson_steps import ALPHAS, NOISE_ALPHAS, SCALES, WEIGHT_RATES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ScriptRunContext")
 
@@ -25,7 +25,7 @@ def balanced():
 def test_runs_are_short():
     """A step of this network takes 2 to 4 ms on a slow core: no run is longer than a breath."""
     spec = RunSpec.parse({**runs.SETTING, "sigmas": runs.SIGMAS})
-    assert spec.steps * spec.batch_size <= 8_000
+    assert spec.steps * spec.batch_size <= 6_000
     assert spec.width * spec.depth <= 128
     assert spec.steps / spec.eval_every <= 12
     assert (spec.device, spec.pace) == ("cpu", 0)
@@ -58,13 +58,13 @@ def test_gradnorm_brings_the_norms_together(equal, balanced):
 
 def test_rates_have_the_mean_1_and_the_slowest_changes(equal):
     np.testing.assert_allclose(equal.rates.mean(axis=1), 1, atol=1e-6)
-    assert equal.rates[60:100].mean(axis=0).argmax() == 2
+    assert equal.rates[40:80].mean(axis=0).argmax() == 2
     assert equal.rates[-40:].mean(axis=0).argmax() == 0
 
 
 def test_targets_are_those_of_the_method(balanced):
     course = balanced[1.5]
-    for step in (0, 100, -1):
+    for step in (0, 80, -1):
         wanted = runs.targets(course.norms[step], course.rates[step], 1.5)
         np.testing.assert_allclose(wanted, course.targets[step], rtol=1e-5)
 
@@ -80,7 +80,7 @@ def test_a_larger_alpha_brings_progress_together_and_every_alpha_beats_equal_wei
     assert all(end[2] > equal.test_ratios[-1, 2] for end in ends)
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.1])
+@pytest.mark.parametrize("rate", WEIGHT_RATES)
 def test_without_renormalising_only_the_sum_differs(rate):
     course = runs.trained(runs.SIGMAS, runs.ALPHA, rate)
     free = runs.unrenormalized(course, rate)
@@ -89,11 +89,6 @@ def test_without_renormalising_only_the_sum_differs(rate):
     np.testing.assert_allclose(course.weights.sum(axis=1), 3, rtol=1e-5)
     assert sums[0] == 3
     assert sums[-1] > 5
-
-
-def test_faster_weights_drift_further():
-    ends = [runs.unrenormalized(runs.trained(runs.SIGMAS, runs.ALPHA, rate), rate)[-1].sum() for rate in (0.01, 0.1)]
-    assert ends[1] > 2 * ends[0]
 
 
 def test_noise_gets_the_more_weight_the_larger_alpha():
