@@ -22,7 +22,7 @@ from gradnorm.database import Database, fetch, unusable
 from gradnorm.owner import this_process
 from gradnorm.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
 
-__all__ = ["CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
+__all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
 
 class CannotGoOnError(ValueError):
@@ -30,7 +30,7 @@ class CannotGoOnError(ValueError):
 
 
 # How a run has ended that may be continued.
-_CAN_GO_ON = ("stopped", "interrupted", "failed")
+CAN_GO_ON = ("stopped", "interrupted", "failed")
 
 
 def default_home() -> Path:
@@ -221,16 +221,16 @@ class RunStore:
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
             info, _ = found(db, run)
-            if info.state not in _CAN_GO_ON:
+            if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
                     f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "
                     "Fork it from a checkpoint instead."
                 )
-            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in _CAN_GO_ON] or [run]
+            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
             change = (
                 "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL WHERE run = ?"
             )
-            db.executemany(change, [(*owner, time.time(), member) for member in group])
+            db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 
     def rewind(self, run: str, step: int, evaluated: int) -> None:

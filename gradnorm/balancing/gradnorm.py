@@ -62,7 +62,7 @@ class GradNormMethod(Method):
     )
 
     hold: tuple[int, ...] = Field(
-        (),
+        default=(),
         title="Held tasks",
         description="Numbers of tasks whose weight stays as it is, as in 3: for a task that cannot improve.",
         json_schema_extra={"live": True},

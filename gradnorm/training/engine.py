@@ -85,7 +85,7 @@ def train(
 class Run:
     """What one run holds: data, network, its optimizer and the balancer, all on one device.
 
-    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step, once it was made.
+    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
     """
 
     spec: RunSpec
