@@ -227,9 +227,7 @@ class RunStore:
                     "Fork it from a checkpoint instead."
                 )
             group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
-            change = (
-                "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL WHERE run = ?"
-            )
+            change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
             db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 

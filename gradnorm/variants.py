@@ -10,7 +10,7 @@ from gradnorm.spec import RunSpec, SpecError, carried, methods
 # As many line styles as an eye tells apart.
 MOST_CONTENDERS = 8
 # What makes another network or another data set cannot change at a checkpoint.
-_FIXED_AT_FORK = ("dataset", "width", "depth", "initialization")
+_FIXED_AT_FORK = ("dataset", "seed", "width", "depth", "initialization")
 # What would put contenders out of step.
 _FIXED_IN_RACE = ("dataset", "steps", "eval_every", "checkpoint_every", "pace")
 
@@ -93,7 +93,7 @@ def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
         if key in fixed and flat.get(key) != value:
             raise SpecError(
                 f"{key} should be {_short(flat.get(key))} as in the run that is forked. Found {_short(value)}. "
-                "Change method, α, learning rate, seed or steps, or start a new run."
+                "Change method, α, learning rate or steps, or start a new run."
             )
     return spec
 

@@ -264,7 +264,7 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(run_cli, home):
 
 
 def test_help_names_every_option(run_cli):
-    from gradnorm.spec import options
+    from gradnorm.options import options
 
     code, out, _ = run_cli("train", "--help")
     assert code == 0
@@ -288,6 +288,9 @@ def test_runs_lists_them_newest_first(run_cli, store, kept):
         "created": last["created"],
         "seconds": 1.0,
         "device": None,
+        "race": None,
+        "parent": None,
+        "forked_at": 0,
     }
     code, out, _ = run_cli("runs")
     lines = out.decode().splitlines()
@@ -395,3 +398,125 @@ def test_bad_usage_of_the_module_is_one_line():
 def test_listing_runs_does_not_load_torch(home):
     code = "import sys; from gradnorm.cli import main; main(['runs']); sys.exit('torch' in sys.modules)"
     assert python("-c", code).returncode == 0
+
+
+def test_a_race_trains_all_and_says_who_leads(run_cli, store):
+    arguments = ["train", "--race", "equal,gradnorm:alpha=0.5,uncertainty", "--steps", "20", "--sigmas", "1,2", *FAST]
+    code, out, err = run_cli(*arguments, "--json", "-")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    assert [r["spec"]["method"] for r in result["race"]] == ["equal", "gradnorm", "uncertainty"]
+    # The same network on the same test set: the same start.
+    starts = [store.read(r["run"]).evaluations[0] for r in result["race"]]
+    assert starts[0] == starts[1] == starts[2]
+    sums = {r["spec"]["method"]: r["test"]["task_normalized_loss"] for r in result["race"]}
+    names = {"equal": "Equal weights", "gradnorm": "GradNorm α 0.5", "uncertainty": "Uncertainty weighting"}
+    assert result["leaders"]["task_normalized_loss"] == names[min(sums, key=sums.get)]
+    assert set(result["leaders"]) == {
+        "task_normalized_loss",
+        *(f"{k}.task {i}" for k in ("loss_ratio", "r2") for i in (1, 2)),
+    }
+    assert len({info.race for info in store.runs()}) == 1
+    code, out, _ = run_cli(*arguments)
+    assert code == 0
+    assert out.decode().count("finished") == 3
+    assert "leads" in out.decode()
+
+
+def test_a_contender_sees_the_batches_that_it_would_see_alone(train, run_cli, store):
+    alone = train("--method", "uncertainty", "--steps", "20", "--sigmas", "1,2")
+    _, out, _ = run_cli(
+        "train", "--race", "equal,uncertainty", "--steps", "20", "--sigmas", "1,2", *FAST, "--json", "-"
+    )
+    raced = json.loads(out)["race"][1]
+    np.testing.assert_array_equal(store.read(alone["run"]).rows, store.read(raced["run"]).rows)
+
+
+def test_a_fork_goes_on_from_a_checkpoint(train, run_cli, store):
+    parent = train("--steps", "40", "--checkpoint-every", "10", "--sigmas", "1,2")["run"]
+    code, out, _ = run_cli("fork", parent, "--at", "20", "--alpha", "3", "--json", "-")
+    child = json.loads(out)
+    info = store.info(child["run"])
+    assert (code, info.parent, info.forked_at, info.steps) == (0, parent, 20, 40)
+    snapshot = store.read(child["run"])
+    assert snapshot.rows[0, 0] == 21
+    assert set(snapshot.scalar("alpha")) == {3.0}
+    assert [i.run for i in store.family(child["run"])] == [parent, child["run"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--at", "15"], r"one with a checkpoint \(10, 20, 30, 40\)"),
+        (["--at", "20", "--width", "9"], "width should be 8 as in the run that is forked"),
+        (["--at", "20", "--alpha", "9"], "alpha should be in"),
+    ],
+)
+def test_a_wrong_fork_is_one_clear_line_and_no_run(train, run_cli, store, arguments, message):
+    import re
+
+    parent = train("--steps", "40", "--checkpoint-every", "10", "--sigmas", "1,2")["run"]
+    code, _, err = run_cli("fork", parent, *arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(message, err)
+    assert len(store.runs()) == 1
+
+
+def test_resume_finishes_a_run_that_was_stopped(train, run_cli, store):
+    whole = train("--steps", "40", "--checkpoint-every", "10", "--sigmas", "1,2")
+    spec = RunSpec.parse(whole["spec"])
+    run = store.create("half", spec.flat(), spec.dataset.task_names, queued=False)
+    from gradnorm.lineage import records_of
+    from gradnorm.recorder import record
+    from gradnorm.training.control import Control
+
+    control = Control()
+    for item in record(store, run, records_of(store, store.info(run), control), control):
+        if item.step == 25:
+            control.stop()
+    assert store.info(run).state == "stopped"
+    code, out, _ = run_cli("resume", run, "--json", "-")
+    result = json.loads(out)
+    assert (code, result["steps"], result["outcome"]) == (0, 40, "finished")
+    assert result["mean_weights"] == whole["mean_weights"]
+    np.testing.assert_array_equal(store.read(run).rows, store.read(whole["run"]).rows)
+    code, _, err = run_cli("resume", run)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "should have been stopped or interrupted. Found it finished" in err
+
+
+def test_methods_are_listed_with_what_they_need_and_whom_to_cite(run_cli):
+    code, out, _ = run_cli("methods", "--json", "-")
+    found = {m["method"]: m for m in json.loads(out)}
+    assert code == 0
+    assert len(found) >= 16
+    assert {m["needs"] for m in found.values()} == {"losses", "norms", "gramian"}
+    assert all(m["citation"].startswith("@") for m in found.values())
+    (c,) = found["cagrad"]["hyperparameters"]
+    assert (c["key"], c["low"], c["high"], c["default"]) == ("c", 0, 1, 0.5)
+    code, out, _ = run_cli("methods")
+    assert out.decode().count("\n") == len(found)
+
+
+def test_cite_gives_each_paper_of_a_run_s_family_once(run_cli, store):
+    run = store.create("a", {**SPEC, "method": "mgda"}, ("a", "b"), queued=False)
+    code, out, _ = run_cli("cite", run)
+    assert code == 0
+    assert out.decode().startswith("@inproceedings{sener2018multi,\n  title={Multi-Task")
+    code, out, _ = run_cli("cite")
+    assert out.decode().count("chen2018gradnorm") == 1
+
+
+@pytest.mark.slow
+def test_figure_2_writes_table_and_figure(run_cli, tmp_path):
+    code, out, err = run_cli(
+        "figure2", "--tasks", "2", "--seeds", "2", "--steps", "10", "--jobs", "2", "--out", tmp_path
+    )
+    assert (code, err) == (0, "")
+    table = (tmp_path / "figure2-2.md").read_text()
+    assert table.strip() == out.decode().strip()
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:6]] == [
+        "| Equal weights", "| Uncertainty weighting", "| GradNorm, α 0.12", "| GradNorm Static"
+    ]  # fmt: skip
+    assert table.count("GradNorm's median final test loss") == 3
+    assert (tmp_path / "figure2-2.svg").read_text().startswith("<?xml")

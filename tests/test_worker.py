@@ -8,8 +8,9 @@ import time
 import numpy as np
 import pytest
 
+from gradnorm.checkpoints import CheckpointError
 from gradnorm.spec import RunSpec, SpecError
-from gradnorm.store import RunStore, UnknownRunError
+from gradnorm.store import CannotGoOnError, RunStore, UnknownRunError
 from gradnorm.worker import Lab, NotHereError
 from tests.factories import TINY, evaluation, start_python, step_records, wait_for
 
@@ -414,3 +415,98 @@ def test_the_environment_says_how_many_workers(store, labs, monkeypatch, state):
     runs = [lab.launch(RunSpec.parse(LONG), paused=True) for _ in range(2)]
     for run in runs:
         state(run, "paused")
+
+
+def test_a_race_goes_in_lock_step_and_is_steered_as_one(lab, store, state, going, ended):
+    specs = [RunSpec.parse({**LONG, "method": m}) for m in ("equal", "gradnorm", "uncertainty")]
+    runs = lab.race(specs)
+    going(runs[2])
+    lab.pause(runs[1])
+    for run in runs:
+        state(run, "paused")
+    held = [store.info(run).steps for run in runs]
+    assert max(held) - min(held) <= 1
+    lab.step(runs[0])
+    wait_for(lambda: [store.info(run).steps for run in runs] == [max(held) + 1] * 3 or len(set(held)) > 1)
+    lab.retune(runs[1], alpha=3.0)
+    lab.resume(runs[2])
+    wait_for(lambda: 3.0 in store.read(runs[1], held[1]).scalar("alpha"))
+    lab.stop(runs[1])
+    assert [ended(run).state for run in runs] == ["stopped"] * 3
+
+
+def test_a_race_in_the_queue_is_withdrawn_as_one(lab, store, state):
+    first = lab.launch(RunSpec.parse(LONG), paused=True)
+    state(first, "paused")
+    runs = lab.race([tiny(method="equal"), tiny(method="gradnorm")])
+    lab.stop(runs[1])
+    assert [store.info(run).state for run in runs] == ["stopped"] * 2
+
+
+def test_a_race_goes_on_when_one_of_it_diverges(lab, store, ended):
+    runs = lab.race([tiny(method="equal"), tiny(method="equal", learning_rate=10.0, sigmas=(1e6, 1e6)).model_copy()])
+    assert {ended(run).state for run in runs} == {"finished", "diverged"}
+
+
+def test_a_fork_knows_its_parent_and_is_a_run_of_its_own(lab, store, ended):
+    parent = lab.launch(tiny(steps=60, checkpoint_every=20))
+    ended(parent)
+    child = lab.fork(parent, 40, {"method": "equal", "learning_rate": 0.01})
+    info = ended(child)
+    assert (info.state, info.parent, info.forked_at, info.steps) == ("finished", parent, 40, 60)
+    assert info.spec["method"] == "equal"
+    store.delete(parent)
+    assert [i.run for i in store.family(child)] == [child]
+    assert store.checkpoints.steps(child) == [40, 60]
+
+
+@pytest.mark.parametrize(
+    ("step", "changes", "error"), [(30, {}, CheckpointError), (40, {"width": 3}, SpecError), (40, {"x": 1}, SpecError)]
+)
+def test_a_fork_that_cannot_be_leaves_nothing(lab, store, ended, step, changes, error):
+    parent = lab.launch(tiny(steps=60, checkpoint_every=20))
+    ended(parent)
+    with pytest.raises(error):
+        lab.fork(parent, step, changes)
+    assert [info.run for info in store.runs()] == [parent]
+
+
+def test_static_repeats_the_run_with_its_mean_weights(lab, store, ended):
+    parent = lab.launch(tiny(method="gradnorm", steps=60))
+    ended(parent)
+    child = ended(lab.static(parent))
+    mean = store.read(parent).vector("weights").mean(0)
+    assert (child.parent, child.forked_at, child.spec["method"]) == (parent, 0, "static")
+    assert store.read(child.run).vector("weights")[0].tolist() == pytest.approx(mean.tolist(), rel=1e-4)
+    assert store.read(child.run).evaluations[0] == store.read(parent).evaluations[0]
+    waiting = lab.launch(RunSpec.parse(LONG), paused=True)
+    with pytest.raises(ValueError, match="should have steps"):
+        lab.static(waiting)
+
+
+def test_a_stopped_run_goes_on_where_it_was(lab, store, going, ended):
+    run = lab.launch(tiny(steps=3000, checkpoint_every=50))
+    going(run)
+    lab.stop(run)
+    stopped = ended(run)
+    lab.go_on(run)
+    wait_for(lambda: store.info(run).state == "finished")
+    rows = store.read(run).rows
+    assert 0 < stopped.steps < 3000
+    assert rows[:, 0].tolist() == list(range(1, 3001))
+    with pytest.raises(CannotGoOnError, match="Found it finished"):
+        lab.go_on(run)
+
+
+def test_an_interrupted_race_goes_on_together(labs, store, going):
+    lab = labs()
+    runs = lab.race(
+        [RunSpec.parse({**TINY, "steps": 3000, "checkpoint_every": 20, "method": m}) for m in ("equal", "gls")]
+    )
+    going(runs[0])
+    lab.close(30)
+    assert [store.info(run).state for run in runs] == ["interrupted"] * 2
+    again = labs()
+    again.go_on(runs[1])
+    wait_for(lambda: [store.info(run).state for run in runs] == ["finished"] * 2)
+    assert [len(store.read(run).rows) for run in runs] == [3000, 3000]

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gradnorm.checkpoints import CheckpointError
 from gradnorm.database import SCHEMA_VERSION, StoreError
-from gradnorm.records import ENDED, Outcome
-from gradnorm.store import RunStore, UnknownRunError
+from gradnorm.records import ENDED, Checkpoint, Outcome
+from gradnorm.store import CannotGoOnError, RunStore, UnknownRunError
 from tests.factories import SPEC, evaluation, finished, rows_of, start_python, step_record, step_records
 
 TASKS = ("left", "right")
@@ -59,6 +60,80 @@ class StoreContract:
         queued = [create(store, queued=True) for _ in range(5)]
         assert [[info.run for info in store.claim()] for _ in queued] == [[run] for run in queued]
         assert store.claim() == []
+
+    def test_a_race_is_made_and_claimed_as_one(self, store):
+        first = create(store, queued=True)
+        race = store.create_race([("one", SPEC), ("two", SPEC)], TASKS, queued=True)
+        other = store.create_race([("three", SPEC)], TASKS, queued=True)
+        assert [[info.run for info in store.claim()] for _ in range(4)] == [[first], race, other, []]
+        one, two = (store.info(run) for run in race)
+        assert one.race == two.race != store.info(other[0]).race
+        assert store.info(first).race is None
+        assert [info.title for info in store.family(race[1])] == ["one", "two"]
+
+    def test_a_fork_s_records_begin_at_its_branching_point(self, store):
+        parent = create(store)
+        store.append(parent, step_records(1, 30))
+        store.checkpoints.write(parent, Checkpoint(20, b"state"))
+        child = store.create("fork", SPEC, TASKS, queued=False, parent=parent, forked_at=20)
+        info = store.info(child)
+        assert (info.parent, info.forked_at, info.steps) == (parent, 20, 20)
+        assert store.checkpoints.read(child, 20).payload == b"state"
+        store.append(child, step_records(21, 25), [evaluation(20)])
+        assert store.read(child).rows[:, 0].tolist() == [21, 22, 23, 24, 25]
+        grandchild = store.create("fork", SPEC, TASKS, queued=False, parent=child)
+        assert [i.run for i in store.family(grandchild)] == [parent, child, grandchild]
+        store.end(parent, finished(30))
+        store.delete(parent)
+        assert store.checkpoints.steps(parent) == []
+        assert [i.run for i in store.family(grandchild)] == [child, grandchild]
+
+    def test_a_fork_without_a_checkpoint_is_refused_and_not_made(self, store):
+        parent = create(store)
+        with pytest.raises(CheckpointError):
+            store.create("fork", SPEC, TASKS, queued=False, parent=parent, forked_at=20)
+        assert [info.run for info in store.runs()] == [parent]
+
+    @pytest.mark.parametrize("step", [0, 1, 4, 5, 8, 9, 12])
+    def test_a_rewound_run_goes_on_from_there(self, store, step):
+        run = create(store)
+        for first, last in ((1, 4), (5, 5), (6, 9)):
+            store.append(run, step_records(first, last), [evaluation(last)])
+        store.rewind(run, step, step)
+        snapshot = store.read(run)
+        assert snapshot.rows[:, 0].tolist() == list(range(1, min(step, 9) + 1))
+        assert [e.step for e in snapshot.evaluations] == [s for s in (4, 5, 9) if s <= step]
+        assert snapshot.info.steps == min(step, 9)
+        store.append(run, step_records(min(step, 9) + 1, 20), [evaluation(20)])
+        np.testing.assert_array_equal(store.read(run).rows, rows_of(step_records(1, 20)))
+
+    @pytest.mark.parametrize("kind", ["stopped", "interrupted", "failed"])
+    def test_a_run_that_ended_too_soon_may_go_on(self, store, kind):
+        run = create(store)
+        store.append(run, step_records(1, 3))
+        store.end(run, Outcome(kind, 3))
+        assert store.requeue(run) == [run]
+        info = store.info(run)
+        assert (info.state, info.outcome, info.steps, info.place) == ("queued", None, 3, 1)
+        assert [i.run for i in store.claim()] == [run]
+
+    @pytest.mark.parametrize("kind", ["finished", "diverged"])
+    def test_a_run_that_is_over_or_going_does_not_go_on(self, store, kind):
+        run = create(store)
+        with pytest.raises(CannotGoOnError, match="Found it running"):
+            store.requeue(run)
+        store.end(run, Outcome(kind, 3))
+        with pytest.raises(CannotGoOnError, match=f"Found it {kind}"):
+            store.requeue(run)
+        assert store.info(run).state == kind
+
+    def test_a_race_goes_on_as_one_here_and_now(self, store):
+        race = store.create_race([("one", SPEC), ("two", SPEC), ("three", SPEC)], TASKS, queued=False)
+        for run, kind in zip(race, ("stopped", "stopped", "finished"), strict=True):
+            store.end(run, Outcome(kind, 0))
+        assert store.requeue(race[1], here=True) == race[:2]
+        assert [store.info(run).state for run in race] == ["running", "running", "finished"]
+        assert store.info(race[0]).here
 
     def test_a_claimed_run_is_running_here(self, store):
         create(store, queued=True)

@@ -186,3 +186,72 @@ def test_two_commands_share_a_home(home):
     rows = [store.read(r["run"]).rows for r in results]
     assert len(rows[0]) == 400
     np.testing.assert_array_equal(*rows)
+
+
+RESUMED = {**TINY, "steps": 1200, "eval_every": 70, "checkpoint_every": 30}
+
+# A command that goes on with the run it is told of, in a process of its own for each line that it reads: torch is
+# imported once, and what is killed is a process that trains.
+RESUMER = """
+import os, sys
+import torch
+from gradnorm.cli import main
+from gradnorm.training import engine
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os._exit(main(["resume", line.strip(), "--json", os.devnull]))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_a_run_killed_at_twenty_random_steps_is_the_run_left_alone_bit_for_bit(home):
+    from gradnorm.lineage import records_of
+    from gradnorm.recorder import record
+    from gradnorm.spec import RunSpec
+    from gradnorm.training.control import Control
+
+    store, chance, spec = RunStore(home), random.Random(7), RunSpec.parse(RESUMED)
+    alone, run = (store.create(t, spec.flat(), spec.dataset.task_names, queued=False) for t in ("alone", "killed"))
+    list(record(store, alone, records_of(store, store.info(alone), Control()), Control()))
+    store.end(run, store.info(alone).outcome.__class__("interrupted", 0, "Not begun."))
+    resumer = start_python(home, "-c", RESUMER)
+    kills = []
+    try:
+        while len(kills) < 20:
+            resumer.stdin.write(f"{run}\n")
+            resumer.stdin.flush()
+            child, begun = int(resumer.stdout.readline()), store.info(run).steps
+            goal = min(begun + chance.randrange(1, 90), spec.steps - 1)
+            wait_for(lambda goal=goal: store.info(run).steps >= goal)
+            os.kill(child, signal.SIGKILL)
+            assert int(resumer.stdout.readline()) == -signal.SIGKILL
+            assert store.info(run).state == "interrupted"
+            kills.append(store.info(run).steps)
+            if kills[-1] >= spec.steps - 100:
+                break
+        while len(kills) < 20:  # near the end: it dies again and again at its last steps
+            resumer.stdin.write(f"{run}\n")
+            resumer.stdin.flush()
+            child = int(resumer.stdout.readline())
+            time.sleep(chance.uniform(0, 0.05))
+            os.kill(child, signal.SIGKILL)
+            resumer.stdout.readline()
+            kills.append(store.info(run).steps)
+        resumer.stdin.write(f"{run}\n")
+        resumer.stdin.close()
+        resumer.stdout.readline()
+        assert int(resumer.stdout.readline()) == 0, resumer.stderr.read()
+    finally:
+        resumer.kill()
+        resumer.wait()
+        for stream in (resumer.stdout, resumer.stderr):
+            stream.close()
+    assert len(set(kills)) > 10, kills
+    one, two = store.read(alone), store.read(run)
+    np.testing.assert_array_equal(one.rows.view(np.uint32), two.rows.view(np.uint32))
+    assert one.evaluations == two.evaluations
+    last = [store.checkpoints.read(r, spec.steps).payload for r in (alone, run)]
+    assert last[0] == last[1]
+    intact(store)
