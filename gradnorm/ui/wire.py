@@ -71,6 +71,8 @@ def hello(info: RunInfo) -> str:
             "columns": columns(len(info.tasks)),
             "stride": stride(info.spec["steps"]),
             "steps": info.spec["steps"],
+            "parent": info.parent,
+            "forked_at": info.forked_at,
         }
     )
 
@@ -88,6 +90,11 @@ def _declared(info: RunInfo) -> dict[str, Any]:
 def evaluations(found: Sequence[Evaluation]) -> str:
     """Return the message that brings evaluations."""
     return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+
+
+def checkpoints(steps: Sequence[int]) -> str:
+    """Return the message that says after which steps the run can be forked."""
+    return json.dumps({"type": "checkpoints", "steps": list(steps)})
 
 
 def status(info: RunInfo, speed: float | None) -> str:
