@@ -42,8 +42,9 @@ export class Painter {
 
   announce() {
     this.fresh = false;
-    const { id, history, root } = this.panel;
-    const step = history.rows.last();
+    const { id, watched, root } = this.panel;
+    if (!watched?.history) return;
+    const step = watched.history.rows.last();
     root.dataset.step = String(step);
     const time = performance.timeOrigin + performance.now();
     document.dispatchEvent(new CustomEvent("gradnorm:painted", { detail: { run: id, step, time } }));

@@ -2,9 +2,8 @@
 
 const CROWD = 40;
 
-/** A uPlot path builder for typed arrays, in linear or log scale. */
-export function linePath(u, series, from, to) {
-  const xs = u.data[0];
+/** A uPlot path builder for typed arrays, in linear or log scale. A line may have steps of its own. */
+export function linePath(u, series, from, to, xs = u.data[0]) {
   const ys = u.data[series];
   const { left, top, width, height } = u.bbox;
   const { x, y } = u.scales;

@@ -82,9 +82,13 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return {"has_targets": False, "metrics": []}
-    metrics = dict.fromkeys(METRICS[kind] for kind in spec.dataset.task_kinds)
-    return {"has_targets": spec.method.sets_targets, "metrics": list(metrics)}
+        return {"has_targets": False, "metrics": [], "task_metrics": []}
+    by_task = [METRICS[kind] for kind in spec.dataset.task_kinds]
+    return {
+        "has_targets": spec.method.sets_targets,
+        "metrics": list(dict.fromkeys(by_task)),
+        "task_metrics": by_task,
+    }
 
 
 def evaluations(found: Sequence[Evaluation]) -> str:
