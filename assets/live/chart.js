@@ -68,7 +68,7 @@ export class Chart {
     this.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
     this.log = this.wantsLog();
     press(this.scale, this.log ? "log" : "linear");
-    this.readout.configure(run, this.lines, this.panel.lead);
+    this.readout.configure(this.panel.tasks, this.lines, this.panel.lead);
     this.dirty = true;
   }
 
@@ -92,9 +92,9 @@ export class Chart {
 
   /** A line's colour in this theme, faded while another task or run is in focus. */
   color(line) {
-    const { theme, run, choices } = this.panel;
+    const { theme, tasks, choices } = this.panel;
     const { focus } = choices;
-    const color = line.task < 0 ? theme.neutral : theme.color(run.tasks[line.task]);
+    const color = line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
     const others = focus >= 0 && line.task !== focus && this.lines.length > 1;
     const faded = (others ? 0.18 : (line.opacity ?? 1)) * presence(line, this.panel);
     return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
@@ -105,9 +105,8 @@ export class Chart {
     return marksOf(this.panel, (this.sparse ? rows : (detail ?? rows)).marks);
   }
 
-  /** Where the lines end that stand for a whole run each. */
-  ends() {
-    const { max } = this.plot.scales.x;
+  /** Where the lines end, up to a step, that stand for a whole run each. */
+  ends(max) {
     return this.lines.filter(({ sole }) => sole).map((line) => {
       const rows = this.rowsOf(line);
       const at = Math.max(0, rows.find(max + 0.5) - 1);

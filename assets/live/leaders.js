@@ -23,13 +23,13 @@ export class Leaders {
 
   /** Make rows and columns for the runs that are drawn. */
   configure() {
-    const { run, shared, members } = this.panel;
+    const { run, tasks, shared, members } = this.panel;
     this.node.hidden = !(shared && run);
     this.rows = [];
     if (this.node.hidden) return;
     this.columns = columnsOf(run, this.panel.lead.history.evaluationLayout);
     const few = run.tasks.length <= MOST_TASKS;
-    this.head.replaceChildren(...(few ? grouped(run, this.columns) : [plain(this.columns)]));
+    this.head.replaceChildren(...(few ? grouped(tasks, this.columns) : [plain(this.columns)]));
     this.rows = members.map((member) => this.row(member));
     this.body.replaceChildren(...this.rows.map(({ node }) => node));
     this.update();
@@ -91,10 +91,10 @@ function columnsOf(run, at) {
   return [sum, ...tasks];
 }
 
-function grouped(run, columns) {
-  const spans = run.tasks.map((task, i) => {
+function grouped(tasks, columns) {
+  const spans = tasks.map((task, i) => {
     const own = columns.filter((column) => column.task === i).length;
-    return element("th", { scope: "colgroup", colspan: own, class: "gn-group" }, element("span", { class: "gn-task" }, [swatch({ ...task, dash: [] }), element("span", {}, task.name)]));
+    return element("th", { scope: "colgroup", colspan: own, class: "gn-group" }, element("span", { class: "gn-task" }, [swatch(task), element("span", {}, task.name)]));
   });
   const first = element("tr", {}, [element("th", { scope: "col", rowspan: 2 }, "contender"), head(columns[0], 2), ...spans, element("th", { scope: "col", rowspan: 2 }, "leads on")]);
   return [first, element("tr", {}, columns.slice(1).map((column) => head(column)))];

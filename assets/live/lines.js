@@ -1,7 +1,11 @@
 /** The lines of a chart: those of one run, or of several laid over each other. Colour is the task, dash the run. */
 
+// How much ink the lines of other runs keep; where tasks are many, less.
 const BEHIND = 0.5;
+const FAR_BEHIND = 0.26;
+const MANY_TASKS = 3;
 const FADED = 0.14;
+const TONE = 0.62;
 
 /** What a chart draws: the view's lines of every run, those of the run in front last and so on top. */
 export function linesOf(panel, view, sparse) {
@@ -16,11 +20,24 @@ export function linesOf(panel, view, sparse) {
 }
 
 /** How strongly a line is drawn, in 0 … 1, for the run that is pointed at and the one in front. */
-export function presence(line, { shared, lead, choices: { spot } }) {
+export function presence(line, { shared, lead, tasks, choices: { spot } }) {
   if (!shared) return 1;
   if (spot) return line.member === spot ? 1 : FADED;
   // A task's lines are many; those of other runs step back. The one line a run keeps its ink.
-  return line.member === lead || line.task < 0 ? 1 : BEHIND;
+  if (line.member === lead || line.task < 0) return 1;
+  return tasks.length > MANY_TASKS ? FAR_BEHIND : BEHIND;
+}
+
+/** The tasks as they look: where dashes tell runs apart, tasks that share a hue differ in tone. */
+export function tasksOf(run, shared) {
+  if (!shared) return run.tasks;
+  const seen = new Map();
+  return run.tasks.map((task) => {
+    const times = seen.get(task.color.light) ?? 0;
+    seen.set(task.color.light, times + 1);
+    const tone = (color) => (times ? `color-mix(in srgb, ${color} ${100 * TONE ** times}%, ${times % 2 ? "black" : "white"})` : color);
+    return { ...task, dash: [], color: { light: tone(task.color.light), dark: tone(task.color.dark) } };
+  });
 }
 
 /** The steps of all runs as far as the cursor needs them: the first one's, and others' before and after it. */

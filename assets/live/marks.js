@@ -51,7 +51,12 @@ export function drawEnds(u, ends, theme) {
   ctx.font = `600 ${scaled(theme.font, ratio)}`;
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 3 * ratio;
+  ctx.strokeStyle = theme.page;
   for (const { key, x, y, color } of placed) {
+    // A halo keeps it legible on the line of another run.
+    ctx.strokeText(key, x + 4 * ratio, y);
     ctx.fillStyle = color;
     ctx.fillText(key, x + 4 * ratio, y);
   }

@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
+import { tasksOf } from "./lines.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
 import { loadStyles, observeCharts } from "./shell.js";
@@ -162,9 +163,10 @@ class Panel {
   /** Make everything anew that depends on which runs are drawn, and which is in front. */
   arrange() {
     if (this.run) {
-      this.choices.showSome(this.run.tasks);
-      this.toolbar.configure(this.run.tasks);
-      this.table.configure(this.history, this.shared ? this.lead.key : "");
+      this.tasks = tasksOf(this.run, this.shared);
+      this.choices.showSome(this.tasks);
+      this.toolbar.configure(this.tasks);
+      this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
     this.charts.forEach((chart) => chart.configure());
     this.raceBar.configure();

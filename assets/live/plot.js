@@ -28,7 +28,7 @@ export function makePlot(chart, host, size) {
     cursor: cursor(chart),
     hooks: {
       drawAxes: [(u) => drawMarks(u, chart.marks(), panel.theme)],
-      draw: [(u) => drawEnds(u, chart.ends(), panel.theme)],
+      draw: [(u) => drawEnds(u, chart.ends(u.scales.x.max), panel.theme)],
       setCursor: [(u) => chart.hover(u)],
       setSelect: [(u) => zoom(u, panel)],
     },
@@ -48,7 +48,7 @@ function series(chart, line) {
     dash: line.dash,
     cap: "butt",
     stroke: () => chart.color(line),
-    paths: (u, i, from, to) => (chart.panel.shared ? ownPath(u, i, chart) : linePath(u, i, from, to)),
+    paths: (u, i, from, to) => (chart.panel.shared ? ownPath(u, i, chart.rowsOf(line)) : linePath(u, i, from, to)),
     points: {
       // Evaluations are rare: a dot says where one was made.
       show: (u, _, from, to) => chart.sparse && !chart.panel.shared && to - from < FEW_POINTS,
@@ -61,8 +61,7 @@ function series(chart, line) {
 }
 
 /** The path of a line among those of several runs: over the steps of its own run. */
-function ownPath(u, i, chart) {
-  const rows = chart.rowsOf(chart.lines[i - 1]);
+function ownPath(u, i, rows) {
   const { min, max } = u.scales.x;
   const to = Math.min(rows.find(max) + 1, rows.count) - 1;
   return linePath(u, i, Math.max(0, rows.find(min) - 1), to, rows.view(0));

@@ -14,13 +14,13 @@ export class Readout {
   }
 
   /** Make one item a line; targets and the tasks of other runs are left to the tag, the row would not hold them. */
-  configure(run, lines, lead) {
+  configure(tasks, lines, lead) {
     this.step = element("span", { class: "gn-readout-step" });
     this.items = lines
       .map((line, index) => ({ line, index }))
       .filter(({ line }) => line.kind !== "target" && (line.sole || line.member === lead))
       .sort((a, b) => a.line.task - b.line.task || a.line.member.place - b.line.member.place)
-      .map((item) => ({ ...item, ...readoutItem(run, item.line) }));
+      .map((item) => ({ ...item, ...readoutItem(tasks, item.line) }));
     this.more = element("span", { class: "gn-readout-more" });
     this.node.replaceChildren(this.step, ...this.items.map(({ node }) => node), this.more);
   }
@@ -43,10 +43,10 @@ export class Readout {
   }
 }
 
-function readoutItem(run, line) {
+function readoutItem(tasks, line) {
   const value = element("span");
   const word = line.sole ? line.member.key : line.sign;
-  const sign = line.task >= 0 ? swatch(run.tasks[line.task]) : element("span", { class: "gn-sign" }, notation(word));
+  const sign = line.task >= 0 ? swatch(tasks[line.task]) : element("span", { class: "gn-sign" }, notation(word));
   return { value, node: element("span", { class: "gn-readout-item", title: line.label, hidden: true }, [sign, value]) };
 }
 

@@ -34,6 +34,7 @@ export class Theme {
     this.muted = ink(0.62);
     this.faint = ink(0.4);
     this.grid = ink(this.dark ? 0.11 : 0.08);
+    this.page = style.backgroundColor;
     this.accent = style.borderTopColor;
     this.font = `11px ${style.fontFamily}`;
     return true;

@@ -24,7 +24,7 @@ export class TimeTravel {
     this.node.addEventListener("keydown", ({ key }) => key === "Escape" && panel.choices.setTravel(null));
   }
 
-  /** The checkpoint that the bar stands at; the newest until one is chosen. */
+  /** The checkpoint that the bar stands at; one of the newest until one is chosen. */
   get step() {
     return this.steps[Number(this.input.value)] ?? 0;
   }
@@ -44,8 +44,14 @@ export class TimeTravel {
     if (!this.steps.length) return;
     write(this.word, shared ? `Time travel, ${lead.key}` : "Time travel");
     this.input.max = String(this.steps.length - 1);
-    this.input.value = String(this.chosen === null ? this.steps.length - 1 : nearest(this.steps, this.chosen));
+    this.input.value = String(nearest(this.steps, this.chosen ?? this.newest()));
     this.tell();
+  }
+
+  /** The newest checkpoint that leaves steps to be taken. */
+  newest() {
+    const { status } = this.panel.lead;
+    return this.steps.findLast((step) => step < (status?.steps ?? Infinity)) ?? this.steps.at(-1);
   }
 
   choose() {
