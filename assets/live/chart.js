@@ -14,7 +14,7 @@ const WIDE_SPREAD = 50;
 /** A chart card; `slot` is its place ("weights", "norms", "test" or "more"). */
 export class Chart {
   constructor(panel, slot, view, observers) {
-    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false });
+    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false, drawnAt: 0 });
     this.build();
     this.setView(view);
     observers.resize.observe(this.host);

@@ -47,6 +47,7 @@ export function drawEnds(u, ends, theme) {
     const above = placed.slice(0, i).filter(({ x }) => Math.abs(x - end.x) < room).at(-1);
     if (above) end.y = Math.max(end.y, above.y + room);
   });
+  lift(placed, bbox.top + bbox.height, room);
   ctx.save();
   ctx.font = `600 ${scaled(theme.font, ratio)}`;
   ctx.textBaseline = "middle";
@@ -61,6 +62,16 @@ export function drawEnds(u, ends, theme) {
     ctx.fillText(key, x + 4 * ratio, y);
   }
   ctx.restore();
+}
+
+/** Move keys up that were pushed below the plot. */
+function lift(placed, floor, room) {
+  for (let i = placed.length - 1; i >= 0; i -= 1) {
+    const below = placed.slice(i + 1).filter(({ x }) => Math.abs(x - placed[i].x) < room);
+    const limit = Math.min(floor, ...below.map(({ y }) => y - room));
+    // Where there is no neighbour a key stays at its line's end.
+    if (placed[i].y > limit) placed[i].y = limit;
+  }
 }
 
 function rule({ ctx, bbox }, x, { dash, strong }, theme, ratio) {

@@ -1,7 +1,7 @@
 /** uPlot options of one chart: fixed gutters, our own ticks and paths, a cursor shared by step. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { stepTick, tick } from "./format.js";
-import { linePath } from "./paths.js";
+import { linePath, ownPath } from "./paths.js";
 import { linearTicks, logTicks } from "./ticks.js";
 import { drawEnds, drawMarks } from "./marks.js";
 
@@ -40,6 +40,7 @@ export function makePlot(chart, host, size) {
 }
 
 function series(chart, line) {
+  const { shared, lead } = chart.panel;
   return {
     scale: "y",
     auto: false,
@@ -48,23 +49,16 @@ function series(chart, line) {
     dash: line.dash,
     cap: "butt",
     stroke: () => chart.color(line),
-    paths: (u, i, from, to) => (chart.panel.shared ? ownPath(u, i, chart.rowsOf(line)) : linePath(u, i, from, to)),
+    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== lead) : linePath,
     points: {
       // Evaluations are rare: a dot says where one was made.
-      show: (u, _, from, to) => chart.sparse && !chart.panel.shared && to - from < FEW_POINTS,
+      show: (u, _, from, to) => chart.sparse && !shared && to - from < FEW_POINTS,
       size: line.task < 0 ? 6 : 4,
       width: 0,
       stroke: () => chart.color(line),
       fill: () => chart.color(line),
     },
   };
-}
-
-/** The path of a line among those of several runs: over the steps of its own run. */
-function ownPath(u, i, rows) {
-  const { min, max } = u.scales.x;
-  const to = Math.min(rows.find(max) + 1, rows.count) - 1;
-  return linePath(u, i, Math.max(0, rows.find(min) - 1), to, rows.view(0));
 }
 
 function xAxis(panel) {

@@ -50,8 +50,8 @@ export class TimeTravel {
 
   /** The newest checkpoint that leaves steps to be taken. */
   newest() {
-    const { status } = this.panel.lead;
-    return this.steps.findLast((step) => step < (status?.steps ?? Infinity)) ?? this.steps.at(-1);
+    const { status, run } = this.panel.lead;
+    return this.steps.findLast((step) => step < (status?.steps ?? run.steps)) ?? this.steps.at(-1);
   }
 
   choose() {

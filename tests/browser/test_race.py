@@ -9,8 +9,9 @@ from playwright.sync_api import expect
 
 from gradnorm.spec import RunSpec
 from gradnorm.variants import contenders
-from tests.browser.playground import CHARTS, PATIENCE
+from tests.browser.playground import CHARTS, PATIENCE, Playground
 from tests.browser.test_looks import SIZES, check
+from tests.factories import wait_for
 
 BASE = {
     "dataset": "toy",
@@ -27,7 +28,7 @@ BASE = {
 THREE = "equal,gradnorm:alpha=0.5,uncertainty"
 NAMES = ["Equal weights", "GradNorm α 0.5", "Uncertainty weighting"]
 
-# How many pixels differ between a chart as it is and the chart of a moment ago.
+# A number that stands for what a chart looks like.
 _PICTURE = """(chart) => {
   const canvas = document.querySelector(`[data-testid=chart-${chart}] canvas`);
   return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 === 3)]
@@ -51,8 +52,6 @@ def wait_for_rows(tab, counts: list[int]) -> None:
 @pytest.fixture(scope="module")
 def warm(_shared, browser):
     """A server whose worker looks at the queue: it does once a page has been opened."""
-    from tests.browser.playground import Playground
-
     page = browser.new_page()
     Playground.open(page, f"{_shared.url}/")
     page.close()
@@ -62,8 +61,6 @@ def warm(_shared, browser):
 @pytest.fixture(scope="module")
 def over(warm):
     """A race that has ended."""
-    from tests.factories import wait_for
-
     runs = race(warm.store)
     wait_for(lambda: all(warm.store.info(run).ended for run in runs), PATIENCE / 1000)
     return runs
@@ -188,7 +185,9 @@ def test_a_fork_that_cannot_be_made_says_why(server, open_page, over):
 
 
 def test_one_run_alone_looks_as_it_did(server, open_page, warm):
-    tab = open_page(f"{server.url}/?preset=toy-2&steps=120&checkpoint_every=50&batch_size=8&width=16&depth=1&device=cpu")
+    tab = open_page(
+        f"{server.url}/?preset=toy-2&steps=120&checkpoint_every=50&batch_size=8&width=16&depth=1&device=cpu"
+    )
     tab.press("Start")
     tab.wait_for_state("finished")
     tab.wait_for_points(100, "weights")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from gradnorm.records import Checkpoint
 from gradnorm.spec import RunSpec
 from gradnorm.ui import panel, session, timetravel
-from tests.factories import TINY, step_records
+from tests.factories import TINY, finished, step_records
 
 
 @pytest.fixture
@@ -83,8 +83,6 @@ def test_unchanged_settings_repeat_the_run(lab, state, monkeypatch):
     ],
 )
 def test_what_cannot_be_forked_is_said(lab, state, step, spec, sentence):
-    import re
-
     run = make(lab)
     base = TINY if "dataset" not in spec else {}
     state["gradnorm.spec"] = RunSpec.parse({**base, **spec})
@@ -154,13 +152,6 @@ def test_a_large_family_is_drawn_in_part(lab, state):
 def test_a_run_deleted_in_between_is_no_fault(lab, state):
     run = make(lab)
     info = lab.store.info(run)
-    lab.store.end(run, _over())
+    lab.store.end(run, finished(20))
     lab.store.delete(run)
     assert [c["run"] for c in panel.contenders(info)] == [run]
-    json.dumps(panel.contenders(info))
-
-
-def _over():
-    from tests.factories import finished
-
-    return finished(20)
