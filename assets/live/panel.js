@@ -110,14 +110,15 @@ class Panel {
     this.report = setStateValue;
     this.trigger = setTriggerValue;
     const { run = null, base = "", state, runs = [] } = data ?? {};
+    const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
+    const resumed = over && state !== undefined && !FINAL.has(state);
     this.passed = state;
-    const resumed = this.watched?.feed?.ended && state !== undefined && !FINAL.has(state);
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
     else if (drawn !== this.drawn) this.gather(list);
     // A race goes on as a whole.
-    else if (resumed) this.members.filter(({ feed }) => feed.ended).forEach((member) => member.listen());
+    else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
     this.drawn = drawn;
   }
 

@@ -27,7 +27,7 @@ export class RaceBar {
     const { panel } = this;
     const where = element("span", { class: "gn-where" });
     const parts = [line(member.dash), element("b", { class: "gn-key" }, member.key), element("span", { class: "gn-contender-name" }, member.label), where];
-    const title = `${member.label}: click brings it to the front in all charts`;
+    const title = `${member.label}: click brings it to the front in all charts; the lines of the others are means over 3 pixels`;
     const button = element("button", { type: "button", class: "gn-contender", title, "data-testid": `contender-${member.place}`, "data-run": member.id }, parts);
     button.addEventListener("click", () => panel.raise(member));
     // As with the tasks: a finger has no hover.

@@ -111,6 +111,9 @@ class Feed:
     def _tick(self) -> None:
         snapshot = self._store.read(self.run, self._cursor, evaluated_since=self._evaluated)
         self._info = snapshot.info
+        # A run that goes on was taken back to its checkpoint: what comes again is sent again.
+        self._cursor = min(self._cursor, self._info.steps)
+        self._evaluated = min(self._evaluated, self._info.steps)
         if len(snapshot.rows):
             self._cursor = int(snapshot.rows[-1, 0])
             self._send(wire.block(wire.LIVE, wire.thin(snapshot.rows, self._every), self._every))

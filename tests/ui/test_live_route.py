@@ -331,6 +331,22 @@ def test_checkpoints_are_told_at_first_and_when_there_are_others(server, store, 
         assert Told(client).until(lambda t: t.status is not None).checkpoints == [[0, 20, 60]]
 
 
+def test_a_run_that_goes_on_from_its_checkpoint_is_told_without_gaps(server, store, run):
+    store.append(run, step_records(1, 40), [evaluation(30), evaluation(40)])
+    with server.watch(run) as one:
+        first = Told(one).until_evaluation(40)
+        store.rewind(run, 20, 20)
+        first.until(lambda t: t.status and t.status["step"] == 20)
+        with server.watch(run) as two:
+            second = Told(two).until_step(20)
+            with writing(store, run, 60, first=21, size=5):
+                second.until_step(60).until_evaluation(60)
+                first.until_step(60)
+    assert second.steps() == list(range(1, 61))
+    assert [e.step for e in second.evaluations] == [30, 60]
+    assert first.steps() == [*range(1, 41), *range(21, 61)]
+
+
 def test_a_fork_is_told_from_its_branching_point(server, store, over):
     store.checkpoints.write(over, Checkpoint(5, b"half"))
     run = store.create("a fork", SPEC, TASKS, queued=False, parent=over, forked_at=5)
