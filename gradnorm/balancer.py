@@ -6,7 +6,7 @@ What a library user holds (`GradNorm`) is what the engine uses.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +19,7 @@ from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossE
 from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.declarations import explain
 from gradnorm.gradients import Shared
+from gradnorm.jacobian import Jacobian
 
 _REGRESSION: Kind = "regression"
 
@@ -63,6 +64,7 @@ class Balancer:
             state = State(state.weights, checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
         self._all_seen = initial_losses is not None
+        self._steps = 0
         gradients.allow_several_passes()
 
     @property
@@ -86,15 +88,18 @@ class Balancer:
         *,
         shared: Shared,
         features: Tensor | None = None,
+        trunk: Iterable[Tensor] | None = None,
         scaler: LossScaler | None = None,
     ) -> Balance:
-        """Run one step of Algorithm 1: measure, back-propagate Σ_i w_i(t) L_i(t), update w.
+        """Run one step of Algorithm 1: measure, decide, back-propagate Σ_i w_i(t) L_i(t).
 
         losses: T scalars, attached, ≥ 0, or one tensor of shape [T]; None for a task that is absent
             from the batch: it adds no gradient, and its weight stays.
         shared: W, the last shared layer: a module, a parameter or an iterable of parameters.
         features: the output of `shared`, if at hand. Then the trunk below it is gone through once and
             each head once, with the same result.
+        trunk: all parameters that tasks share, W among them; needed, and used, by gradient surgery alone, whose
+            weights are for them: each head then gets its own loss's gradient.
         scaler: a `torch.amp.GradScaler`, if one is in use: `.grad` is then scaled as it expects, and the
             norms are those of the unscaled gradients. Pass the losses unscaled.
         Returns the frozen `Balance` of this step; `.grad` of every parameter has the gradient added.
@@ -105,20 +110,14 @@ class Balancer:
         values = self._values(listed)
         self._follow(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
-        parameters = gradients.shared_parameters(shared)
-        norms = None
-        plan = gradients.OnePass.plan(listed, features) if features is not None and self._measures_norms else None
-        if features is not None and plan is not None:
-            step = gradients.OnePass(listed, features, parameters, self.names, plan, scale)
-            norms = step.norms
-            step.backward(self._state.weights)
-        else:
-            if self._measures_norms:
-                norms = gradients.gradient_norms(listed, parameters, self.names, scale)
-            gradients.backward(listed, self._state.weights, scale)
-        if norms is not None:
-            norms = norms.to(values.dtype)
-        balance, state = self.method.balance(self._state, Signal(values, norms))
+        measured = self._measure(listed, gradients.shared_parameters(shared), features, trunk, scale)
+        norms, gramian = (
+            None if found is None else found.to(values.dtype) for found in (measured.norms, measured.gramian)
+        )
+        signal = Signal(values, norms, gramian, self._steps + 1)
+        balance, state = self.method.balance(self._state, signal)
+        measured.backward(balance.weights)
+        self._steps += 1
         if scaler is None or norms is None:
             self._state = state
         else:
@@ -127,6 +126,27 @@ class Balancer:
             sound = norms.nan_to_num(0.0).isfinite().all()
             self._state = _choose(sound, state, self._state)
         return balance
+
+    def _measure(
+        self,
+        losses: Sequence[Tensor | None],
+        shared: Sequence[Tensor],
+        features: Tensor | None,
+        trunk: Iterable[Tensor] | None,
+        scale: Tensor | None,
+    ) -> gradients.Measured:
+        """Measure what the method needs, and no more, in the cheapest way that the graph allows."""
+        if self.method.needs is Needs.GRAMIAN:
+            if trunk is None:
+                raise ValueError(
+                    f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "
+                    "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
+                )
+            return Jacobian(losses, [p for p in trunk if p.requires_grad], shared, self.names, scale)
+        plan = gradients.OnePass.plan(losses, features) if features is not None and self._measures_norms else None
+        if features is not None and plan is not None:
+            return gradients.OnePass(losses, features, shared, self.names, plan, scale)
+        return gradients.General(losses, shared, self.names, scale, wants_norms=self._measures_norms)
 
     def retune(self, **hyperparameters: Any) -> None:
         """Change hyperparameters of the method from the next step on.
@@ -141,6 +161,7 @@ class Balancer:
             "tasks": list(self.names),
             "method": self.method.name,
             "hyperparameters": self.method.model_dump(),
+            "steps": self._steps,
             "weights": self._state.weights.clone(),
             "initial_losses": self._state.initial_losses.clone(),
             "memory": {name: value.clone() for name, value in self._state.memory.items()},
@@ -159,6 +180,7 @@ class Balancer:
                 f"and {found[1]}. Build the balancer with the same tasks and method."
             )
         self.method = type(self.method)(**state["hyperparameters"])
+        self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
         self._state = State(
             state["weights"].clone(),

@@ -59,3 +59,19 @@ def _should(info: FieldInfo) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def numbers(given: Any, key: str) -> Any:
+    """Return the numbers of a text such as "1, 100" or "1;100", or of a single number; other values as they are.
+
+    Raises ValueError for a text with anything else in it.
+    """
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return (given,)
+    if not isinstance(given, str):
+        return given
+    parts = [part for part in given.replace(";", ",").replace(" ", ",").split(",") if part]
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {given!r}") from None

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from gradnorm.shapes import PerTask, Scalar
+from gradnorm.shapes import Gramian, PerTask, Scalar
 
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
+
+
+class Measured(Protocol):
+    """One step's graph, measured and ready for its backward pass.
+
+    norms: ‖∇_W L_i‖₂, shape [T], and gramian: ∇L_i·∇L_j, shape [T, T], of the unweighted losses; None where
+        not measured; NaN for absent tasks.
+    """
+
+    @property
+    def norms(self) -> PerTask | None:
+        """See the class."""
+        ...
+
+    @property
+    def gramian(self) -> Gramian | None:
+        """See the class."""
+        ...
+
+    def backward(self, weights: PerTask) -> None:
+        """Add the weighted gradients to `.grad` of every parameter, and free the graph."""
+        ...
 
 
 class SharedLayerError(ValueError):
@@ -75,10 +97,11 @@ def gradient_norms(
 
 def _gradient_norm(loss: Tensor, shared: Sequence[Tensor], name: str, scale: Tensor | None) -> Tensor:
     found = torch.autograd.grad(loss, shared, grad_outputs=scale, retain_graph=True, allow_unused=True)
-    return _total_norm(found, name)
+    return total_norm(found, name)
 
 
-def _total_norm(found: Sequence[Tensor | None], name: str) -> Tensor:
+def total_norm(found: Sequence[Tensor | None], name: str) -> Tensor:
+    """Return the norm of the parts of one task's gradient; None stands for no path. Raises SharedLayerError."""
     # Sums of squares overflow in half precision; single precision holds them.
     grads = [g.float() if g.dtype in (torch.float16, torch.bfloat16) else g for g in found if g is not None]
     if not grads:
@@ -99,12 +122,36 @@ def backward(losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | 
     torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs])
 
 
+class General:
+    """One backward pass a task for the norms, if they are wanted, and one for the weighted sum: any graph will do."""
+
+    gramian: Gramian | None = None
+
+    def __init__(
+        self,
+        losses: Sequence[Tensor | None],
+        shared: Sequence[Tensor],
+        names: Sequence[str],
+        scale: Tensor | None = None,
+        *,
+        wants_norms: bool = True,
+    ) -> None:
+        self._losses, self._scale = losses, scale
+        self.norms = gradient_norms(losses, shared, names, scale) if wants_norms else None
+
+    def backward(self, weights: PerTask) -> None:
+        """Add the gradient of Σ_i w_i L_i; see `backward`."""
+        backward(self._losses, weights, self._scale)
+
+
 class OnePass:
     """The same norms and gradients, going through each head once and through the trunk once.
 
     With Z the output of the shared layer: g_i = ∂L_i/∂Z comes from head i alone, ∇_W L_i = (∂Z/∂W)ᵀ g_i
     from the shared layer alone, and Σ_i w_i g_i goes down the trunk. Build it by `plan`.
     """
+
+    gramian: Gramian | None = None
 
     def __init__(
         self,
@@ -131,7 +178,7 @@ class OnePass:
                 if found[0] is None
                 else torch.autograd.grad(features, shared, found[0], retain_graph=True, allow_unused=True)
             )
-            norms.append(_total_norm(at_shared, name))
+            norms.append(total_norm(at_shared, name))
         stacked = torch.stack([norm.to(norms[0].device) for norm in norms])
         self.norms = stacked if scale is None else stacked / scale
 
@@ -144,12 +191,12 @@ class OnePass:
         root = features.grad_fn
         if root is None:
             return None
-        trunk = {id(leaf) for leaf in _leaves(root, None, set())}
+        trunk = {id(leaf) for leaf in leaves_of(root, None, set())}
         seen: set[Any] = set()
         plan: list[list[Tensor]] = []
         for loss in losses:
             visited: set[Any] = set()
-            own = [] if loss is None or loss.grad_fn is None else _leaves(loss.grad_fn, root, visited)
+            own = [] if loss is None or loss.grad_fn is None else leaves_of(loss.grad_fn, root, visited)
             if visited & seen or any(id(leaf) in trunk for leaf in own):
                 return None
             seen |= visited
@@ -184,7 +231,7 @@ def _grad(loss: Tensor, inputs: Sequence[Tensor], scale: Tensor | None) -> tuple
     return torch.autograd.grad(loss, inputs, grad_outputs=scale, allow_unused=True)
 
 
-def _leaves(node: Any, stop: Any, visited: set[Any]) -> list[Tensor]:
+def leaves_of(node: Any, stop: Any, visited: set[Any]) -> list[Tensor]:
     """Return the leaves that a graph node leads to, not going past `stop`; fills `visited`."""
     found: list[Tensor] = []
     stack = [node]

@@ -66,3 +66,18 @@ def evaluate(
         total = float((y - y.mean(0)).square().sum())
         metrics.append(1 - float(score) / total if total > 0 else float("nan"))
     return means, metrics
+
+
+def constant_losses(test: Batch, tasks: Sequence[Task]) -> list[float]:
+    """Return the loss of the best constant answer on the test set: the targets' variance, or the classes' entropy.
+
+    A network that does no better has learnt nothing of a task.
+    """
+    found: list[float] = []
+    for task, targets in zip(tasks, test.targets, strict=True):
+        if task.kind == "regression":
+            found.append(targets.double().var(dim=0, correction=0).mean().item())
+        else:
+            share = torch.bincount(targets.flatten().long(), minlength=task.outputs).double() / targets.numel()
+            found.append(-torch.special.xlogy(share, share).sum().item())
+    return found

@@ -71,6 +71,7 @@ class Evaluation:
 
     loss_ratios: L_i(t)/L_i(0) of test losses; task_normalized_loss: their sum.
     metrics: for each task {"r2": …} or {"accuracy": …}.
+    constant_losses: what the best constant answer would lose; empty where that is not known.
     """
 
     step: int
@@ -78,6 +79,7 @@ class Evaluation:
     loss_ratios: tuple[float, ...]
     task_normalized_loss: float
     metrics: tuple[Mapping[str, float], ...]
+    constant_losses: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -92,6 +94,7 @@ class Evaluation:
             loss_ratios=tuple(given["loss_ratios"]),
             task_normalized_loss=given["task_normalized_loss"],
             metrics=tuple(given["metrics"]),
+            constant_losses=tuple(given.get("constant_losses", ())),
         )
 
 

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
     PerTask: TypeAlias = Tensor
     Scalar: TypeAlias = Tensor
+    Gramian: TypeAlias = Tensor
 elif "torch" in sys.modules:
     from jaxtyping import Float
     from torch import Tensor
 
     PerTask: TypeAlias = Float[Tensor, "tasks"]  # noqa: F821
     Scalar: TypeAlias = Float[Tensor, ""]  # pyright: ignore
+    Gramian: TypeAlias = Float[Tensor, "tasks tasks"]  # pyright: ignore
 else:
     PerTask: TypeAlias = Any
     Scalar: TypeAlias = Any
+    Gramian: TypeAlias = Any
 
-__all__ = ["PerTask", "Scalar"]
+__all__ = ["Gramian", "PerTask", "Scalar"]

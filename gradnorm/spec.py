@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from gradnorm.balancing.base import Method
 from gradnorm.datasets.base import Dataset
-from gradnorm.declarations import bounds, choices, explain
+from gradnorm.declarations import explain
 from gradnorm.discovery import discover
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -84,6 +82,11 @@ class RunSpec(BaseModel):
     )
     threads: int = Field(1, ge=0, le=256, title="CPU threads", description="For torch on the CPU; 0 leaves it alone.")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.method.check(len(self.dataset.task_names))
+        return self
+
     @classmethod
     def parse(cls, flat: Mapping[str, Any]) -> Self:
         """Return the spec given by flat keys, such as {"dataset": "toy", "tasks": 2, "alpha": 0.12}.
@@ -142,72 +145,6 @@ class RunSpec(BaseModel):
         return f"{self.dataset.name}-{len(self.dataset.task_names)} · {middle} · seed {self.seed}"
 
 
-@dataclass(frozen=True)
-class Option:
-    """One key of a spec, for whoever makes a widget, a command-line option or a line of help from it.
-
-    kind: "number", "integer", "choice", "switch" or "numbers"; part: "dataset", "method" or "run".
-    """
-
-    key: str
-    part: str
-    kind: str
-    title: str
-    help: str
-    default: Any
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    extra: Mapping[str, Any]
-
-    @property
-    def live(self) -> bool:
-        """Whether it can be changed while the run goes on."""
-        return bool(self.extra.get("live"))
-
-
-def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
-    """Return the options of one data set and one method, or of all of them (first declaration wins)."""
-    models: list[tuple[str, type[BaseModel]]] = [("dataset", m) for n, m in datasets().items() if dataset in (None, n)]
-    models += [("method", m) for n, m in methods().items() if method in (None, n)]
-    models.append(("run", RunSpec))
-    found: dict[str, Option] = {}
-    for part, model in models:
-        for option in _options_of(part, model):
-            found.setdefault(option.key, option)
-    return list(found.values())
-
-
-def live_keys(spec: RunSpec) -> list[str]:
-    """Return the keys of a spec that can be changed while its run goes on."""
-    return [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
-
-
-def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
-    for key, info in model.model_fields.items():
-        if key in ("dataset", "method"):
-            continue
-        low, high = bounds(info)
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        yield Option(
-            key=key,
-            part=part,
-            kind=_kind(info),
-            title=info.title or key,
-            help=info.description or "",
-            default=info.get_default(call_default_factory=False),
-            low=low,
-            high=high,
-            choices=choices(info),
-            extra=MappingProxyType(dict(extra)),
-        )
-
-
-def _kind(info: FieldInfo) -> str:
-    kinds: dict[Any, str] = {bool: "switch", int: "integer", float: "number"}
-    return kinds.get(info.annotation, "choice" if choices(info) else "numbers")
-
-
 def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
     return {*method.model_fields, *spec.model_fields}
 
@@ -258,6 +195,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "method": "gradnorm",
             "alpha": 0.12,
         },
+        # What a task that cannot improve does to GradNorm.
+        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
     }
@@ -285,7 +224,10 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     if dataset != base.get("dataset"):
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
     left = {key: value for key, value in base.items() if key in keep}
-    # A new number of tasks needs new σ, and a new list of σ says how many tasks there are.
+    # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
+    if {"tasks", "sigmas", "dataset"} & changes.keys():
+        for key in ("weights", "hold", "task"):
+            left.pop(key, None)
     if "tasks" in changes and "sigmas" not in changes:
         left.pop("sigmas", None)
     if "sigmas" in changes and "tasks" not in changes:

@@ -22,11 +22,15 @@ from gradnorm.database import Database, fetch, unusable
 from gradnorm.owner import this_process
 from gradnorm.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
 
-__all__ = ["RunStore", "UnknownRunError", "default_home"]
+__all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
+
+
+class CannotGoOnError(ValueError):
+    """The run cannot be continued as it is; the message says why and what to do."""
 
 
 # How a run has ended that may be continued.
-_CAN_GO_ON = ("stopped", "interrupted", "failed")
+CAN_GO_ON = ("stopped", "interrupted", "failed")
 
 
 def default_home() -> Path:
@@ -207,21 +211,26 @@ class RunStore:
                 )
         return [info.run for info in gone]
 
-    def requeue(self, run: str) -> list[str]:
-        """Put a run that was stopped, interrupted or failed at the end of the queue, with its race; return them.
+    def requeue(self, run: str, *, here: bool = False) -> list[str]:
+        """Put a run that was stopped, interrupted or failed into the queue again, with its race; return them.
 
-        Raises ValueError for a run that is going on or has all its steps, UnknownRunError.
+        here: they are running in this process at once instead.
+        Raises CannotGoOnError for a run that is going on or has all its steps, UnknownRunError.
         """
+        me = this_process()
+        owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
             info, _ = found(db, run)
-            if info.state not in _CAN_GO_ON:
-                raise ValueError(
+            if info.state not in CAN_GO_ON:
+                raise CannotGoOnError(
                     f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "
                     "Fork it from a checkpoint instead."
                 )
-            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in _CAN_GO_ON] or [run]
-            change = "UPDATE runs SET state = 'queued', outcome = NULL, host = NULL WHERE run = ?"
-            db.executemany(change, [(member,) for member in group])
+            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
+            change = (
+                "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL WHERE run = ?"
+            )
+            db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 
     def rewind(self, run: str, step: int, evaluated: int) -> None:

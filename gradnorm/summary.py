@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradnorm.records import Evaluation, Outcome, Record, StepRecord
@@ -18,7 +19,8 @@ class Summary:
         self.evaluation: Evaluation | None = None
         self.steps = 0
         self._last: StepRecord | None = None
-        self._weights = [0.0] * len(spec.dataset.task_names)
+        # E_t[w_i(t)] over all of the run's records, for whoever holds them to fill in.
+        self.mean_weights: list[float] | None = None
         self._started = self._first = time.perf_counter()
         self._seconds = 0.0
 
@@ -33,7 +35,6 @@ class Summary:
                 self._first = time.perf_counter()
         elif isinstance(item, StepRecord):
             self._last, self.steps = item, item.step
-            self._weights = [a + b for a, b in zip(self._weights, item.weights, strict=True)]
 
     def result(self) -> dict[str, Any]:
         """Return the JSON object of `train`."""
@@ -48,8 +49,24 @@ class Summary:
             "seconds": self._seconds,
             "steps_per_second": self.steps / self._seconds if self._seconds > 0 else None,
             "weights": last.weights if last else None,
-            "mean_weights": [w / self.steps for w in self._weights] if self.steps else None,
+            "mean_weights": self.mean_weights,
             "gradient_norms": last.gradient_norms if last else None,
             "targets": last.targets if last else None,
             "test": test.to_dict() if test else None,
         }
+
+
+def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return who is best at what: the sum, each task's loss ratio and each task's metric, on the test set.
+
+    labels: the contenders' names.  results: their `Summary.result`; those without an evaluation are left out.
+    """
+    tests = {label: result["test"] for label, result in zip(labels, results, strict=True) if result["test"]}
+    if not tests:
+        return {}
+    found = {"task_normalized_loss": min(tests, key=lambda label: tests[label]["task_normalized_loss"])}
+    for i, task in enumerate(results[0]["tasks"]):
+        found[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
+        for metric in next(iter(tests.values()))["metrics"][i]:
+            found[f"{metric}.{task}"] = max(tests, key=lambda label: tests[label]["metrics"][i][metric])
+    return found

@@ -47,13 +47,18 @@ def contenders(base: RunSpec, text: str) -> list[RunSpec]:
     return found
 
 
-def as_text(spec: RunSpec, base: RunSpec) -> str:
-    """Return a contender as the text that `contender` reads."""
-    name = spec.method.name
-    plain = contender(base, name).flat()
-    own = {key: value for key, value in spec.query().items() if key in plain}
-    given = {key: own.get(key, str(value)) for key, value in spec.flat().items() if value != plain[key]}
-    return ":".join([name, *(f"{key}={value.replace(',', ';')}" for key, value in given.items())])
+def product(base: RunSpec, names: Sequence[str], alphas: Sequence[float], seeds: Sequence[float]) -> list[RunSpec]:
+    """Return the contenders methods × α × seeds; α for the methods that have one. Raises SpecError.
+
+    alphas, seeds: empty keeps the base's own.
+    """
+    texts: list[str] = []
+    for seed in seeds or [base.seed]:
+        for name in names:
+            has_alpha = name in methods() and "alpha" in methods()[name].model_fields
+            given = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
+            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in given]
+    return contenders(base, ",".join(texts))
 
 
 def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:

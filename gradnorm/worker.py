@@ -11,9 +11,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from gradnorm.lineage import mean_weights, records_of
+from gradnorm.options import live_keys
 from gradnorm.recorder import failed, record_race
 from gradnorm.records import Outcome, RunInfo
-from gradnorm.spec import RunSpec, SpecError, live_keys
+from gradnorm.spec import RunSpec, SpecError
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 from gradnorm.variants import fork, static

@@ -4,6 +4,7 @@ import streamlit as st
 
 from gradnorm.ui import session
 from gradnorm.ui.controls import controls
+from gradnorm.ui.notice import notice
 from gradnorm.ui.panel import live_panel
 from gradnorm.ui.runbar import runbar
 
@@ -13,5 +14,6 @@ with st.sidebar:
 # Read once: a run that ends in between would leave the buttons and the panel of two minds.
 info = session.run()
 runbar(info)
+notice(info)
 live_panel(info)
 session.write_address()

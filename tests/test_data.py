@@ -7,7 +7,7 @@ import torch
 from gradnorm.datasets.base import Batch, Task
 from gradnorm.datasets.diamonds import Diamonds
 from gradnorm.datasets.digits import Digits
-from gradnorm.datasets.toy import Toy, parse_numbers, sample_sigmas
+from gradnorm.datasets.toy import Toy, sample_sigmas
 from gradnorm.metrics import evaluate, task_loss
 from gradnorm.models.mlp import MLP
 from gradnorm.randomness import stream
@@ -109,7 +109,7 @@ def test_sigmas():
     assert Toy(sigmas="1, 2 3;4").sigmas == (1, 2, 3, 4)
     assert Toy(tasks=5).tasks == len(Toy(tasks=5).sigmas) == 5
     with pytest.raises(ValueError, match="numbers with commas"):
-        parse_numbers("1, x")
+        Toy(sigmas="1, x")
 
 
 def test_the_network_has_the_shape_of_the_paper():

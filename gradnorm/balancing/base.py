@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict
 
-from gradnorm.shapes import PerTask, Scalar
+from gradnorm.shapes import Gramian, PerTask, Scalar
 
 Kind = Literal["regression", "classification"]
 
@@ -27,6 +27,7 @@ class Needs(StrEnum):
 
     LOSSES = "losses"
     NORMS = "norms"
+    GRAMIAN = "gramian"
 
 
 class NonFiniteLossError(ValueError):
@@ -47,10 +48,14 @@ class Signal:
 
     losses: L_i(t) ≥ 0, shape [T]; NaN where task i is absent from the batch.
     norms: ‖∇_W L_i‖₂ of the *unweighted* losses at the shared layer, shape [T]; None if not measured.
+    gramian: ∇L_i·∇L_j over all shared parameters, shape [T, T]; None if not measured.
+    step: t, from 1.
     """
 
     losses: PerTask
     norms: PerTask | None = None
+    gramian: Gramian | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,16 @@ class Balance:
 
 @dataclass(frozen=True)
 class Decision:
-    """A method's own part of a step: w(t+1), its memory, and the target it steered to, if any."""
+    """A method's own part of a step: w(t+1), its memory, and the target it steered to, if any.
+
+    used: w(t), where the method chooses it from this step's signal; None leaves it at the state's weights.
+    """
 
     weights: PerTask
     memory: Mapping[str, PerTask]
     targets: PerTask | None = None
     imbalance: Scalar | None = None
+    used: PerTask | None = None
 
 
 class Method(BaseModel, ABC):
@@ -108,6 +117,14 @@ class Method(BaseModel, ABC):
     needs: ClassVar[Needs]
     # Whether the method steers gradient norms to targets, which charts then show.
     sets_targets: ClassVar[bool] = False
+    # What is promised of the weights of present tasks: each above 0; their sum T.
+    positive: ClassVar[bool] = True
+    sums_to_tasks: ClassVar[bool] = False
+    # Whether the weights are for the shared parameters alone; each head then gets its own loss's gradient.
+    trunk_only: ClassVar[bool] = False
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError if these hyperparameters do not fit T tasks."""
 
     @abstractmethod
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
@@ -131,12 +148,13 @@ class Method(BaseModel, ABC):
         # With every loss at zero all tasks have trained equally far: r_i = 1.
         rates = (ratios / mean).where(mean > 0, ratios + 1)
         decision = self.decide(state, signal, rates)
+        weights = state.weights if decision.used is None else decision.used
         balance = Balance(
-            weights=state.weights,
+            weights=weights,
             losses=losses,
             loss_ratios=ratios,
             relative_rates=rates,
-            gradient_norms=None if signal.norms is None else state.weights * signal.norms,
+            gradient_norms=None if signal.norms is None else weights * signal.norms,
             targets=decision.targets,
             imbalance=decision.imbalance,
         )

@@ -1,4 +1,4 @@
-"""Equal weights: the sum of the losses as they are."""
+"""Equal weights: the sum of the losses as they are (Caruana 1997)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ class EqualWeights(Method):
     name: ClassVar[str] = "equal"
     title: ClassVar[str] = "Equal weights"
     summary: ClassVar[str] = "Every weight stays 1. The baseline."
-    citation: ClassVar[str] = ""
+    citation: ClassVar[str] = (
+        "@article{caruana1997multitask, title={Multitask Learning}, author={Caruana, Rich}, "
+        "journal={Machine Learning}, volume={28}, pages={41--75}, year={1997}}"
+    )
     needs: ClassVar[Needs] = Needs.LOSSES
+    sums_to_tasks: ClassVar[bool] = True
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w = 1; see `Method.start`."""

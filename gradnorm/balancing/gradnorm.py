@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gradnorm.balancing.adam import adam_memory, adam_step
 from gradnorm.balancing.base import (
@@ -18,6 +18,7 @@ from gradnorm.balancing.base import (
     fresh_state,
     renormalize,
 )
+from gradnorm.declarations import numbers
 from gradnorm.shapes import PerTask
 
 Update = Literal["log", "adam", "sgd"]
@@ -36,6 +37,7 @@ class GradNormMethod(Method):
     )
     needs: ClassVar[Needs] = Needs.NORMS
     sets_targets: ClassVar[bool] = True
+    sums_to_tasks: ClassVar[bool] = True
 
     alpha: float = Field(
         1.5,
@@ -59,6 +61,24 @@ class GradNormMethod(Method):
         json_schema_extra={"live": True},
     )
 
+    hold: tuple[int, ...] = Field(
+        default=(),
+        title="Held tasks",
+        description="Numbers of tasks whose weight stays as it is, as in 3: for a task that cannot improve.",
+        json_schema_extra={"live": True},
+    )
+
+    @field_validator("hold", mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        return numbers(given, "hold")
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError for a held task beyond T."""
+        wrong = [task for task in self.hold if not 1 <= task <= tasks]
+        if wrong:
+            raise ValueError(f"hold should have numbers of tasks, in [1, {tasks}]. Found {wrong[0]}. Leave it out")
+
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w(0) = 1 for every task; see `Method.start`."""
         return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
@@ -68,17 +88,22 @@ class GradNormMethod(Method):
 
         The target is held constant, so for w_i > 0: ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
         Differs from the paper: update="log" moves log w_i by ∓weight_learning_rate, because a task whose
-        weight has to be small (0.01, say) is out of reach of Adam's steps of 0.025.
+        weight has to be small (0.01, say) is out of reach of Adam's steps of 0.025. Held tasks (`hold`) count as
+        absent here: they have no part in the means, and keep their weight.
         """
         assert signal.norms is not None, "GradNorm needs gradient norms"
-        w, norms = state.weights, signal.norms
+        w, norms, losses = state.weights, signal.norms, signal.losses
+        if self.hold:
+            held = [task - 1 for task in self.hold if task <= len(w)]
+            norms, losses, relative_rates = (_without(v, held) for v in (norms, losses, relative_rates))
+            relative_rates = relative_rates / relative_rates.nanmean()
         G = w * norms
         targets = G.nanmean() * relative_rates**self.alpha
         gap = G - targets
         slope = gap.sign() * norms
         proposed, memory = self._move(state, slope)
         return Decision(
-            weights=renormalize(proposed, w, signal.losses),
+            weights=renormalize(proposed, w, losses),
             memory=memory,
             targets=targets,
             imbalance=gap.abs().nansum(),
@@ -92,3 +117,10 @@ class GradNormMethod(Method):
             return w - rate * slope, {}
         step, memory = adam_step(state.memory, slope, rate)
         return w + step, memory
+
+
+def _without(values: PerTask, tasks: Sequence[int]) -> PerTask:
+    """Return a copy with NaN for some tasks."""
+    values = values.clone()
+    values[list(tasks)] = float("nan")
+    return values

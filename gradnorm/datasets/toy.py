@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.balancing.base import Kind
 from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.declarations import numbers
 from gradnorm.randomness import stream
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Toy(Dataset):
     inputs: Literal["normal", "uniform"] = Field(
         "normal", title="Input distribution", description="normal: N(0, 1). uniform: [−√3, √3]. Scaled below."
     )
+    noise: int = Field(
+        0,
+        ge=0,
+        le=MAX_TASKS,
+        title="Noise tasks",
+        description="So many of the tasks, the last ones, get targets that the input says nothing of.",
+    )
     input_scale: float = Field(1.0, gt=0, le=100, title="Input scale", description="Standard deviation of each input.")
 
     @model_validator(mode="before")
@@ -56,11 +64,7 @@ class Toy(Dataset):
         if not isinstance(given, Mapping):
             return given
         values: dict[str, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType]
-        sigmas = values.get("sigmas")
-        if isinstance(sigmas, str):
-            values["sigmas"] = sigmas = parse_numbers(sigmas)
-        if isinstance(sigmas, int | float):
-            values["sigmas"] = sigmas = (sigmas,)
+        values["sigmas"] = sigmas = numbers(values.get("sigmas", ()), "sigmas")
         if sigmas and "tasks" not in values:
             values["tasks"] = len(sigmas)
         elif not sigmas:
@@ -75,6 +79,11 @@ class Toy(Dataset):
             raise ValueError(
                 f"sigmas should have one value for each of the {self.tasks} tasks. "
                 f"Found {len(self.sigmas)}. Give as many as tasks, or leave one of the two out"
+            )
+        if self.noise > self.tasks:
+            raise ValueError(
+                f"noise should be in [0, {self.tasks}], since there are {self.tasks} tasks. Found {self.noise}. "
+                "Choose fewer noise tasks"
             )
         wrong = [s for s in self.sigmas if not 1e-6 <= s <= 1e6]
         if wrong:
@@ -94,15 +103,6 @@ class Toy(Dataset):
     def load(self, seed: int) -> Source:
         """Return B, ε_i and an endless supply of batches."""
         return ToySource(self, seed)
-
-
-def parse_numbers(text: str) -> tuple[float, ...]:
-    """Return the numbers in a list such as "1, 100"; raise ValueError for anything else."""
-    parts = [part for part in text.replace(";", ",").replace(" ", ",").split(",") if part]
-    try:
-        return tuple(float(part) for part in parts)
-    except ValueError:
-        raise ValueError(f"sigmas should be numbers with commas between, as in 1,100. Found {text!r}") from None
 
 
 class ToySource(Source):
@@ -136,5 +136,10 @@ class ToySource(Source):
         inputs: Tensor = torch.from_numpy(x)
         if self._toy.input_scale != 1.0:
             inputs = inputs * self._toy.input_scale
-        outputs = torch.tanh(inputs @ self._teacher) * self._sigmas
-        return Batch(inputs, outputs.split(OUTPUTS, dim=1))
+        outputs = torch.tanh(inputs @ self._teacher)
+        if self._toy.noise:
+            # Targets of other inputs: the same distribution, and nothing to be learnt but its mean.
+            first = (self._toy.tasks - self._toy.noise) * OUTPUTS
+            others = torch.from_numpy(random.standard_normal((size, INPUTS), dtype=np.float32))
+            outputs[:, first:] = torch.tanh(others @ self._teacher[:, first:])
+        return Batch(inputs, (outputs * self._sigmas).split(OUTPUTS, dim=1))

@@ -15,7 +15,7 @@ from torch import Tensor
 from gradnorm.balancer import Balancer
 from gradnorm.balancing.base import Balance, NonFiniteLossError
 from gradnorm.datasets.base import Batch, Source
-from gradnorm.metrics import evaluate, task_losses
+from gradnorm.metrics import constant_losses, evaluate, task_losses
 from gradnorm.models.mlp import MLP
 from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import RunSpec, SpecError
@@ -85,7 +85,7 @@ def train(
 class Run:
     """What one run holds: data, network, its optimizer and the balancer, all on one device.
 
-    taken: steps so far.  initial: the evaluation before the first step, once it was made.
+    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
     """
 
     spec: RunSpec
@@ -95,6 +95,7 @@ class Run:
     balancer: Balancer
     test: Batch
     device: torch.device
+    constant_losses: tuple[float, ...]
     taken: int = 0
     initial: Evaluation | None = None
 
@@ -119,7 +120,9 @@ class Run:
             kinds=[task.kind for task in source.tasks],
             watch_norms=spec.watch_norms,
         )
-        return cls(spec, source, model, _optimizer(spec, model), balancer, _to(source.test, device), device)
+        test = _to(source.test, device)
+        constant = tuple(constant_losses(source.test, source.tasks))
+        return cls(spec, source, model, _optimizer(spec, model), balancer, test, device, constant)
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state after the steps taken."""
@@ -149,7 +152,9 @@ class Run:
         features = self.model.shared(batch.inputs)
         losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
         alpha = getattr(self.balancer.method, "alpha", None)
-        balance = self.balancer.backward(losses, shared=self.model.last_shared_layer, features=features)
+        W = self.model.last_shared_layer
+        trunk = (*self.model.trunk.parameters(), *W.parameters())
+        balance = self.balancer.backward(losses, shared=W, features=features, trunk=trunk)
         self.optimizer.step()
         self.taken = step
         return _record(step, balance, alpha)
@@ -165,6 +170,7 @@ class Run:
             loss_ratios=ratios,
             task_normalized_loss=sum(ratios),
             metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
+            constant_losses=self.constant_losses,
         )
         self.initial = self.initial or evaluation
         return evaluation

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from gradnorm.charts import history
+from gradnorm.citations import bibtex
 from gradnorm.records import RunInfo
 from gradnorm.store import UnknownRunError
 from gradnorm.ui.lab import lab
@@ -82,6 +83,8 @@ def _actions(chosen: list[RunInfo]) -> None:
             for kind, label in (("csv", "CSV"), ("parquet", "Parquet"), ("json", "JSON"), ("spec", "Spec"))
         ]
         st.html(f'<p class="gradnorm-links">Download {" · ".join(links)}</p>')
+    with st.popover("Cite", icon=":material/format_quote:"):
+        st.code(bibtex([str(info.spec.get("method")) for info in chosen]), language="bibtex", wrap_lines=True)
     ended = [info for info in chosen if info.ended]
     if len(ended) < len(chosen):
         st.caption("Runs that are going on can't be deleted; stop them first.")

@@ -9,9 +9,11 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.datasets.toy import sample_sigmas
-from gradnorm.spec import PRESETS, Option, datasets, methods, options
+from gradnorm.options import Option, options
+from gradnorm.spec import PRESETS, datasets, methods
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.race import race
 from gradnorm.ui.widgets import scale_slider, show, widget
 from gradnorm.worker import NotHereError
 
@@ -41,6 +43,7 @@ def controls() -> None:
         st.info(spec.dataset.advice, icon=":material/lightbulb:")
     _show(found, values, "steps")
     _show(found, values, "seed")
+    race()
     with st.expander("More settings", icon=":material/settings:"):
         for key in found:
             if key not in _PLACED:

@@ -20,6 +20,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(pages / "playground.py", title="Playground", icon=":material/tune:", default=True),
+            st.Page(pages / "lesson.py", title="Lesson", icon=":material/school:"),
             st.Page(pages / "runs.py", title="Runs", icon=":material/list:"),
         ],
         position="top",

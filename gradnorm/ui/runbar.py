@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from gradnorm.options import live_keys
 from gradnorm.records import RunInfo
-from gradnorm.spec import live_keys
+from gradnorm.spec import SpecError, methods
+from gradnorm.store import CAN_GO_ON, CannotGoOnError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.worker import NotHereError
@@ -29,11 +31,21 @@ def runbar(info: RunInfo | None) -> None:
         )
         if info is not None and info.state == "paused":
             _button("Resume", "play_arrow", "pause", _steer(lab().resume), not steered)
+        elif info is not None and info.state in CAN_GO_ON:
+            _button("Continue", "resume", "pause", _steer(lab().go_on), False)
         else:
             _button("Pause", "pause", "pause", _steer(lab().pause), not steered)
         _button("Step", "skip_next", "step", _step, going and not steered)
         _button("Stop", "stop", "stop", _steer(lab().stop), not steered)
         _button("Reset", "restart_alt", "reset", _reset, info is None)
+        if info is not None and info.ended and info.steps and _sets_targets(info):
+            st.button(
+                "Static",
+                icon=":material/horizontal_rule:",
+                on_click=_static,
+                key="static",
+                help="GradNorm Static: train again from the same start with this run's mean weights, fixed.",
+            )
     _notes(info, going, steered)
 
 
@@ -45,7 +57,7 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
         return
     if going and not steered:
         st.caption("This run belongs to another process: it can be watched here, not steered.")
-    elif going and _differs(info):
+    elif going and info.race is None and _differs(info):
         st.caption("The settings on the left have changed since this run started; they are for the next one.")
 
 
@@ -82,10 +94,25 @@ def _steer(action: Callable[[str], None]) -> Callable[[], None]:
             return
         try:
             action(info.run)
-        except NotHereError as error:
+        except (NotHereError, CannotGoOnError) as error:
             st.toast(str(error), icon=":material/info:")
 
     return act
+
+
+def _sets_targets(info: RunInfo) -> bool:
+    method = methods().get(str(info.spec.get("method")))
+    return method is not None and method.sets_targets
+
+
+def _static() -> None:
+    info = session.run()
+    if info is None:
+        return
+    try:
+        session.open_run(lab().static(info.run))
+    except (SpecError, ValueError) as error:
+        session.tell(str(error))
 
 
 def _reset() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -12,8 +12,13 @@ from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, preset
 from gradnorm.store import UnknownRunError
 from gradnorm.ui.lab import lab
 
+Value = TypeVar("Value")
+
 START = "toy-2"
 _SPEC, _RUN, _FAULT = "gradnorm.spec", "gradnorm.run", "gradnorm.fault"
+# What the address holds besides: a value, and its form in the query.
+_EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
+_FOREIGN = ("embed", "race")
 
 
 def restore() -> None:
@@ -27,7 +32,7 @@ def restore() -> None:
     if run is not None:
         open_run(run)
     # A page that shares Streamlit's own parameters with us must not turn them into a fault.
-    given = {key: value for key, value in query.items() if not key.startswith("embed")}
+    given = {key: value for key, value in query.items() if not key.startswith(_FOREIGN)}
     if given:
         # Beside a run, too: they are what the tab showed, with α as it was moved since the run's start.
         try:
@@ -41,6 +46,25 @@ def restore() -> None:
 def spec() -> RunSpec:
     """Return the spec that the controls show."""
     return cast("RunSpec", st.session_state[_SPEC])
+
+
+def extra(keys: Sequence[str], read: Callable[[dict[str, str]], Value]) -> Value:
+    """Return what the address says under some keys of its own, read once a session by `read`."""
+    if _EXTRA not in st.session_state:
+        query = {key: value for key, value in st.query_params.items() if key in keys}
+        st.session_state[_EXTRA], st.session_state[_EXTRA_QUERY] = read(query), query
+    return cast("Value", st.session_state[_EXTRA])
+
+
+def set_extra(value: object, query: Mapping[str, str]) -> None:
+    """Change what `extra` returns, and its form in the address; empty texts are left out there."""
+    st.session_state[_EXTRA] = value
+    st.session_state[_EXTRA_QUERY] = {key: text for key, text in query.items() if text}
+
+
+def tell(text: str) -> None:
+    """Have the page say what went wrong."""
+    st.session_state[_FAULT] = text
 
 
 def fault() -> str:
@@ -107,5 +131,6 @@ def write_address() -> None:
     chosen = st.session_state.get(_RUN)
     if chosen is not None:
         wanted["run"] = chosen
+    wanted |= st.session_state.get(_EXTRA_QUERY, {})
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)

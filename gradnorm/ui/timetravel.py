@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import streamlit as st
-
 from gradnorm.spec import SpecError
 from gradnorm.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
-
-# What `session.fault` tells.
-_FAULT = "gradnorm.fault"
 
 
 def fork(run: str, step: int) -> None:
@@ -26,7 +21,7 @@ def fork(run: str, step: int) -> None:
         changes = {key: value for key, value in session.spec().flat().items() if _differs(parent, key, value)}
         session.watch(lab().fork(run, step, changes))
     except (UnknownRunError, SpecError, ValueError) as error:  # a CheckpointError is a ValueError
-        st.session_state[_FAULT] = str(error)
+        session.tell(str(error))
 
 
 def asked(message: Any) -> tuple[str, int] | None:

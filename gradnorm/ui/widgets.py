@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from gradnorm.spec import Option
+from gradnorm.options import Option
 
 Changed = Callable[[str, Any], None]
 

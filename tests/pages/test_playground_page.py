@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradnorm.spec import PRESETS, RunSpec, options, preset
+from gradnorm.options import options
+from gradnorm.spec import PRESETS, RunSpec, preset
 from gradnorm.ui.lab import lab
 from tests.factories import ROOT, TINY, wait_for
 

@@ -17,7 +17,7 @@ from tests.factories import TINY, finished, step_records
 def state(monkeypatch):
     """A tab's session, outside Streamlit."""
     state = {"gradnorm.spec": RunSpec.parse(TINY), "gradnorm.run": None, "gradnorm.fault": ""}
-    for module in (session, timetravel, panel):
+    for module in (session, panel):
         monkeypatch.setattr(module.st, "session_state", state)
     return state
 

@@ -1,0 +1,55 @@
+"""The paper's Figure 2 as a picture: w_i(t) of each method, and the test loss of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradnorm.charts.palette import task_style
+
+# (steps, values of shape [seeds, points]) of a method's test loss.
+Curves = tuple[Sequence[int], Any]
+
+
+def draw(
+    path: Path, losses: Mapping[str, Curves], weights: Mapping[str, tuple[Sequence[int], Any]], title: str
+) -> None:
+    """Write an SVG: left the weights of the methods that move them, right the test losses, median and spread.
+
+    losses: by method's title, steps and values [seeds, points].  weights: the same with values
+    [seeds, points, T], on a log axis; the median over seeds is drawn.
+    """
+    matplotlib: Any = import_module("matplotlib")
+    figure_module: Any = import_module("matplotlib.figure")
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "gradnorm", "font.size": 9}):
+        figure = figure_module.Figure(figsize=(3.4 * (len(weights) + 1), 3.4), layout="constrained")
+        axes = figure.subplots(1, len(weights) + 1, squeeze=False)[0]
+        figure.suptitle(title)
+        for axis, (name, (steps, values)) in zip(axes, weights.items(), strict=False):
+            _weights(axis, name, steps, np.median(np.asarray(values), axis=0))
+        _losses(axes[-1], losses)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def _weights(axis: Any, name: str, steps: Sequence[int], values: Any) -> None:
+    for i in range(values.shape[1]):
+        axis.plot(steps, values[:, i], color=task_style(i).light, linewidth=1.2, label=f"task {i + 1}")
+    axis.set(title=name, xlabel="step", ylabel="wᵢ(t), median over seeds", yscale="log")
+    axis.legend(fontsize=6, ncols=1 + values.shape[1] // 6)
+    axis.grid(alpha=0.25)
+
+
+def _losses(axis: Any, losses: Mapping[str, Curves]) -> None:
+    for i, (name, (steps, given)) in enumerate(losses.items()):
+        values, style = np.asarray(given), task_style(i)
+        axis.plot(steps, np.median(values, axis=0), color=style.light, label=name, linewidth=1.4)
+        axis.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style.light, alpha=0.15, linewidth=0)
+    finite = np.concatenate([np.asarray(values)[:, len(steps) // 10 :].ravel() for steps, values in losses.values()])
+    axis.set(title="Task-normalised test loss", xlabel="step", ylabel="Σ Lᵢ(t)/Lᵢ(0), median and range")
+    axis.set_ylim(0.95 * finite.min(), 1.02 * finite.max())
+    axis.legend(fontsize=7)
+    axis.grid(alpha=0.25)

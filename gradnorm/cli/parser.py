@@ -1,0 +1,90 @@
+"""What the command line understands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import NoReturn
+
+from gradnorm.cli.output import USAGE
+from gradnorm.options import Option, options
+from gradnorm.spec import PRESETS, datasets, methods
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad usage is one line on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = _Parser(prog="gradnorm", description="GradNorm, live.")
+    commands = top.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    train = commands.add_parser("train", help="train one run, or a race, and print what came of it")
+    train.add_argument("--preset", choices=list(PRESETS), help="start from a preset; options change it")
+    train.add_argument("--spec", type=Path, help="a spec as JSON, from a download or an export")
+    train.add_argument(
+        "--race", metavar="LIST", help="contenders in lock step, as in equal,gradnorm:alpha=0.5,uncertainty"
+    )
+    _add_options(train)
+
+    resume = commands.add_parser("resume", help="go on with a run that was stopped or interrupted")
+    resume.add_argument("run", help="the run's id")
+
+    fork = commands.add_parser("fork", help="go on from a checkpoint of a run with other options")
+    fork.add_argument("run", help="the run's id")
+    fork.add_argument("--at", type=int, required=True, metavar="STEP", help="the step of the checkpoint")
+    _add_options(fork)
+
+    runs = commands.add_parser("runs", help="list the runs of a home, newest first")
+    known = commands.add_parser("methods", help="list the weighting methods")
+    cite = commands.add_parser("cite", help="print the BibTeX of what a run, or all methods, use")
+    cite.add_argument("run", nargs="?", help="the run's id; left out: all methods")
+
+    export = commands.add_parser("export", help="write a run's records, a row a step")
+    export.add_argument("run", help="the run's id")
+    export.add_argument("--format", choices=["csv", "parquet", "json"], default="csv")
+    export.add_argument("--out", type=Path, help="a file; left out: standard output")
+
+    dashboard = commands.add_parser("dashboard", help="serve the dashboard")
+    dashboard.add_argument("--address", default=os.environ.get("GRADNORM_ADDRESS", "127.0.0.1"))
+    dashboard.add_argument("--port", type=int, default=os.environ.get("GRADNORM_PORT", "8501"))
+    dashboard.add_argument("--open", action="store_true", help="open it in a browser")
+
+    figure = commands.add_parser("figure2", help="reproduce the paper's Figure 2: table and figure")
+    figure.add_argument("--tasks", type=int, choices=[2, 10], default=2, help="2: its top row; 10: its bottom row")
+    figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
+    figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
+    figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
+
+    bench = commands.add_parser("bench", help="run a named benchmark")
+    bench.add_argument("name", choices=["streaming"])
+
+    for command in (train, resume, fork, runs, known, figure, bench):
+        command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
+    for command in (train, resume, fork, runs, cite, export, dashboard):
+        command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
+    return top
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", choices=list(datasets()), help="what is learnt")
+    parser.add_argument("--method", choices=list(methods()), help="how the losses are weighed")
+    for option in options():
+        _add(parser, option)
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    text = option.help.replace("%", "%%")
+    flag = f"--{option.key.replace('_', '-')}"
+    if option.kind == "choice":
+        parser.add_argument(flag, choices=option.choices, help=text)
+    elif option.kind == "switch":
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+    else:
+        parser.add_argument(flag, metavar=option.kind.upper(), help=text)

@@ -1,0 +1,61 @@
+"""The lesson's words: Markdown files with a title, a text and the sections Try, Question and Answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTIONS = ("Try", "Question", "Answer")
+
+
+class ProseError(ValueError):
+    """A file that is no step of a lesson; the message says what should be there and what was found."""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """One step in words, each a piece of Markdown.
+
+    title: the heading.  short: the name in the list of steps.  text: what is told.  attempt: what to change.
+    """
+
+    short: str
+    title: str
+    text: str
+    attempt: str
+    question: str
+    answer: str
+
+
+def parse(text: str, source: str, short: str = "") -> Prose:
+    """Return the step that a file holds: "# title", text, then "## Try", "## Question" and "## Answer".
+
+    Raises ProseError if the title, the text or a section is missing, empty or out of order.
+    """
+    heading, _, rest = text.strip().partition("\n")
+    if not heading.startswith("# ") or not heading[2:].strip():
+        raise ProseError(f"{source} should begin with '# ' and a title. Found {heading[:40]!r}.")
+    parts = re.split(r"^## +(.+?) *$", rest, flags=re.MULTILINE)
+    found = tuple(parts[1::2])
+    if found != SECTIONS:
+        raise ProseError(
+            f"{source} should have the sections {', '.join(SECTIONS)}. Found {', '.join(found) or 'none'}."
+        )
+    bodies = [part.strip() for part in (parts[0], *parts[2::2])]
+    for name, body in zip(("text", *SECTIONS), bodies, strict=True):
+        if not body:
+            raise ProseError(f"{source} should say something under {name}. Found nothing.")
+    return Prose(short or heading[2:].strip(), heading[2:].strip(), *bodies)
+
+
+def read(folder: Path) -> tuple[Prose, ...]:
+    """Return all steps of a folder: its files N-short.md for N = 1, 2, …. Raises ProseError for a gap or none."""
+    files = sorted(folder.glob("*.md"), key=lambda path: (len(path.name.split("-")[0]), path.name))
+    numbers = [path.name.split("-")[0] for path in files]
+    if not files or numbers != [str(i + 1) for i in range(len(files))]:
+        raise ProseError(f"{folder} should hold 1-….md, 2-….md and so on. Found {', '.join(numbers) or 'nothing'}.")
+    return tuple(
+        parse(path.read_text(encoding="utf-8"), path.name, path.stem.partition("-")[2].replace("-", " ").capitalize())
+        for path in files
+    )

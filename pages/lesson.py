@@ -1,0 +1,5 @@
+"""The method told step by step, on live runs."""
+
+from gradnorm.ui.lesson import lesson
+
+lesson()
