@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import expect
@@ -173,10 +174,9 @@ def test_a_fork_from_the_middle_is_drawn_from_there(server, open_page, over):
 
 
 def test_a_fork_that_cannot_be_made_says_why(server, open_page, over):
-    tab = open_page(f"{server.url}/?run={over[1]}")
+    changed = RunSpec.parse({**server.store.info(over[1]).spec, "width": 24}).query()
+    tab = open_page(f"{server.url}/?{urlencode({**changed, 'run': over[1]})}")
     wait_for_rows(tab, [300, 300, 300])
-    tab.open_more()
-    tab.write("Width", "24")
     before = len(server.runs())
     tab.page.get_by_test_id("fork").click()
     tab.says("width should be 16 as in the run that is forked. Found 24")
