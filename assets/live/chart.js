@@ -1,6 +1,8 @@
 /** One chart: its card in the page, its uPlot, and what it needs to redraw itself. */
 import { count, significant } from "./format.js";
 import { element, notation, press, segments, write } from "./dom.js";
+import { grid, linesOf, presence, rowAt } from "./lines.js";
+import { marksOf } from "./marks.js";
 import { extent } from "./paths.js";
 import { makePlot } from "./plot.js";
 import { Readout, Tag } from "./readout.js";
@@ -12,7 +14,7 @@ const WIDE_SPREAD = 50;
 /** A chart card; `slot` is its place ("weights", "norms", "test" or "more"). */
 export class Chart {
   constructor(panel, slot, view, observers) {
-    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false });
+    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false, drawnAt: 0 });
     this.build();
     this.setView(view);
     observers.resize.observe(this.host);
@@ -32,11 +34,11 @@ export class Chart {
     this.title = element("h3", { class: "gn-title" });
     this.note = element("span", { class: "gn-note" });
     const options = [["linear", "lin"], ["log", "log"]];
-    this.scale = segments("y scale", options, (value) => this.panel.setLog(this.name, value === "log"));
+    this.scale = segments("y scale", options, (value) => this.panel.choices.setLog(this.name, value === "log"));
     const controls = element("div", { class: "gn-controls" }, this.scale);
     if (this.slot === "more") {
       const views = MORE_VIEWS.map((name) => [name, VIEWS[name].short]);
-      this.switcher = segments("quantity shown", views, (name) => this.panel.setMore(name));
+      this.switcher = segments("quantity shown", views, (name) => this.panel.choices.setMore(name));
       [...this.switcher.children].forEach((button, i) => (button.title = `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
       controls.prepend(this.switcher);
     }
@@ -60,13 +62,13 @@ export class Chart {
 
   /** Take the panel's run and settings anew: lines, scale, labels. */
   configure() {
-    const { run, history } = this.panel;
+    const { run } = this.panel;
     this.drop();
-    this.lines = run ? this.view.lines(run, this.sparse ? history.evaluationLayout : history.layout) : [];
+    this.lines = linesOf(this.panel, this.view, this.sparse);
     this.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
     this.log = this.wantsLog();
     press(this.scale, this.log ? "log" : "linear");
-    this.readout.configure(run, this.lines);
+    this.readout.configure(this.panel.tasks, this.lines, this.panel.lead);
     this.dirty = true;
   }
 
@@ -78,48 +80,72 @@ export class Chart {
   }
 
   wantsLog() {
-    const chosen = this.panel.settings.log[this.name];
+    const chosen = this.panel.choices.log[this.name];
     if (chosen !== undefined) return chosen;
     return this.view.log ?? this.panel.spread.has(this.name);
   }
 
   /** True when the user has not hidden this line's task. */
   shows(line) {
-    return line.task < 0 || !this.panel.settings.hidden.has(line.task);
+    return line.task < 0 || !this.panel.choices.hidden.has(line.task);
   }
 
-  /** A line's colour in this theme, faded while another task is in focus. */
+  /** A line's colour in this theme, faded while another task or run is in focus. */
   color(line) {
-    const { theme, run, focus } = this.panel;
-    const color = line.task < 0 ? theme.neutral : theme.color(run.tasks[line.task]);
+    const { theme, tasks, choices } = this.panel;
+    const { focus } = choices;
+    const color = line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
     const others = focus >= 0 && line.task !== focus && this.lines.length > 1;
-    const faded = others ? 0.18 : (line.opacity ?? 1);
+    const faded = (others ? 0.18 : (line.opacity ?? 1)) * presence(line, this.panel);
     return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
   }
 
   marks() {
     const { rows, detail } = this.panel.history;
-    return (this.sparse ? rows : (detail ?? rows)).marks;
+    return marksOf(this.panel, (this.sparse ? rows : (detail ?? rows)).marks);
   }
 
+  /** Where the lines end, up to a step, that stand for a whole run each. */
+  ends(max) {
+    return this.lines.filter(({ sole }) => sole).map((line) => {
+      const rows = this.rowsOf(line);
+      const at = Math.max(0, rows.find(max + 0.5) - 1);
+      return { key: line.member.key, step: rows.view(0)[at], value: rows.view(line.column)[at], color: this.color(line) };
+    });
+  }
+
+  /** The rows of the run in front. */
   get rows() {
-    const { history } = this.panel;
-    return this.sparse ? history?.evaluations : (history?.detail ?? history?.rows);
+    return this.panel.lead?.rows(this.sparse) ?? null;
+  }
+
+  /** The rows that a line is drawn from. */
+  rowsOf(line) {
+    return line.member.rows(this.sparse);
+  }
+
+  /** The step and value of line i at a step of the cursor: of the nearest row that its run has. */
+  valueAt(i, step) {
+    const line = this.lines[i];
+    const rows = this.rowsOf(line);
+    const at = step === null ? rows.count - 1 : rowAt(rows, step);
+    return at < 0 ? { x: NaN, value: NaN } : { x: rows.view(0)[at], value: rows.view(line.column)[at] };
   }
 
   /** Redraw with the newest data; false when there was nothing to draw. */
   draw() {
     this.dirty = false;
     const { run } = this.panel;
-    const measured = run && this.rows && this.lines.some(({ column }) => this.rows.measured[column]);
+    const measured = run && this.lines.some((line) => this.rowsOf(line).measured[line.column]);
     this.node.classList.toggle("gn-is-empty", !measured);
     if (!measured) {
       write(this.empty, this.reason());
-      this.readout.show([[]], 0, () => false, 0);
+      this.readout.show(undefined, () => NaN, () => false, 0);
       this.node.dataset.points = "0";
       return false;
     }
-    const data = [this.rows.view(0), ...this.lines.map(({ column }) => this.rows.view(column))];
+    const sources = [this.rows, ...new Set(this.lines.map((line) => this.rowsOf(line)))];
+    const data = [grid(sources), ...this.lines.map((line) => this.rowsOf(line).view(line.column))];
     const x = this.panel.range();
     const y = this.range(data, x);
     this.bounds = { x: [x.min, x.max], y };
@@ -150,12 +176,13 @@ export class Chart {
   }
 
   range(data, x) {
-    const from = Math.max(0, this.rows.find(x.min) - 1);
-    const to = Math.min(this.rows.count, this.rows.find(x.max) + 1);
     const seen = [Infinity, -Infinity];
     const positive = [Infinity, -Infinity];
     this.lines.forEach((line, i) => {
       if (!this.shows(line)) return;
+      const rows = this.rowsOf(line);
+      const from = Math.max(0, rows.find(x.min) - 1);
+      const to = Math.min(rows.count, rows.find(x.max) + 1);
       if (!this.log) extent(data[i + 1], from, to, false, seen);
       if (this.log || this.view.log === null) extent(data[i + 1], from, to, true, positive);
     });
@@ -175,22 +202,22 @@ export class Chart {
     dataset.points = String(data[0].length);
     dataset.min = String(x.min);
     dataset.max = String(x.max);
-    this.newest = data;
     const { cursor } = this.plot;
     // Rows may have come or been refined under a resting cursor: look up its row again.
     if (cursor.left >= 0) this.plot.setCursor({ left: cursor.left, top: cursor.top }, false);
-    const at = cursor.idx;
-    const hovering = cursor.left >= 0 && at !== null && at !== undefined;
-    this.readout.show(data, hovering ? at : data[0].length - 1, (line) => this.shows(line), this.width);
-    if (hovering && this.hovered) this.tag.place(this.plot, this);
+    this.hover(this.plot);
   }
 
   /** The cursor moved here or in another chart. */
   hover(u) {
-    if (!this.plot || !this.newest) return;
+    if (!this.plot) return;
+    const steps = u.data[0];
     const at = u.cursor.left >= 0 ? u.cursor.idx : null;
-    this.readout.show(u.data, at ?? u.data[0].length - 1, (line) => this.shows(line), this.width);
-    if (this.hovered && at !== null && at !== undefined) this.tag.place(u, this);
+    const hovering = at !== null && at !== undefined;
+    const step = hovering ? steps[at] : this.panel.choices.travel;
+    const value = (i) => this.valueAt(i, step).value;
+    this.readout.show(step ?? steps.at(-1), value, (line) => this.shows(line), this.width);
+    if (this.hovered && hovering) this.tag.place(u, this);
     else this.tag.hide();
   }
 
@@ -221,7 +248,7 @@ export class Chart {
     const head = `Line chart of ${this.view.sentence}, ${run.tasks.length} task${run.tasks.length > 1 ? "s" : ""}`;
     if (!this.rows?.count || !this.plot) return this.host.setAttribute("aria-label", `${head}. ${this.reason()}.`);
     const newest = this.lines.filter((line) => line.kind !== "target").slice(-8);
-    const values = newest.map((line) => `${line.label} ${significant(this.rows.newest(line.column), 3)}`);
+    const values = newest.map((line) => `${line.label} ${significant(this.rowsOf(line).newest(line.column), 3)}`);
     return this.host.setAttribute("aria-label", `${head}. At step ${count(this.rows.last())}: ${values.join(", ")}.`);
   }
 }

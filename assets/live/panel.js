@@ -1,23 +1,26 @@
 /** The live panel: mounted once by Streamlit, fed by a WebSocket, redrawn on animation frames. */
 import { Chart } from "./chart.js";
+import { Choices } from "./choices.js";
+import { Contender } from "./contender.js";
 import { element } from "./dom.js";
-import { Feed } from "./feed.js";
 import { FINAL, Header } from "./header.js";
-import { History } from "./history.js";
+import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
+import { tasksOf } from "./lines.js";
 import { Painter } from "./painter.js";
+import { RaceBar } from "./race.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
 import { horizon } from "./ticks.js";
+import { TimeTravel } from "./travel.js";
 
-const DETAIL_DELAY = 150;
 const LOOK_EVERY = 1000;
 const MOST_TELLS = 20;
 const panels = new WeakMap();
 let mounted = 0;
 
-/** Show `component.data.run` in `component.parentElement`; called again it only picks up changes. */
+/** Show `component.data.run`, among `component.data.runs`, in `component.parentElement`; called again it only picks up changes. */
 export function mount(component) {
   const parent = component.parentElement;
   let panel = panels.get(parent);
@@ -35,7 +38,8 @@ class Panel {
   constructor(parent) {
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
-    this.settings = { log: {}, smoothing: 0, hidden: new Set(), more: "ratios" };
+    this.members = [];
+    this.choices = new Choices(this);
     this.clear();
     this.build();
     this.watch = setInterval(() => this.look(), LOOK_EVERY);
@@ -44,10 +48,14 @@ class Panel {
   build() {
     this.root = element("div", { class: "gn-live", "data-testid": "live-panel", "data-mounts": 1, style: "visibility:hidden" });
     this.header = new Header();
-    this.toolbar = new Toolbar(this, this.settings);
+    this.travelBar = new TimeTravel(this);
+    this.raceBar = new RaceBar(this);
+    this.toolbar = new Toolbar(this.choices);
+    this.leaders = new Leaders(this);
     this.table = new TaskTable();
     this.grid = element("div", { class: "gn-grid" });
-    this.root.append(this.header.node, this.toolbar.node, this.grid, this.table.node);
+    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
+    this.root.append(...parts.map(({ node }) => node));
     this.parent.append(this.root);
     this.theme = new Theme(this.root);
     this.paintTheme();
@@ -58,38 +66,64 @@ class Panel {
       if (this.alive) this.look();
     });
     this.observers = observeCharts(this);
-    const slots = [["weights", "weights"], ["norms", "norms"], ["test", "test"], ["more", this.settings.more]];
+    const slots = [["weights", "weights"], ["norms", "norms"], ["test", "test"], ["more", this.choices.more]];
     this.charts = slots.map(([slot, view]) => new Chart(this, slot, view, this.observers));
     this.grid.append(...this.charts.map(({ node }) => node));
     this.toolbar.configure([]);
   }
 
   clear() {
-    Object.assign(this, { history: null, status: null, zoom: null });
-    Object.assign(this, { focus: -1, spread: new Set(), state: null, told: 0 });
+    this.choices.forget();
+    Object.assign(this, { front: null, spread: new Set(), told: 0 });
   }
 
-  /** The server's description of the run, once it has come. */
+  /** The run that the page watches, and that header and buttons are about. */
+  get watched() {
+    return this.members.find(({ id }) => id === this.id) ?? null;
+  }
+
+  /** The run in front: the watched one unless another was brought forward. */
+  get lead() {
+    return [this.front, this.watched, ...this.members].find((member) => member?.history) ?? null;
+  }
+
+  /** True when several runs are laid over each other. */
+  get shared() {
+    return this.members.length > 1;
+  }
+
+  get history() {
+    return this.lead?.history ?? null;
+  }
+
+  /** The server's description of the run in front, once it has come. */
   get run() {
-    return this.history?.run ?? null;
+    return this.lead?.run ?? null;
   }
 
-  /** Take what Streamlit passes: another run, another state, a new way to report. */
-  apply({ data, setStateValue }) {
+  get state() {
+    return this.watched?.state ?? null;
+  }
+
+  /** Take what Streamlit passes: other runs, another state, new ways to report. */
+  apply({ data, setStateValue, setTriggerValue }) {
     this.report = setStateValue;
-    const { run = null, base = "", state } = data ?? {};
+    this.trigger = setTriggerValue;
+    const { run = null, base = "", state, runs = [] } = data ?? {};
+    const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
+    const resumed = over && state !== undefined && !FINAL.has(state);
     this.passed = state;
-    const resumed = this.feed?.ended && state !== undefined && !FINAL.has(state);
-    if (run === this.id && base === this.base) {
-      if (resumed) this.listen();
-      return;
-    }
-    this.open(run, base);
+    const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
+    const drawn = JSON.stringify(list);
+    if (run !== this.id || base !== this.base) this.open(run, base, list);
+    else if (drawn !== this.drawn) this.gather(list);
+    // A race goes on as a whole.
+    else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
+    this.drawn = drawn;
   }
 
-  open(id, base) {
-    this.feed?.close();
-    this.feed = null;
+  open(id, base, list) {
+    const moved = base !== this.base;
     this.id = id;
     this.base = base;
     this.clear();
@@ -99,61 +133,79 @@ class Panel {
     this.root.dataset.state = "";
     this.root.dataset.step = "";
     this.header.clear();
-    this.charts.forEach((chart) => chart.configure());
+    if (id) this.header.open(id, base);
+    this.gather(list, moved);
     if (!id) this.toolbar.configure([]);
-    if (id) {
-      this.header.open(id, base);
-      this.listen();
+    // One that was drawn beside another may be the watched one now.
+    if (this.watched?.history) this.began(this.watched, false);
+    if (this.watched?.status) this.followed(this.watched, null);
+  }
+
+  /** Draw these runs; what is held of a run that stays is kept. */
+  gather(list, anew = false) {
+    const wanted = new Set(anew ? [] : list.map(({ run }) => run));
+    const kept = new Map();
+    for (const member of this.members) {
+      if (wanted.has(member.id)) kept.set(member.id, member);
+      else member.close();
     }
-    this.schedule();
-  }
-
-  listen() {
-    this.feed?.close();
-    this.feed = new Feed({
-      base: this.base,
-      run: this.id,
-      since: () => this.history?.rows.last() ?? 0,
-      onText: (message) => this.receive(message),
-      onRows: (rows) => this.take(rows),
-      onLink: (link) => this.header.connection(link),
-    });
-  }
-
-  receive(message) {
-    if (message.type === "run") this.begin(message);
-    if (message.type === "status") this.follow(message);
-    if (message.type === "evaluations" && this.run) this.evaluate(message.rows ?? []);
-  }
-
-  begin(run) {
-    this.header.title.textContent = run.title ?? run.run;
-    // After a reconnect the same run goes on: what is held stays.
-    if (this.history?.continues(run)) {
-      this.history.run = run;
-      return;
+    this.members = [];
+    for (const [place, { run, label }] of list.entries()) {
+      const member = kept.get(run) ?? new Contender(this, run, this.base);
+      if (member.history) member.history.detail = null;
+      member.call(label, place);
+      this.members.push(member);
     }
-    this.history = new History(run, this.settings.smoothing);
-    const { hidden } = this.settings;
-    if (run.tasks.every((_, i) => hidden.has(i))) hidden.clear();
-    this.toolbar.configure(run.tasks);
-    this.table.configure(this.history);
+    if (!this.members.includes(this.front)) this.front = null;
+    this.choices.spot = null;
+    this.arrange();
+  }
+
+  /** Make everything anew that depends on which runs are drawn, and which is in front. */
+  arrange() {
+    if (this.run) {
+      this.tasks = tasksOf(this.run, this.shared);
+      this.choices.showSome(this.tasks);
+      this.toolbar.configure(this.tasks);
+      this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
+    }
     this.charts.forEach((chart) => chart.configure());
+    this.raceBar.configure();
+    this.leaders.configure();
+    this.travelBar.configure();
     this.schedule();
   }
 
-  follow(status) {
-    const before = this.state;
-    this.status = status;
-    this.state = status.state;
-    this.root.dataset.state = status.state;
-    if (this.feed) this.feed.final = FINAL.has(status.state);
-    this.header.status(status, this.step());
-    if (before === status.state) return;
+  /** A run has said what it is. */
+  began(member, anew) {
+    if (member === this.watched) this.header.title.textContent = member.run.title ?? member.id;
+    if (anew) this.arrange();
+  }
+
+  /** A run's connection came, went or ended. */
+  linked(member, link) {
+    if (member === this.watched) this.header.connection(link);
+  }
+
+  /** A run has said where it stands. */
+  followed(member, before) {
+    const { state, status } = member;
+    if (member === this.watched) {
+      this.root.dataset.state = state;
+      this.header.status(status, member.step);
+    }
+    if (before === state) return;
+    this.raceBar.update();
     this.charts.forEach((chart) => (chart.dirty = true));
     this.schedule();
+    if (member !== this.watched) return;
     this.told = 0;
-    if ((before ?? this.passed ?? status.state) !== status.state) this.tell();
+    if ((before ?? this.passed ?? state) !== state) this.tell();
+  }
+
+  /** A run has other checkpoints. */
+  kept(member) {
+    if (member === this.lead) this.travelBar.update();
   }
 
   /** Have Streamlit run the page again for the new state. Streamlit drops a value that it has been told before. */
@@ -162,32 +214,19 @@ class Panel {
     this.report?.("state", `${this.id} ${this.state} ${this.told}`);
   }
 
-  take(rows) {
-    const { history } = this;
-    if (!history || (rows.detail && !this.zoom)) return;
-    if (!(rows.detail ? history.refine(rows) : history.append(rows))) return;
-    this.mark(false, !rows.detail);
-  }
-
-  evaluate(evaluations) {
-    this.history.evaluate(evaluations);
-    this.mark(true, true);
-  }
-
   mark(evaluations, fresh) {
     // New steps move the x range of every chart, the evaluations' too.
-    this.charts.forEach((chart) => (chart.dirty ||= !this.zoom || chart.sparse === evaluations));
+    this.charts.forEach((chart) => (chart.dirty ||= !this.choices.zoom || chart.sparse === evaluations));
     this.schedule(fresh);
-  }
-
-  step() {
-    return Math.max(this.status?.step ?? 0, this.history?.rows.last() ?? 0);
   }
 
   /** The visible x range. */
   range() {
-    if (this.zoom) return this.zoom;
-    return { min: 0, max: horizon(this.history.last(), this.status?.steps ?? this.run.steps, FINAL.has(this.state)) };
+    if (this.choices.zoom) return this.choices.zoom;
+    const drawn = this.members.filter(({ history }) => history);
+    const last = Math.max(...drawn.map(({ history }) => history.last()));
+    const steps = Math.max(...drawn.map(({ status, run }) => status?.steps ?? run.steps));
+    return { min: 0, max: horizon(last, steps, drawn.every(({ final }) => final)) };
   }
 
   /** Run something before the next paint, outside the present one. */
@@ -205,58 +244,23 @@ class Panel {
 
   /** Update the words and numbers around the charts. */
   write() {
+    const { watched } = this;
     if (this.history) this.table.update(this.history);
-    if (this.status) this.header.progress(this.status, this.step());
+    if (watched?.status) this.header.progress(watched.status, watched.step);
+    this.raceBar.update();
+    this.leaders.update();
     this.charts.forEach((chart) => chart.speak());
   }
 
-  setZoom(zoom) {
-    if (!zoom && !this.zoom) return;
-    if (!this.history) return;
-    this.zoom = zoom;
-    this.history.detail = null;
-    this.toolbar.zoomed(Boolean(zoom));
-    this.charts.forEach((chart) => (chart.dirty = true));
-    this.schedule();
-    clearTimeout(this.asking);
-    if (zoom && this.history.rows.stride > 1) this.asking = setTimeout(() => this.ask(), DETAIL_DELAY);
+  /** Bring a run to the front: its targets, marks, tasks and checkpoints are shown. */
+  raise(member) {
+    if (member === this.lead || !member.history) return;
+    this.front = member;
+    this.choices.travel = null;
+    this.arrange();
   }
 
-  ask() {
-    if (this.zoom) this.feed?.send({ detail: [Math.floor(this.zoom.min), Math.ceil(this.zoom.max)] });
-  }
-
-  setSmoothing(factor) {
-    this.settings.smoothing = factor;
-    this.history?.setSmoothing(factor);
-    this.charts.forEach((chart) => (chart.dirty ||= !chart.sparse));
-    this.schedule();
-  }
-
-  setLog(view, log) {
-    this.settings.log[view] = log;
-    this.charts.filter((chart) => chart.name === view).forEach((chart) => chart.configure());
-    this.schedule();
-  }
-
-  setMore(view) {
-    this.settings.more = view;
-    this.charts.at(-1).setView(view);
-    this.schedule();
-  }
-
-  setHidden(hidden) {
-    this.settings.hidden = hidden;
-    if (hidden.has(this.focus)) this.focus = -1;
-    this.toolbar.update();
-    this.charts.forEach((chart) => chart.rehide());
-    this.schedule();
-  }
-
-  setFocus(task) {
-    const focus = this.settings.hidden.has(task) ? -1 : task;
-    if (focus === this.focus) return;
-    this.focus = focus;
+  recolor() {
     this.charts.forEach((chart) => chart.recolor());
   }
 
@@ -270,7 +274,7 @@ class Panel {
     if (this.told && this.told < MOST_TELLS && this.passed !== this.state) this.tell();
     if (!this.theme.read()) return;
     this.paintTheme();
-    this.charts.forEach((chart) => chart.recolor());
+    this.recolor();
   }
 
   paintTheme() {
@@ -279,9 +283,9 @@ class Panel {
 
   destroy() {
     this.alive = false;
-    this.feed?.close();
+    this.members.forEach((member) => member.close());
     clearInterval(this.watch);
-    clearTimeout(this.asking);
+    clearTimeout(this.choices.asking);
     this.painter.stop();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();

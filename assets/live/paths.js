@@ -1,10 +1,22 @@
 /** Lines as canvas paths: NaN is a gap, and a pixel column draws no more than its extremes. */
 
 const CROWD = 40;
+// Pixels over which the line of a run behind another is averaged: its dashes stay legible, and it costs little.
+const BROAD = 3;
 
 /** A uPlot path builder for typed arrays, in linear or log scale. */
 export function linePath(u, series, from, to) {
-  const xs = u.data[0];
+  return strokes(u, series, from, to, u.data[0], dense);
+}
+
+/** The path of a line with steps of its own, among those of several runs. behind: its run is not in front. */
+export function ownPath(u, series, rows, behind) {
+  const { min, max } = u.scales.x;
+  const to = Math.min(rows.find(max) + 1, rows.count) - 1;
+  return strokes(u, series, Math.max(0, rows.find(min) - 1), to, rows.view(0), behind ? average : dense);
+}
+
+function strokes(u, series, from, to, xs, crowded) {
   const ys = u.data[series];
   const { left, top, width, height } = u.bbox;
   const { x, y } = u.scales;
@@ -12,7 +24,7 @@ export function linePath(u, series, from, to) {
   const high = log ? Math.log10(y.max) : y.max;
   const low = log ? Math.log10(y.min) : y.min;
   // Many lines, or dashes over noise, cost most to fill in: they get coarser pixel columns.
-  const bucket = u.series.length > CROWD ? 3 : u.series[series].dash?.length ? 2 : 1;
+  const bucket = crowded === average ? BROAD : u.series.length > CROWD ? 3 : u.series[series].dash?.length ? 2 : 1;
   const place = {
     bucket,
     path: new Path2D(),
@@ -22,7 +34,7 @@ export function linePath(u, series, from, to) {
     y0: top + (high * height) / (high - low),
     ky: height / (high - low),
   };
-  if ((to - from) * bucket > 2 * width) dense(place, xs, ys, from, to);
+  if ((to - from) * bucket > 2 * width) crowded(place, xs, ys, from, to);
   else sparse(place, xs, ys, from, to);
   return { stroke: place.path, fill: null, clip: null, band: null, gaps: null, flags: 0 };
 }
@@ -97,6 +109,32 @@ function dense({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
     if (column === column) flush();
     column = here;
     first = last = low = high = value;
+  }
+  if (column === column) flush();
+}
+
+/** One point a pixel column, the mean of its drawable values; a gap where there is none. */
+function average({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
+  let pen = false;
+  let column = NaN;
+  let sum = 0;
+  let number = 0;
+  const flush = () => {
+    const value = sum / number;
+    if (number) path[pen ? "lineTo" : "moveTo"]((column + 0.5) * bucket, y0 - (log ? Math.log10(value) : value) * ky);
+    pen = number > 0;
+  };
+  for (let i = from; i <= to; i += 1) {
+    const here = Math.floor((x0 + xs[i] * kx) / bucket);
+    if (here !== column) {
+      if (column === column) flush();
+      column = here;
+      sum = number = 0;
+    }
+    const value = ys[i];
+    if (value - value !== 0 || (log && value <= 0)) continue;
+    sum += value;
+    number += 1;
   }
   if (column === column) flush();
 }

@@ -1,20 +1,23 @@
 /** uPlot options of one chart: fixed gutters, our own ticks and paths, a cursor shared by step. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { stepTick, tick } from "./format.js";
-import { linePath } from "./paths.js";
+import { linePath, ownPath } from "./paths.js";
 import { linearTicks, logTicks } from "./ticks.js";
-import { drawMarks } from "./marks.js";
+import { drawEnds, drawMarks } from "./marks.js";
 
 const GUTTER = 54;
 const FEW_POINTS = 40;
 const CURSOR_POINTS = 40;
+const CURSOR_SIZE = 6;
+// Room at the right for the keys at the lines' ends.
+const KEY_ROOM = 22;
 
 /** Make the uPlot of a chart; `chart` gives lines, colours, data and the panel's theme. */
 export function makePlot(chart, host, size) {
   const { panel, lines, log } = chart;
   const options = {
     ...size,
-    padding: [18, 14, 0, 0],
+    padding: [18, panel.shared ? KEY_ROOM : 14, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: false, auto: false, range: (_, low, high) => (low === null ? chart.bounds.x : [low, high]) },
@@ -25,6 +28,7 @@ export function makePlot(chart, host, size) {
     cursor: cursor(chart),
     hooks: {
       drawAxes: [(u) => drawMarks(u, chart.marks(), panel.theme)],
+      draw: [(u) => drawEnds(u, chart.ends(u.scales.x.max), panel.theme)],
       setCursor: [(u) => chart.hover(u)],
       setSelect: [(u) => zoom(u, panel)],
     },
@@ -36,18 +40,19 @@ export function makePlot(chart, host, size) {
 }
 
 function series(chart, line) {
+  const { shared, lead } = chart.panel;
   return {
     scale: "y",
     auto: false,
     show: chart.shows(line),
     width: line.width,
-    dash: line.dash ?? (line.task >= 0 ? chart.panel.run.tasks[line.task].dash : undefined),
+    dash: line.dash,
     cap: "butt",
     stroke: () => chart.color(line),
-    paths: linePath,
+    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== lead) : linePath,
     points: {
       // Evaluations are rare: a dot says where one was made.
-      show: (u, _, from, to) => chart.sparse && to - from < FEW_POINTS,
+      show: (u, _, from, to) => chart.sparse && !shared && to - from < FEW_POINTS,
       size: line.task < 0 ? 6 : 4,
       width: 0,
       stroke: () => chart.color(line),
@@ -93,7 +98,7 @@ function cursor(chart) {
   const { panel, lines } = chart;
   const fill = (u, i) => chart.color(lines[i - 1]);
   const reset = () => () => {
-    panel.setZoom(null);
+    panel.choices.setZoom(null);
     return null;
   };
   return {
@@ -102,9 +107,24 @@ function cursor(chart) {
     drag: { x: true, y: false, setScale: false, dist: 5 },
     bind: { dblclick: reset },
     // A missing value has no place on the canvas; uPlot hides the point of a null index.
-    dataIdx: (u, i, at) => (i === 0 || drawable(u.data[i][at], chart.log) ? at : null),
-    points: { ...(lines.length > CURSOR_POINTS && { show: false }), size: () => 6, width: () => 0, fill, stroke: fill },
+    dataIdx: (u, i, at) => (i === 0 || panel.shared || drawable(u.data[i][at], chart.log) ? at : null),
+    points: {
+      ...(lines.length > CURSOR_POINTS && { show: false }),
+      ...(panel.shared && { bbox: (u, i) => spot(u, i, chart) }),
+      size: () => CURSOR_SIZE,
+      width: () => 0,
+      fill,
+      stroke: fill,
+    },
   };
+}
+
+/** Where the cursor's point of a line belongs whose run has rows of its own. */
+function spot(u, i, chart) {
+  const { x, value } = chart.valueAt(i - 1, u.data[0][u.cursor.idx]);
+  if (!drawable(value, chart.log)) return { left: -10, top: -10, width: 0, height: 0 };
+  const half = CURSOR_SIZE / 2;
+  return { left: u.valToPos(x, "x") - half, top: u.valToPos(value, "y") - half, width: CURSOR_SIZE, height: CURSOR_SIZE };
 }
 
 function drawable(value, log) {
@@ -118,5 +138,5 @@ function zoom(u, panel) {
   const high = u.posToVal(left + width, "x");
   u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
   // Every synchronised chart reports the same selection; the first one decides.
-  if (high - low >= 1) panel.setZoom({ min: low, max: high });
+  if (high - low >= 1) panel.choices.setZoom({ min: low, max: high });
 }

@@ -13,22 +13,21 @@ export class Readout {
     this.items = [];
   }
 
-  /** Make one item a line; targets are left to the tag, the row would not hold them. */
-  configure(run, lines) {
+  /** Make one item a line; targets and the tasks of other runs are left to the tag, the row would not hold them. */
+  configure(tasks, lines, lead) {
     this.step = element("span", { class: "gn-readout-step" });
     this.items = lines
-      .map((line, i) => ({ line, series: i + 1 }))
-      .filter(({ line }) => line.kind !== "target")
-      .sort((a, b) => a.line.task - b.line.task)
-      .map((item) => ({ ...item, ...readoutItem(run, item.line) }));
+      .map((line, index) => ({ line, index }))
+      .filter(({ line }) => line.kind !== "target" && (line.sole || line.member === lead))
+      .sort((a, b) => a.line.task - b.line.task || a.line.member.place - b.line.member.place)
+      .map((item) => ({ ...item, ...readoutItem(tasks, item.line) }));
     this.more = element("span", { class: "gn-readout-more" });
     this.node.replaceChildren(this.step, ...this.items.map(({ node }) => node), this.more);
   }
 
-  /** Show the values of row `index` of the drawn data, as many as `width` holds. */
-  show(data, index, visible, width = 320) {
+  /** Show the values at a step, as many as `width` holds; `value` gives that of a line by its place. */
+  show(step, value, visible, width = 320) {
     const most = Math.max(1, Math.floor((width - STEP_ROOM) / ITEM_ROOM));
-    const step = data[0][index];
     write(this.step, step === undefined ? "" : `step ${count(step)}`);
     let shown = 0;
     let left = 0;
@@ -38,15 +37,16 @@ export class Readout {
       if (fits) shown += 1;
       else if (there) left += 1;
       item.node.hidden = !fits;
-      if (fits) write(item.value, significant(data[item.series][index], 3));
+      if (fits) write(item.value, significant(value(item.index), 3));
     }
     write(this.more, left ? `+${left}` : "");
   }
 }
 
-function readoutItem(run, line) {
+function readoutItem(tasks, line) {
   const value = element("span");
-  const sign = line.task >= 0 ? swatch(run.tasks[line.task]) : element("span", { class: "gn-sign" }, notation(line.sign));
+  const word = line.sole ? line.member.key : line.sign;
+  const sign = line.task >= 0 ? swatch(tasks[line.task]) : element("span", { class: "gn-sign" }, notation(word));
   return { value, node: element("span", { class: "gn-readout-item", title: line.label, hidden: true }, [sign, value]) };
 }
 
@@ -63,11 +63,11 @@ export class Tag {
   /** Place the tag at the nearest drawable value, if one is near enough. */
   place(u, chart) {
     const index = u.cursor.idx;
-    const nearest = index === null || index === undefined ? null : nearestLine(u, chart, index);
+    const nearest = index === null || index === undefined ? null : nearestLine(u, chart, u.data[0][index]);
     this.node.hidden = !nearest;
     if (!nearest) return;
     const { line, value, y } = nearest;
-    const x = u.valToPos(u.data[0][index], "x");
+    const x = u.valToPos(nearest.x, "x");
     const width = u.bbox.width / (devicePixelRatio || 1);
     write(this.node, `${line.kind === "target" ? "target, " : ""}${line.label}  ${significant(value, 4)}`);
     this.node.style.setProperty("--gn-tag", chart.color(line));
@@ -76,17 +76,17 @@ export class Tag {
   }
 }
 
-function nearestLine(u, chart, index) {
+function nearestLine(u, chart, step) {
   let best = null;
   let distance = NEAR;
   chart.lines.forEach((line, i) => {
-    const value = u.data[i + 1][index];
+    const { x, value } = chart.valueAt(i, step);
     if (!chart.shows(line) || value - value !== 0 || (chart.log && value <= 0)) return;
     const y = u.valToPos(value, "y");
     const away = Math.abs(y - u.cursor.top);
     if (away < distance) {
       distance = away;
-      best = { line, value, y };
+      best = { line, value, x, y };
     }
   });
   return best;

@@ -28,13 +28,13 @@ export class TaskTable {
   }
 
   /** Make the rows of a run. */
-  configure({ run, layout: at, evaluationLayout: evaluated }) {
+  configure({ run, layout: at, evaluationLayout: evaluated }, tasks = run.tasks, whose = "") {
     const metrics = run.metrics ?? [];
     const columns = COLUMNS.filter(([, , name]) => name !== "targets" || run.has_targets);
     const heads = [...columns.map(([text, title]) => [text, title]), ...metrics.map((name) => [label(name), `Test metric: ${name}`])];
-    this.head.replaceChildren(element("tr", {}, [element("th", { scope: "col" }, "task"), ...heads.map(([text, title]) => element("th", { scope: "col", title }, element("abbr", { title }, text)))]));
+    this.head.replaceChildren(element("tr", {}, [element("th", { scope: "col" }, whose ? `task, ${whose}` : "task"), ...heads.map(([text, title]) => element("th", { scope: "col", title }, element("abbr", { title }, text)))]));
     this.cells = [];
-    this.body.replaceChildren(...run.tasks.map((task, i) => this.row(task, [
+    this.body.replaceChildren(...tasks.map((task, i) => this.row(task, [
       ...columns.map(([, , name]) => ({ live: true, column: at[name] < 0 ? -1 : at[name] + i })),
       ...metrics.map((_, m) => ({ live: false, column: evaluated.metrics + i * metrics.length + m })),
     ])));

@@ -4,6 +4,7 @@ const PROBE = [
   "position:absolute;width:0;height:0;overflow:hidden;visibility:hidden;border:0 solid",
   "color:var(--st-text-color,#31333f)",
   "background-color:var(--st-background-color,#ffffff)",
+  "border-color:var(--st-primary-color,#0072b2)",
   "font-family:var(--st-font,system-ui,sans-serif)",
 ].join(";");
 
@@ -21,7 +22,7 @@ export class Theme {
   /** Read the colours again; true when they changed. */
   read() {
     const style = getComputedStyle(this.probe);
-    const key = `${style.color}|${style.backgroundColor}|${style.fontFamily}`;
+    const key = `${style.color}|${style.backgroundColor}|${style.borderTopColor}|${style.fontFamily}`;
     if (key === this.key || !style.color) return false;
     this.key = key;
     const text = channels(style.color) ?? [49, 51, 63];
@@ -33,6 +34,8 @@ export class Theme {
     this.muted = ink(0.62);
     this.faint = ink(0.4);
     this.grid = ink(this.dark ? 0.11 : 0.08);
+    this.page = style.backgroundColor;
+    this.accent = style.borderTopColor;
     this.font = `11px ${style.fontFamily}`;
     return true;
   }

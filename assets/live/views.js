@@ -52,7 +52,7 @@ export const VIEWS = {
       ...(run.has_targets ? perTask(run, at.targets, { width: 1, dash: [3, 3], opacity: 0.75, kind: "target" }) : []),
       ...perTask(run, at.gradient_norms, { width: 1.2 }),
       ...(run.tasks.length > 1 && at.gradient_norms >= 0
-        ? [{ column: at.mean, task: -1, label: "mean Ḡ", sign: "Ḡ", width: 1.3 }]
+        ? [{ column: at.mean, task: -1, label: "mean Ḡ", sign: "Ḡ", kind: "mean", width: 1.3 }]
         : []),
     ],
   },
@@ -61,6 +61,8 @@ export const VIEWS = {
     symbol: "Σ Lᵢ(t)/Lᵢ(0)",
     log: null,
     source: "evaluations",
+    // Of several runs, one line each: the sum.
+    overall: true,
     gloss: "how much of the first loss is left on the test set",
     sentence: "task-normalised test loss by step: the sum over tasks, and each task's ratio",
     lines: (run, at) => [

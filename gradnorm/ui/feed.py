@@ -20,6 +20,8 @@ Message = str | bytes
 TICK = 0.05
 IDLE_TICK = 0.2
 STATUS_SECONDS = 0.25
+# How often a run's checkpoints are looked for: a directory listing.
+CHECKPOINT_SECONDS = 1.0
 SPEED_WINDOW = 2.0
 # Messages that may wait for a slow viewer before it is cut off; it reconnects where it was.
 BACKLOG = 256
@@ -60,6 +62,8 @@ class Feed:
         self._last_status = ""
         self._status_at = 0.0
         self._told_state = ""
+        self._checkpoints = store.checkpoints.steps(info.run)
+        self._listed_at = 0.0
         self._written = asyncio.Event()
         self.ended = False
 
@@ -107,13 +111,27 @@ class Feed:
     def _tick(self) -> None:
         snapshot = self._store.read(self.run, self._cursor, evaluated_since=self._evaluated)
         self._info = snapshot.info
+        # A run that goes on was taken back to its checkpoint: what comes again is sent again.
+        self._cursor = min(self._cursor, self._info.steps)
+        self._evaluated = min(self._evaluated, self._info.steps)
         if len(snapshot.rows):
             self._cursor = int(snapshot.rows[-1, 0])
             self._send(wire.block(wire.LIVE, wire.thin(snapshot.rows, self._every), self._every))
         if snapshot.evaluations:
             self._evaluated = snapshot.evaluations[-1].step
             self._send(wire.evaluations(snapshot.evaluations))
+        self._tell_checkpoints()
         self._tell_status()
+
+    def _tell_checkpoints(self) -> None:
+        now = time.monotonic()
+        if now - self._listed_at < CHECKPOINT_SECONDS and not self._info.ended:
+            return
+        self._listed_at = now
+        found = self._store.checkpoints.steps(self.run)
+        if found != self._checkpoints:
+            self._checkpoints = found
+            self._send(wire.checkpoints(found))
 
     def _tell_status(self) -> None:
         now = time.monotonic()
@@ -152,6 +170,7 @@ class Feed:
         found = [e for e in found if e.step <= evaluated]
         if found:
             yield wire.evaluations(found)
+        yield wire.checkpoints(self._store.checkpoints.steps(self.run))
         yield wire.status(info, None)
 
     def _send(self, message: Message) -> None:

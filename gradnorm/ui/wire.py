@@ -71,6 +71,8 @@ def hello(info: RunInfo) -> str:
             "columns": columns(len(info.tasks)),
             "stride": stride(info.spec["steps"]),
             "steps": info.spec["steps"],
+            "parent": info.parent,
+            "forked_at": info.forked_at,
         }
     )
 
@@ -80,14 +82,23 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return {"has_targets": False, "metrics": []}
-    metrics = dict.fromkeys(METRICS[kind] for kind in spec.dataset.task_kinds)
-    return {"has_targets": spec.method.sets_targets, "metrics": list(metrics)}
+        return {"has_targets": False, "metrics": [], "task_metrics": []}
+    by_task = [METRICS[kind] for kind in spec.dataset.task_kinds]
+    return {
+        "has_targets": spec.method.sets_targets,
+        "metrics": list(dict.fromkeys(by_task)),
+        "task_metrics": by_task,
+    }
 
 
 def evaluations(found: Sequence[Evaluation]) -> str:
     """Return the message that brings evaluations."""
     return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+
+
+def checkpoints(steps: Sequence[int]) -> str:
+    """Return the message that says after which steps the run can be forked."""
+    return json.dumps({"type": "checkpoints", "steps": list(steps)})
 
 
 def status(info: RunInfo, speed: float | None) -> str:

@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.records import Evaluation, Outcome, columns
+from gradnorm.records import Checkpoint, Evaluation, Outcome, columns
 from gradnorm.store import RunStore
 from gradnorm.ui import wire
 from gradnorm.ui.feed import Hub
@@ -112,6 +112,7 @@ class Told:
     def __init__(self, client):
         self.client, self.messages, self.blocks = client, [], []
         self.hello, self.states, self.evaluations, self.status = None, [], [], None
+        self.checkpoints = []
 
     def next(self, timeout=30):
         message = self.client.recv(timeout=timeout)
@@ -125,6 +126,8 @@ class Told:
             self.hello = body
         elif body["type"] == "evaluations":
             self.evaluations += [Evaluation.from_dict(row) for row in body["rows"]]
+        elif body["type"] == "checkpoints":
+            self.checkpoints.append(body["steps"])
         else:
             assert body["type"] == "status"
             self.status = body
@@ -307,6 +310,52 @@ def test_speed_and_time_left_are_told_while_it_runs(server, store, run):
         assert 0 < speed < 300
         assert left == pytest.approx((SPEC["steps"] - told.status["step"]) / speed)
         told.until_step(300)
+
+
+def test_checkpoints_are_told_at_first_and_when_there_are_others(server, store, run):
+    store.checkpoints.write(run, Checkpoint(0, b"start"))
+    store.append(run, step_records(1, 20))
+    with server.watch(run) as client:
+        told = Told(client).until(lambda t: t.status is not None)
+        assert told.checkpoints == [[0]]
+        with writing(store, run, 60, first=21, seconds=0.01):
+            store.checkpoints.write(run, Checkpoint(20, b"later"))
+            told.until_step(60)
+        told.until(lambda t: t.checkpoints[-1] == [0, 20])
+        # The last one of a run is told before its end, however soon it comes.
+        store.checkpoints.write(run, Checkpoint(60, b"last"))
+        store.end(run, finished(60))
+        told.until(lambda t: t.status["state"] == "finished")
+    assert told.checkpoints == [[0], [0, 20], [0, 20, 60]]
+    with server.watch(run) as client:
+        assert Told(client).until(lambda t: t.status is not None).checkpoints == [[0, 20, 60]]
+
+
+def test_a_run_that_goes_on_from_its_checkpoint_is_told_without_gaps(server, store, run):
+    store.append(run, step_records(1, 40), [evaluation(30), evaluation(40)])
+    with server.watch(run) as one:
+        first = Told(one).until_evaluation(40)
+        store.rewind(run, 20, 20)
+        first.until(lambda t: t.status and t.status["step"] == 20)
+        with server.watch(run) as two:
+            second = Told(two).until_step(20)
+            with writing(store, run, 60, first=21, size=5):
+                second.until_step(60).until_evaluation(60)
+                first.until_step(60)
+    assert second.steps() == list(range(1, 61))
+    assert [e.step for e in second.evaluations] == [30, 60]
+    assert first.steps() == [*range(1, 41), *range(21, 61)]
+
+
+def test_a_fork_is_told_from_its_branching_point(server, store, over):
+    store.checkpoints.write(over, Checkpoint(5, b"half"))
+    run = store.create("a fork", SPEC, TASKS, queued=False, parent=over, forked_at=5)
+    store.append(run, step_records(6, 9), [evaluation(5)])
+    with server.watch(run) as client:
+        told = Told(client).until_step(9).until_evaluation(5)
+    assert (told.hello["parent"], told.hello["forked_at"]) == (over, 5)
+    assert told.steps() == [6, 7, 8, 9]
+    assert told.checkpoints == [[5]]
 
 
 def ask(client, text):

@@ -119,6 +119,9 @@ def test_hello_tells_how_to_read_the_rows(dataset, method):
     assert message["has_targets"] is (method == "gradnorm")
     mixed = ["r2", "accuracy"] if dataset == "diamonds" else ["accuracy", "r2"]
     assert message["metrics"] == (["r2"] if dataset == "toy" else mixed)
+    assert len(message["task_metrics"]) == len(about.tasks)
+    assert set(message["task_metrics"]) == set(message["metrics"])
+    assert (message["parent"], message["forked_at"]) == (None, 0)
 
 
 def test_64_tasks_look_different():
@@ -129,9 +132,19 @@ def test_64_tasks_look_different():
 def test_hello_of_a_spec_that_is_no_longer_known_is_still_said():
     about = info()
     message = strict(wire.hello(info_with(about, {**about.spec, "dataset": "gone", "method": "gone too"})))
-    assert message["metrics"] == []
+    assert message["metrics"] == message["task_metrics"] == []
     assert message["has_targets"] is False
     assert message["steps"] == about.spec["steps"]
+
+
+def test_hello_of_a_fork_names_its_parent():
+    message = strict(wire.hello(info(parent="before", forked_at=40)))
+    assert (message["parent"], message["forked_at"]) == ("before", 40)
+
+
+@given(st.lists(st.integers(0, 10**6)))
+def test_checkpoints_are_told_by_their_steps(steps):
+    assert strict(wire.checkpoints(steps)) == {"type": "checkpoints", "steps": steps}
 
 
 def info_with(about, spec):

@@ -1,0 +1,95 @@
+/** One run of the panel: its socket, what came over it, and the line style that tells it from others. */
+import { Feed } from "./feed.js";
+import { FINAL } from "./header.js";
+import { History } from "./history.js";
+
+const KEYS = "ABCDEFGH";
+const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4], [14, 3, 2, 3, 2, 3]];
+
+/** A run that is drawn; the panel hears of what changed. */
+export class Contender {
+  constructor(panel, id, base) {
+    Object.assign(this, { panel, id, base, history: null, status: null, state: null, feed: null, checkpoints: [] });
+    this.listen();
+  }
+
+  /** Its place among those drawn gives its key and its dash. */
+  call(label, place) {
+    Object.assign(this, { label, place, key: KEYS[place % KEYS.length], dash: DASHES[place % DASHES.length] });
+  }
+
+  /** The server's description of the run, once it has come. */
+  get run() {
+    return this.history?.run ?? null;
+  }
+
+  /** The newest step known. */
+  get step() {
+    return Math.max(this.status?.step ?? 0, this.history?.rows.last() ?? 0);
+  }
+
+  get final() {
+    return FINAL.has(this.state);
+  }
+
+  /** The rows that a chart draws: evaluations, or live rows with the finer ones of a zoomed range. */
+  rows(sparse) {
+    if (!this.history) return null;
+    return sparse ? this.history.evaluations : (this.history.detail ?? this.history.rows);
+  }
+
+  listen() {
+    this.feed?.close();
+    this.feed = new Feed({
+      base: this.base,
+      run: this.id,
+      since: () => this.history?.rows.last() ?? 0,
+      onText: (message) => this.receive(message),
+      onRows: (rows) => this.take(rows),
+      onLink: (link) => this.panel.linked(this, link),
+    });
+  }
+
+  receive(message) {
+    if (message.type === "run") this.begin(message);
+    if (message.type === "status") this.follow(message);
+    if (message.type === "checkpoints") this.keep(message.steps ?? []);
+    if (message.type === "evaluations" && this.history) {
+      this.history.evaluate(message.rows ?? []);
+      this.panel.mark(true, true);
+    }
+  }
+
+  begin(run) {
+    // After a reconnect the same run goes on: what is held stays.
+    const goesOn = this.history?.continues(run);
+    if (goesOn) this.history.run = run;
+    else this.history = new History(run, this.panel.choices.smoothing);
+    this.panel.began(this, !goesOn);
+  }
+
+  follow(status) {
+    const before = this.state;
+    this.status = status;
+    this.state = status.state;
+    if (this.feed) this.feed.final = this.final;
+    this.panel.followed(this, before);
+  }
+
+  keep(steps) {
+    this.checkpoints = steps;
+    this.panel.kept(this);
+  }
+
+  take(rows) {
+    const { history, panel } = this;
+    if (!history || (rows.detail && !panel.choices.zoom)) return;
+    if (!(rows.detail ? history.refine(rows) : history.append(rows))) return;
+    panel.mark(false, !rows.detail);
+  }
+
+  close() {
+    this.feed?.close();
+    this.feed = null;
+  }
+}

@@ -1,0 +1,86 @@
+/** Time travel: choose a checkpoint of the run in front, and fork from there. */
+import { count } from "./format.js";
+import { element, write } from "./dom.js";
+
+// A fork is answered by another run; this long, no second one is asked for.
+const PATIENCE = 4000;
+
+/** The slim bar under the header; hidden while there is no checkpoint. */
+export class TimeTravel {
+  constructor(panel) {
+    this.panel = panel;
+    this.steps = [];
+    this.chosen = null;
+    this.word = element("span", { class: "gn-travel-word" }, "Time travel");
+    this.input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Checkpoint to travel to", "data-testid": "travel" });
+    this.button = element("button", { type: "button", class: "gn-fork", "data-testid": "fork" });
+    this.hint = element("span", { class: "gn-hint" }, "with the settings on the left (α, method, learning rate …)");
+    const tools = element("div", { class: "gn-travel-tools" }, [this.button, this.hint]);
+    this.node = element("div", { class: "gn-travel", role: "group", "aria-label": "Time travel", "data-testid": "travel-bar", hidden: true }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
+    this.input.addEventListener("input", () => this.choose());
+    this.input.addEventListener("focus", () => this.input.matches(":focus-visible") && this.choose());
+    this.button.addEventListener("click", () => this.fork());
+    this.node.addEventListener("focusout", ({ relatedTarget }) => this.node.contains(relatedTarget) || panel.choices.setTravel(null));
+    this.node.addEventListener("keydown", ({ key }) => key === "Escape" && panel.choices.setTravel(null));
+  }
+
+  /** The checkpoint that the bar stands at; one of the newest until one is chosen. */
+  get step() {
+    return this.steps[Number(this.input.value)] ?? 0;
+  }
+
+  /** Another run is in front. */
+  configure() {
+    if (this.lead !== this.panel.lead) this.chosen = null;
+    this.lead = this.panel.lead;
+    this.update();
+  }
+
+  /** Take the checkpoints of the run in front; a chosen step stays where it is, or near. */
+  update() {
+    const { lead, shared } = this.panel;
+    this.steps = lead?.checkpoints ?? [];
+    this.node.hidden = !this.steps.length;
+    if (!this.steps.length) return;
+    write(this.word, shared ? `Time travel, ${lead.key}` : "Time travel");
+    this.input.max = String(this.steps.length - 1);
+    this.input.value = String(nearest(this.steps, this.chosen ?? this.newest()));
+    this.tell();
+  }
+
+  /** The newest checkpoint that leaves steps to be taken. */
+  newest() {
+    const { status, run } = this.panel.lead;
+    return this.steps.findLast((step) => step < (status?.steps ?? run.steps)) ?? this.steps.at(-1);
+  }
+
+  choose() {
+    this.chosen = this.step;
+    this.tell();
+    this.panel.choices.setTravel(this.step);
+  }
+
+  tell() {
+    const text = `step ${count(this.step)}`;
+    this.input.setAttribute("aria-valuetext", text);
+    write(this.button, `Fork from ${text}`);
+  }
+
+  fork() {
+    const { lead } = this.panel;
+    if (!lead) return;
+    this.button.disabled = true;
+    // Were it pressed twice, there would be two forks.
+    setTimeout(() => (this.button.disabled = false), PATIENCE);
+    this.panel.trigger?.("fork", { run: lead.id, step: this.step });
+    this.panel.choices.setTravel(null);
+  }
+}
+
+function nearest(steps, wanted) {
+  let best = 0;
+  steps.forEach((step, i) => {
+    if (Math.abs(step - wanted) < Math.abs(steps[best] - wanted)) best = i;
+  });
+  return best;
+}
