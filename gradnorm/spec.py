@@ -45,10 +45,10 @@ class RunSpec(BaseModel):
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
-    schedule: Literal["constant", "cosine", "warmup"] = Field(
+    schedule: Literal["constant", "cosine"] = Field(
         "constant",
         title="Schedule",
-        description="Of the learning rate. cosine falls to 0 at the last step; warmup rises over a fifth of them first.",
+        description="Of the learning rate. cosine falls to 0 at the last step.",
     )
     initialization: Literal["he", "xavier", "uniform"] = Field(
         "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."

@@ -196,17 +196,10 @@ class Pacer:
 
 
 def learning_rate(spec: RunSpec, step: int) -> float:
-    """Return the network's learning rate at step t.
-
-    It is η for "constant", η·½(1 + cos(π(t−1)/steps)) for "cosine"; for "warmup" it rises linearly to η over the first
-    fifth of the steps, and falls by a cosine over the rest.
-    """
+    """Return the network's learning rate at step t: constant, or η·½(1 + cos(π(t−1)/steps)) for "cosine"."""
     if spec.schedule == "constant":
         return spec.learning_rate
-    rise = spec.steps // 5 if spec.schedule == "warmup" else 0
-    if step <= rise:
-        return spec.learning_rate * step / rise
-    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1 - rise) / (spec.steps - rise)))
+    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
 
 
 def resolve_device(name: str) -> torch.device:

@@ -120,7 +120,7 @@ class Playground:
                 self.wait_until_idle()
 
     def open_more(self) -> None:
-        details = self.page.locator("[data-testid=stSidebar] details")
+        details = self.page.locator("[data-testid=stSidebar] details").filter(has_text="More settings")
         if details.get_attribute("open") is None:
             self.page.get_by_text("More settings").click()
 
