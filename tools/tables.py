@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds`.
+"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds | stuck`.
 
 Each line is one `train` per seed, through the engine that the dashboard and the command line use.
 """
@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradnorm.records import Evaluation, StepRecord
-from gradnorm.spec import preset
+from gradnorm.spec import PRESETS, preset
+from gradnorm.stuck import stuck
 from gradnorm.training.engine import train
 
 SEEDS = (1, 2, 3)
+FIVE_SEEDS = (1, 2, 3, 4, 5)
 
 
 def final(name: str, changes: Mapping[str, Any]) -> tuple[Evaluation, tuple[float, ...]]:
@@ -53,10 +55,29 @@ def diamonds() -> None:
         print(f"| {title} | {units} | {' | '.join(texts)} |", flush=True)
 
 
+def stuck_tasks() -> None:
+    """Print which tasks the rule of `gradnorm.stuck` names at any evaluation, preset by preset."""
+    print("| preset | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 6)
+    for name in PRESETS:
+        cells: list[str] = []
+        for seed in FIVE_SEEDS:
+            evaluations: list[Evaluation] = []
+            named: dict[int, int] = {}
+            for item in train(preset(name, {"seed": seed, "checkpoint_every": 0})):
+                if isinstance(item, Evaluation):
+                    evaluations.append(item)
+                    for found in stuck(evaluations):
+                        named.setdefault(found.task, item.step)
+            cells.append(", ".join(f"task {task + 1} from step {step:,}" for task, step in named.items()) or "none")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
 def main() -> None:
     """Print the table that was asked for."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
-    if name == "toy-2":
+    if name == "stuck":
+        stuck_tasks()
+    elif name == "toy-2":
         toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
     elif name == "update":
         pairs = [("log", 0.003), ("log", 0.01), ("log", 0.03), ("adam", 0.025), ("adam", 0.003)]
