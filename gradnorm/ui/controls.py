@@ -66,7 +66,8 @@ def _change(key: str, value: Any) -> None:
             lab().retune(info.run, **{key: value})
         except NotHereError:
             return  # it has just ended; the new value is for the next run
-        st.toast(f"{key} is {value:g} from the next step on.", icon=":material/tune:")
+        shown = f"{value:g}" if isinstance(value, float) else value or "empty"
+        st.toast(f"{key} is {shown} from the next step on.", icon=":material/tune:")
 
 
 def _choice(

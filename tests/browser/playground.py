@@ -191,7 +191,8 @@ class Playground:
         self.page.wait_for_function(script, arg=[charts or CHARTS, more_than], timeout=PATIENCE)
 
     def wait_for_query(self, pattern: str) -> None:
-        self.page.wait_for_url(re.compile(pattern), timeout=PATIENCE)
+        script = "(pattern) => new RegExp(pattern).test(location.href)"
+        self.page.wait_for_function(script, arg=pattern, timeout=PATIENCE)
 
     def tag(self) -> None:
         """Mark the panel's element, to see later whether it is still the same."""

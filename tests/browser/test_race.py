@@ -106,6 +106,33 @@ def test_a_race_is_watched_as_a_whole(server, open_page, warm):
         expect(tab.page.get_by_test_id(f"contender-{i}")).to_contain_text("stopped", timeout=PATIENCE)
 
 
+def test_a_race_is_started_watched_and_forked_at_its_middle(server, open_page):
+    changes = {**BASE, "method": "gradnorm", "alpha": 0.5, "sigmas": "1,100"}
+    tab = open_page(f"{server.url}/?{urlencode(changes)}")
+    tab.page.locator("[data-testid=stSidebar] details").filter(has_text="Contenders").locator("summary").click()
+    tab.press("Start race")
+    tab.wait_for_query("run=")
+    family = server.store.family(tab.run)
+    assert [info.spec["method"] for info in family] == ["equal", "gradnorm", "uncertainty"]
+    assert tab.run == family[1].run
+    tab.wait_for_state("finished")
+    wait_for_rows(tab, [300, 300, 300])
+    expect(tab.page.get_by_test_id("leaders").locator("tbody tr")).to_have_count(3)
+    tab.nudge("Asymmetry α", "End")
+    tab.wait_for_query("alpha=3")
+    slider = tab.page.get_by_role("slider", name="Checkpoint to travel to")
+    slider.focus()
+    slider.press("Home")
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    tab.press("Fork from step 150")
+    expect(tab.panel).not_to_have_attribute("data-run", family[1].run, timeout=PATIENCE)
+    tab.wait_for_state("finished")
+    child = server.store.info(tab.run)
+    assert (child.parent, child.forked_at, child.spec["alpha"], child.steps) == (family[1].run, 150, 3.0, 300)
+    wait_for_rows(tab, [300, 300, 300, 150])
+
+
 def test_all_contenders_are_drawn(server, open_page, over):
     tab = open_page(f"{server.url}/?run={over[0]}")
     wait_for_rows(tab, [300, 300, 300])

@@ -213,7 +213,7 @@ def test_a_run_is_paused_stepped_retuned_and_stopped(tab):
     assert any("have changed" in caption.value for caption in page.at.caption)
     page.press("stop")
     page.wait_until("stopped")
-    assert page.enabled() == {"start", "step", "reset"}
+    assert page.enabled() == {"start", "pause", "step", "reset"}  # "pause" is now "Continue"
     page.press("reset")
     assert "run" not in page.query
     assert page.spec.flat()["width"] == 12
