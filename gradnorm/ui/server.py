@@ -18,6 +18,7 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.routes import live_routes
 from gradnorm.ui.serve import OPEN
 
+WARM_SECONDS = 1.5
 SCRIPT = Path(__file__).with_name("main.py")
 
 
@@ -40,5 +41,10 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):
         threading.Timer(0.5, webbrowser.open, [url]).start()
+    # Torch is loaded while the first visitor still reads; sooner, it would be in the way of the first page.
+    warm = threading.Timer(WARM_SECONDS, lambda: lab().warm())
+    warm.daemon = True
+    warm.start()
     yield
+    warm.cancel()
     lab().close()

@@ -112,6 +112,7 @@ def test_a_race_is_started_watched_and_forked_at_its_middle(server, open_page):
     tab.page.locator("[data-testid=stSidebar] details").filter(has_text="Contenders").locator("summary").click()
     tab.press("Start race")
     tab.wait_for_query("run=")
+    expect(tab.panel).not_to_have_attribute("data-run", "", timeout=PATIENCE)
     family = server.store.family(tab.run)
     assert [info.spec["method"] for info in family] == ["equal", "gradnorm", "uncertainty"]
     assert tab.run == family[1].run
