@@ -226,7 +226,7 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     left = {key: value for key, value in base.items() if key in keep}
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
-        for key in ("weights", "hold", "task"):
+        for key in ("weights", "hold", "task", "noise"):
             left.pop(key, None)
     if "tasks" in changes and "sigmas" not in changes:
         left.pop("sigmas", None)

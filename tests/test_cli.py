@@ -97,6 +97,7 @@ def test_train_says_all_about_the_run(train, home):
         "loss_ratios": list(last.loss_ratios),
         "task_normalized_loss": last.task_normalized_loss,
         "metrics": [dict(m) for m in last.metrics],
+        "constant_losses": list(last.constant_losses),
     }
     assert sum(result["weights"]) == pytest.approx(2, rel=1e-4)
     assert result["test"]["task_normalized_loss"] == pytest.approx(sum(result["test"]["loss_ratios"]))
