@@ -520,4 +520,5 @@ def test_figure_2_writes_table_and_figure(run_cli, tmp_path):
         "| Equal weights", "| Uncertainty weighting", "| GradNorm, α 0.12", "| GradNorm Static"
     ]  # fmt: skip
     assert table.count("GradNorm's median final test loss") == 3
+    assert table.count("GradNorm's test loss averaged over the run") == 3
     assert (tmp_path / "figure2-2.svg").read_text().startswith("<?xml")
