@@ -37,7 +37,9 @@ def _stuck(run: str) -> None:
             continue
         st.warning(found.sentence(name), icon=":material/trending_flat:")
         if not info.ended and lab().steers(run):
-            st.button(f"Hold the weight of {name}", on_click=_hold, args=(run, [*held, number]), key=f"hold {number}")
+            if st.button(f"Hold the weight of {name}", key=f"hold {number}"):
+                _hold(run, [*held, number])
+                st.rerun()  # the whole page: its address and its settings change
         else:
             st.caption(f"Held tasks = {number} keeps its weight in the next run (More settings).")
 
