@@ -21,7 +21,7 @@ from gradnorm.spec import RunSpec, carried, preset
 from gradnorm.variants import static
 
 METHODS = ("equal", "uncertainty", "gradnorm")
-LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+LEARNING_RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 SEARCH_SEEDS = (101, 102)
 # Of the weights' curve: one point in so many steps.
 THINNING = 20
