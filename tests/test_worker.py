@@ -485,15 +485,15 @@ def test_static_repeats_the_run_with_its_mean_weights(lab, store, ended):
 
 
 def test_a_stopped_run_goes_on_where_it_was(lab, store, going, ended):
-    run = lab.launch(tiny(steps=3000, checkpoint_every=50))
+    run = lab.launch(tiny(steps=600, checkpoint_every=50))
     going(run)
     lab.stop(run)
     stopped = ended(run)
     lab.go_on(run)
     wait_for(lambda: store.info(run).state == "finished")
     rows = store.read(run).rows
-    assert 0 < stopped.steps < 3000
-    assert rows[:, 0].tolist() == list(range(1, 3001))
+    assert 0 < stopped.steps < 600
+    assert rows[:, 0].tolist() == list(range(1, 601))
     with pytest.raises(CannotGoOnError, match="Found it finished"):
         lab.go_on(run)
 
@@ -501,7 +501,7 @@ def test_a_stopped_run_goes_on_where_it_was(lab, store, going, ended):
 def test_an_interrupted_race_goes_on_together(labs, store, going):
     lab = labs()
     runs = lab.race(
-        [RunSpec.parse({**TINY, "steps": 3000, "checkpoint_every": 20, "method": m}) for m in ("equal", "gls")]
+        [RunSpec.parse({**TINY, "steps": 500, "checkpoint_every": 20, "method": m}) for m in ("equal", "gls")]
     )
     going(runs[0])
     lab.close(30)
@@ -509,4 +509,4 @@ def test_an_interrupted_race_goes_on_together(labs, store, going):
     again = labs()
     again.go_on(runs[1])
     wait_for(lambda: [store.info(run).state for run in runs] == ["finished"] * 2)
-    assert [len(store.read(run).rows) for run in runs] == [3000, 3000]
+    assert [len(store.read(run).rows) for run in runs] == [500, 500]
