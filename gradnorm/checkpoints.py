@@ -31,11 +31,8 @@ class Checkpoints:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def write(self, run: str, checkpoint: Checkpoint, every: int = 1) -> None:
-        """Keep a checkpoint; once this returns it survives the process and a power cut.
-
-        every: steps between two checkpoints of this run, by which older ones are thinned out.
-        """
+    def write(self, run: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, and thin out older ones; once this returns it survives the process and a power cut."""
         folder = self._root / run
         new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +46,7 @@ class Checkpoints:
         partial.replace(path)
         for directory in (folder, self._root) if new else (folder,):
             _sync(directory)
-        self._thin(run, every)
+        self._thin(run)
 
     def steps(self, run: str) -> list[int]:
         """Return the steps after which a checkpoint is kept, ascending."""
@@ -95,10 +92,10 @@ class Checkpoints:
     def _path(self, run: str, step: int) -> Path:
         return self._root / run / f"{step:010d}{_SUFFIX}"
 
-    def _thin(self, run: str, every: int) -> None:
-        """Keep the first, the two newest, and of those between every 2ᵏ-th that is due, at most MOST_KEPT."""
+    def _thin(self, run: str) -> None:
+        """Keep the first, the two newest, and of those between those at multiples of 2ᵏ, at most MOST_KEPT."""
         steps = self.steps(run)
-        stride = every
+        stride = 1
         while len([step for step in steps if step % stride == 0]) > MOST_KEPT:
             stride *= 2
         for step in steps[1:-2]:

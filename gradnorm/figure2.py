@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gradnorm.records import Evaluation, StepRecord
-from gradnorm.spec import RunSpec, carried, preset
+from gradnorm.spec import RunSpec, changed, preset
 from gradnorm.variants import static
 
 METHODS = ("equal", "uncertainty", "gradnorm")
@@ -228,7 +228,7 @@ def _spec(base: RunSpec, method: str, learning_rate: float, seed: int) -> RunSpe
     changes = {"method": method, "learning_rate": learning_rate, "seed": seed}
     if method == "gradnorm":
         changes["alpha"] = 0.12
-    return RunSpec.parse({**carried(base.flat(), changes), **changes})
+    return changed(base.flat(), changes)
 
 
 def _number(value: float) -> str:

@@ -211,7 +211,12 @@ def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
     """
     if name not in PRESETS:
         raise SpecError(f"preset should be one of {', '.join(PRESETS)}. Found {name!r}. Choose one of them.")
-    return RunSpec.parse({**carried(PRESETS[name], changes or {}), **(changes or {})})
+    return changed(PRESETS[name], changes or {})
+
+
+def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
+    """Return the spec of flat keys `base` with some changed; see `carried`. Raises SpecError."""
+    return RunSpec.parse({**carried(base, changes), **changes})
 
 
 def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradnorm.spec import RunSpec, SpecError, carried, methods
+from gradnorm.spec import RunSpec, SpecError, changed, methods
 
 # As many line styles as an eye tells apart.
 MOST_CONTENDERS = 8
@@ -30,7 +30,7 @@ def contender(base: RunSpec, text: str) -> RunSpec:
         if key in (*_FIXED_IN_RACE, *type(base.dataset).model_fields):
             raise SpecError(f"{key} should be the same for all contenders. Found it in {text!r}. Set it for the race.")
         changes[key] = value
-    return RunSpec.parse({**carried(base.flat(), changes), **changes})
+    return changed(base.flat(), changes)
 
 
 def contenders(base: RunSpec, text: str) -> list[RunSpec]:
@@ -43,7 +43,7 @@ def contenders(base: RunSpec, text: str) -> list[RunSpec]:
         )
     for i, spec in enumerate(found):
         if spec in found[:i]:
-            raise SpecError(f"Contenders should differ. Found {label(spec)} twice. Give one another α or seed.")
+            raise SpecError(f"Contenders should differ. Found {_title(spec.flat())} twice. Give one another α or seed.")
     return found
 
 
@@ -75,18 +75,13 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def label(spec: RunSpec) -> str:
-    """Return a contender's short name: the method, and α where there is one."""
-    return _title(spec.flat())
-
-
 def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
     """Return the spec of a run that goes on from a checkpoint of another with some keys changed.
 
     parent: the flat spec of the run that is forked.
     Raises SpecError where data or network would be another one.
     """
-    spec = RunSpec.parse({**carried(parent, changes), **changes})
+    spec = changed(parent, changes)
     before = RunSpec.parse(parent)
     flat, fixed = before.flat(), (*_FIXED_AT_FORK, *type(before.dataset).model_fields)
     for key, value in spec.flat().items():
@@ -104,7 +99,7 @@ def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
     mean_weights: shape [T].
     """
     changes = {"method": "static", "weights": [float(f"{w:.6g}") for w in mean_weights]}
-    return RunSpec.parse({**carried(spec.flat(), changes), **changes})
+    return changed(spec.flat(), changes)
 
 
 def _title(spec: Mapping[str, Any]) -> str:

@@ -118,7 +118,7 @@ class Lab:
 
     def stop(self, run: str) -> None:
         """End a run, with its race, or take it out of the queue. Raises NotHereError, UnknownRunError."""
-        withdrawn = [member for member in self._members(run) if self.store.withdraw(member)]
+        withdrawn = [member.run for member in self._members(run) if self.store.withdraw(member.run)]
         for member in withdrawn:
             self._controls.pop(member, None)
         if not withdrawn:
@@ -161,15 +161,16 @@ class Lab:
         for thread in self._threads:
             thread.join(timeout)
 
-    def _members(self, run: str) -> list[str]:
-        """Return the runs of a run's race, in their order; itself if it is in none."""
-        info = self.store.info(run)
-        return [i.run for i in self.store.family(run) if i.run == run or (info.race and i.race == info.race)]
+    def _members(self, run: str) -> list[RunInfo]:
+        """Return the runs of a run's race, in their order; itself if it is in none. Raises UnknownRunError."""
+        family = self.store.family(run)
+        race = next(info.race for info in family if info.run == run)
+        return [info for info in family if info.run == run or (race and info.race == race)]
 
     def _group(self, run: str) -> dict[str, Control]:
         """Return the controls of a run and of those that go in lock step with it, by run."""
         try:
-            members = [self.store.info(member) for member in self._members(run)]
+            members = self._members(run)
         except UnknownRunError:
             self._controls.pop(run, None)
             raise

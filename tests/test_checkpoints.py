@@ -77,10 +77,10 @@ def test_old_checkpoints_are_thinned_and_the_newest_two_kept(tmp_path_factory, e
     written = []
     for k in range(1, count + 1):
         written.append(k * every)
-        files.write("a", Checkpoint(k * every, b"x"), every)
+        files.write("a", Checkpoint(k * every, b"x"))
         if k == odd and every > 1:  # as a stop or a new α between two that are due
             written.append(k * every + 1)
-            files.write("a", Checkpoint(k * every + 1, b"x"), every)
+            files.write("a", Checkpoint(k * every + 1, b"x"))
     kept = files.steps("a")
     assert kept[-2:] == written[-2:]
     assert kept[0] == every

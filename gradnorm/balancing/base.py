@@ -10,9 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gradnorm.shapes import Gramian, PerTask, Scalar
 
@@ -159,6 +159,18 @@ class Method(BaseModel, ABC):
             imbalance=decision.imbalance,
         )
         return balance, State(decision.weights, initial, decision.memory)
+
+
+def step_size(default: float, description: str) -> Any:
+    """Return the declaration of a weight learning rate in (0, 1], which may be changed in mid-run."""
+    return Field(
+        default,
+        gt=0,
+        le=1,
+        title="Weight learning rate",
+        description=description,
+        json_schema_extra={"live": True},
+    )
 
 
 def fresh_state(ones: PerTask, memory: Mapping[str, PerTask] | None = None) -> State:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from gradnorm.balancing.adam import adam_memory, adam_step
-from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state, step_size
 from gradnorm.shapes import PerTask
 
 # Below this a loss counts as this much, since its logarithm is taken.
@@ -27,14 +27,7 @@ class FastAdaptive(Method):
     )
     needs: ClassVar[Needs] = Needs.LOSSES
 
-    weight_learning_rate: float = Field(
-        0.025,
-        gt=0,
-        le=1,
-        title="Weight learning rate",
-        description="Adam's step size for the logits ξ_i. The paper uses 0.025.",
-        json_schema_extra={"live": True},
-    )
+    weight_learning_rate: float = step_size(0.025, "Adam's step size for the logits ξ_i. The paper uses 0.025.")
     decay: float = Field(0.001, ge=0, le=1, title="Decay γ", description="Pulls the logits back to 0, all tasks alike.")
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:

@@ -17,6 +17,7 @@ from gradnorm.balancing.base import (
     State,
     fresh_state,
     renormalize,
+    step_size,
 )
 from gradnorm.declarations import numbers
 from gradnorm.shapes import PerTask
@@ -52,14 +53,7 @@ class GradNormMethod(Method):
         title="Weight update",
         description="log: multiply by exp(∓rate). adam: the paper's. sgd: plain gradient descent.",
     )
-    weight_learning_rate: float = Field(
-        0.01,
-        gt=0,
-        le=1,
-        title="Weight learning rate",
-        description="Step size of the loss weights. The paper uses 0.025 with adam.",
-        json_schema_extra={"live": True},
-    )
+    weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
 
     hold: tuple[int, ...] = Field(
         default=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gradnorm.balancing.imtl_l import ImpartialLosses
 from gradnorm.balancing.surgery import GramianMethod, Weighting
 
 
@@ -13,11 +14,7 @@ class ImpartialGradients(GramianMethod):
     name: ClassVar[str] = "imtl-g"
     title: ClassVar[str] = "IMTL-G"
     summary: ClassVar[str] = "The direction whose projections on all gradients are equal."
-    citation: ClassVar[str] = (
-        "@inproceedings{liu2021towards, title={Towards Impartial Multi-task Learning}, author={Liu, Liyang and Li, Yi "
-        "and Kuang, Zhanghui and Xue, Jing-Hao and Chen, Yimin and Yang, Wenming and Liao, Qingmin and Zhang, Wayne}, "
-        "booktitle={ICLR}, year={2021}}"
-    )
+    citation: ClassVar[str] = ImpartialLosses.citation
 
     def weighting(self) -> Weighting:
         """Return TorchJD's."""

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import Field
-
 from gradnorm.balancing.adam import adam_memory, adam_step
-from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state, keep_absent
+from gradnorm.balancing.base import (
+    Decision,
+    Kind,
+    Method,
+    Needs,
+    Signal,
+    State,
+    fresh_state,
+    keep_absent,
+    step_size,
+)
 from gradnorm.shapes import PerTask
 
 
@@ -25,14 +33,7 @@ class ImpartialLosses(Method):
     )
     needs: ClassVar[Needs] = Needs.LOSSES
 
-    weight_learning_rate: float = Field(
-        0.01,
-        gt=0,
-        le=1,
-        title="Weight learning rate",
-        description="Adam's step size for the log scales s_i.",
-        json_schema_extra={"live": True},
-    )
+    weight_learning_rate: float = step_size(0.01, "Adam's step size for the log scales s_i.")
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return s_i = 0, w_i = 1; see `Method.start`."""

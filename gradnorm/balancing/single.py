@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.balancing.equal import EqualWeights
 from gradnorm.shapes import PerTask
 
 
@@ -17,10 +18,7 @@ class SingleTask(Method):
     name: ClassVar[str] = "single"
     title: ClassVar[str] = "Single task"
     summary: ClassVar[str] = "Trains one task alone, as a yardstick for what sharing costs or brings."
-    citation: ClassVar[str] = (
-        "@article{caruana1997multitask, title={Multitask Learning}, author={Caruana, Rich}, "
-        "journal={Machine Learning}, volume={28}, pages={41--75}, year={1997}}"
-    )
+    citation: ClassVar[str] = EqualWeights.citation
     needs: ClassVar[Needs] = Needs.LOSSES
     positive: ClassVar[bool] = False
 

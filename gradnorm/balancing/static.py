@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from gradnorm.balancing.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.balancing.gradnorm import GradNormMethod
 from gradnorm.declarations import numbers
 from gradnorm.shapes import PerTask
 
@@ -18,11 +19,7 @@ class StaticWeights(Method):
     name: ClassVar[str] = "static"
     title: ClassVar[str] = "Static weights"
     summary: ClassVar[str] = "Keeps the weights that you give, as from a grid search or a GradNorm run's mean."
-    citation: ClassVar[str] = (
-        "@inproceedings{chen2018gradnorm, title={GradNorm: Gradient Normalization for Adaptive Loss "
-        "Balancing in Deep Multitask Networks}, author={Chen, Zhao and Badrinarayanan, Vijay and Lee, "
-        "Chen-Yu and Rabinovich, Andrew}, booktitle={ICML}, year={2018}}"
-    )
+    citation: ClassVar[str] = GradNormMethod.citation
     needs: ClassVar[Needs] = Needs.LOSSES
     sums_to_tasks: ClassVar[bool] = True
 

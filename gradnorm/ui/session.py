@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from gradnorm.records import RunInfo
-from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, preset
+from gradnorm.spec import PRESETS, RunSpec, SpecError, changed, preset
 from gradnorm.store import UnknownRunError
 from gradnorm.ui.lab import lab
 
@@ -77,7 +77,7 @@ def change(changes: Mapping[str, Any]) -> bool:
     """Change keys of the spec; False, with `fault` set and nothing changed, if that is no valid spec."""
     base = spec().flat()
     try:
-        st.session_state[_SPEC] = RunSpec.parse({**carried(base, changes), **changes})
+        st.session_state[_SPEC] = changed(base, changes)
     except SpecError as error:
         st.session_state[_FAULT] = str(error)
         return False
