@@ -33,6 +33,14 @@ def checked_initial_losses(given: Sequence[float] | Tensor, names: Sequence[str]
     return values
 
 
+def zero_first_loss(name: str) -> ValueError:
+    """Return what is raised where a task begins with a loss of 0."""
+    return ValueError(
+        f"The first loss of {name!r} should be positive, since later losses are divided by it. "
+        "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
+    )
+
+
 def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
     """Return T attached scalars, single precision or wider; None for an absent task. Raises ValueError."""
     if isinstance(losses, Tensor) and losses.dim() != 1:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from gradnorm import gradients
-from gradnorm.arguments import Losses, checked_initial_losses, scalar_losses, task_names
+from gradnorm.arguments import Losses, checked_initial_losses, scalar_losses, task_names, zero_first_loss
 from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
 from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.declarations import explain
@@ -71,6 +71,15 @@ class Balancer:
     def tasks(self) -> int:
         """T, the number of tasks."""
         return len(self.names)
+
+    @property
+    def state(self) -> State:
+        """What the method carries to the next step."""
+        return self._state
+
+    def place(self, state: State, steps: int) -> None:
+        """Take over what was decided elsewhere, by the same method, in `steps` steps."""
+        self._state, self._steps = state, steps
 
     @property
     def weights(self) -> Tensor:
@@ -226,10 +235,7 @@ class Balancer:
         known = self._state.initial_losses.tolist()
         for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
             if loss is not None and math.isnan(initial) and value == 0:
-                raise ValueError(
-                    f"The first loss of {name!r} should be positive, since later losses are divided by it. "
-                    "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
-                )
+                raise zero_first_loss(name)
         self._all_seen = all(loss is not None or not math.isnan(a) for a, loss in zip(known, losses, strict=True))
 
     def _follow(self, values: Tensor) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,16 +15,28 @@ from gradnorm.spec import RunSpec
 from gradnorm.store import RunStore
 from gradnorm.training.control import Control
 
+if TYPE_CHECKING:
+    from gradnorm.training.engine import Entry
+
 log = logging.getLogger(__name__)
 
 
-def records_of(store: RunStore, info: RunInfo, control: Control) -> Iterator[Record]:
-    """Yield the records that a claimed run still lacks, after taking back those that its checkpoint does not have.
+def records_of(
+    store: RunStore, infos: Sequence[RunInfo], controls: Mapping[str, Control]
+) -> dict[str, Iterator[Record]]:
+    """Return, for each claimed run, an iterator of the records that it still lacks.
 
-    A damaged checkpoint is passed over for the one before it. Raises SpecError, and CheckpointError for a fork
-    without a sound checkpoint to start from.
+    What its checkpoint does not have is taken back first; a damaged checkpoint is passed over for the one before
+    it. An iterator raises SpecError, and CheckpointError for a fork without a sound checkpoint to start from.
     """
-    from gradnorm.training import engine
+    from gradnorm.training.engine import train_together
+
+    entries = [partial(_entry, store, info, controls[info.run]) for info in infos]
+    return {info.run: records for info, records in zip(infos, train_together(entries), strict=True)}
+
+
+def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
+    from gradnorm.training.engine import Entry
 
     spec = RunSpec.parse(info.spec)
     start, faults = store.checkpoints.latest(info.run, info.steps)
@@ -35,7 +48,7 @@ def records_of(store: RunStore, info: RunInfo, control: Control) -> Iterator[Rec
     branch = info.parent is not None and start is not None and step == info.forked_at
     evaluated_again = branch or start is None
     store.rewind(info.run, step, step - 1 if evaluated_again else step)
-    yield from engine.train(spec, control, partial(store.start, info.run), start=start, branch=branch)
+    return Entry(spec, control, partial(store.start, info.run), start, branch)
 
 
 def mean_weights(store: RunStore, run: str) -> list[float]:

@@ -51,16 +51,19 @@ def record_race(
             for run, writer in list(going.items()):
                 item = writer.pull()
                 if item is None:
-                    del going[run]
+                    going.pop(run).close()
                     continue
                 stepped |= isinstance(item, StepRecord)
                 if writer.due and not writer.flush():
-                    del going[run]
+                    going.pop(run).close()
                 yield run, item
             if single and not stepped:
                 control.give_back_step()  # a single step is one training step, whatever comes before it
     finally:
+        writers = list(going.values())
         _flush(going)
+        for writer in writers:
+            writer.close()
 
 
 class _Writer:
@@ -68,7 +71,7 @@ class _Writer:
 
     def __init__(self, store: RunStore, run: str, records: Iterator[Record]) -> None:
         self.run = run
-        self._store, self._records = store, records
+        self._store, self._records, self._engine = store, records, records
         self._steps: list[StepRecord] = []
         self._evaluations: list[Evaluation] = []
         self._seconds = 0.0
@@ -131,10 +134,17 @@ class _Writer:
         return True
 
 
+    def close(self) -> None:
+        """End the engine's part: of runs that go in step the others need not carry this one along."""
+        close = getattr(self._engine, "close", None)
+        if close is not None:
+            close()
+
+
 def _flush(going: dict[str, _Writer]) -> None:
     for run, writer in list(going.items()):
         if not writer.flush():
-            del going[run]
+            going.pop(run).close()
 
 
 def _hold(store: RunStore, runs: list[str], control: Control) -> None:

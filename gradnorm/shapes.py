@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
     PerTask: TypeAlias = Tensor
     Scalar: TypeAlias = Tensor
+    Mean: TypeAlias = Tensor
     Gramian: TypeAlias = Tensor
 elif "torch" in sys.modules:
     from jaxtyping import Float
     from torch import Tensor
 
-    PerTask: TypeAlias = Float[Tensor, "tasks"]  # noqa: F821
-    Scalar: TypeAlias = Float[Tensor, ""]  # pyright: ignore
+    PerTask: TypeAlias = Float[Tensor, "*runs tasks"]  # pyright: ignore
+    Scalar: TypeAlias = Float[Tensor, "*runs"]  # pyright: ignore
+    Mean: TypeAlias = Float[Tensor, "*runs 1"]  # pyright: ignore
     Gramian: TypeAlias = Float[Tensor, "tasks tasks"]  # pyright: ignore
 else:
     PerTask: TypeAlias = Any
     Scalar: TypeAlias = Any
+    Mean: TypeAlias = Any
     Gramian: TypeAlias = Any
 
-__all__ = ["Gramian", "PerTask", "Scalar"]
+__all__ = ["Gramian", "Mean", "PerTask", "Scalar"]

@@ -192,16 +192,16 @@ class Lab:
         thread.start()
 
     def _work(self, index: int) -> None:
-        from gradnorm.training import engine
+        from gradnorm.training import run
 
         # What was imported stays for good; the garbage collector need not look at it again and again.
         gc.collect()
         gc.freeze()
         if index == 0:
             with self._lock:
-                for other in range(1, self._wanted or max(1, engine.count_gpus())):
+                for other in range(1, self._wanted or max(1, run.count_gpus())):
                     self._spawn(other)
-        engine.use_gpu(index)
+        run.use_gpu(index)
         while not self._closing:
             self._wake.clear()
             try:
@@ -221,7 +221,7 @@ class Lab:
         controls = {info.run: self._controls.setdefault(info.run, Control()) for info in claimed}
         steps = {info.run: info.steps for info in claimed}
         try:
-            contenders = {info.run: records_of(self.store, info, controls[info.run]) for info in claimed}
+            contenders = records_of(self.store, claimed, controls)
             # All controls of a group are steered alike; one of them is enough to hold it.
             with closing(record_race(self.store, contenders, controls[claimed[0].run])) as recorded:
                 for run, item in recorded:

@@ -93,3 +93,10 @@ def start_python(home: Path, *arguments: str, **options: Any) -> subprocess.Pope
         text=True,
         **options,
     )
+
+
+def going_on(store: Any, run: str, control: Any) -> Any:
+    """Return the iterator of the records that one run of a store still lacks."""
+    from gradnorm.lineage import records_of
+
+    return records_of(store, [store.info(run)], {run: control})[run]

@@ -253,7 +253,7 @@ def test_a_spec_file_of_nonsense_is_one_clear_line(run_cli, tmp_path, content):
 
 
 def test_a_gpu_that_is_not_there_is_one_clear_line(run_cli, home):
-    from gradnorm.training.engine import count_gpus
+    from gradnorm.training.run import count_gpus
 
     if count_gpus():
         pytest.skip("this machine has a GPU")
@@ -467,12 +467,12 @@ def test_resume_finishes_a_run_that_was_stopped(train, run_cli, store):
     whole = train("--steps", "40", "--checkpoint-every", "10", "--sigmas", "1,2")
     spec = RunSpec.parse(whole["spec"])
     run = store.create("half", spec.flat(), spec.dataset.task_names, queued=False)
-    from gradnorm.lineage import records_of
+    from tests.factories import going_on
     from gradnorm.recorder import record
     from gradnorm.training.control import Control
 
     control = Control()
-    for item in record(store, run, records_of(store, store.info(run), control), control):
+    for item in record(store, run, going_on(store, run, control), control):
         if item.step == 25:
             control.stop()
     assert store.info(run).state == "stopped"

@@ -2,6 +2,9 @@
 
 Symbols, as in the paper: T tasks; w loss weights; L losses; G gradient norms; r relative inverse
 training rates. A vector of length T holds NaN where a task is absent from the batch.
+
+The arithmetic is along the last axis, so that one call serves n runs of one method: vectors are then of shape
+[n, T], scalars of shape [n], and a hyperparameter that differs from run to run is a tensor of shape [n, 1].
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ from typing import Any, ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gradnorm.shapes import Gramian, PerTask, Scalar
+from gradnorm.shapes import Gramian, Mean, PerTask, Scalar
 
 Kind = Literal["regression", "classification"]
 
 # A weight never reaches zero: from there no factor could bring it back.
 MIN_WEIGHT = 1e-8
+
+# The smallest normal number of single precision: added to both sides of a ratio it makes 0/0 a 1 and changes no other.
+_TINY = 1.1754944e-38
 
 
 class Needs(StrEnum):
@@ -50,12 +56,18 @@ class Signal:
     norms: ‖∇_W L_i‖₂ of the *unweighted* losses at the shared layer, shape [T]; None if not measured.
     gramian: ∇L_i·∇L_j over all shared parameters, shape [T, T]; None if not measured.
     step: t, from 1.
+    complete: whether every task is present and always was, which makes for fewer operations.
     """
 
     losses: PerTask
     norms: PerTask | None = None
     gramian: Gramian | None = None
     step: int = 1
+    complete: bool = False
+
+    def mean(self, values: PerTask) -> Mean:
+        """Return the mean over the tasks that are present, shape [1]."""
+        return values.mean(-1, keepdim=True) if self.complete else values.nanmean(-1, keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -141,12 +153,12 @@ class Method(BaseModel, ABC):
         L̃_i = L_i(t)/L_i(0) and r_i = L̃_i / mean_j L̃_j (section 3.1 of the paper), means over the
         tasks that are present. L_i(0) is the first loss seen of task i, unless the state has it.
         """
-        losses = signal.losses
-        initial = losses.where(state.initial_losses.isnan(), state.initial_losses)
+        losses, initial = signal.losses, state.initial_losses
+        if signal.step == 1 or not signal.complete:
+            initial = losses.where(initial.isnan(), initial)
         ratios = losses / initial
-        mean = ratios.nanmean()
         # With every loss at zero all tasks have trained equally far: r_i = 1.
-        rates = (ratios / mean).where(mean > 0, ratios + 1)
+        rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
         decision = self.decide(state, signal, rates)
         weights = state.weights if decision.used is None else decision.used
         balance = Balance(
@@ -183,14 +195,18 @@ def keep_absent(new: PerTask, old: PerTask, losses: PerTask) -> PerTask:
     return old.where(losses.isnan(), new)
 
 
-def renormalize(weights: PerTask, old: PerTask, losses: PerTask) -> PerTask:
+def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     """Return weights that sum to T, scaled among the present tasks only (Algorithm 1, last line).
 
     weights: proposed w(t+1) > 0, shape [T].  old: w(t), which absent tasks keep.
-    losses: shape [T], NaN where a task is absent.
+    signal: tells which tasks are absent.
     """
-    present = ~losses.isnan()
-    weights = keep_absent(weights.clamp(min=MIN_WEIGHT), old, losses)
-    room = weights.numel() - (weights * ~present).sum()
-    scale = room / (weights * present).sum()
+    tasks = weights.shape[-1]
+    weights = weights.clamp(min=MIN_WEIGHT)
+    if signal.complete:
+        return weights * (tasks / weights.sum(-1, keepdim=True))
+    present = ~signal.losses.isnan()
+    weights = keep_absent(weights, old, signal.losses)
+    room = tasks - (weights * ~present).sum(-1, keepdim=True)
+    scale = room / (weights * present).sum(-1, keepdim=True)
     return (weights * scale).where(present, weights)

@@ -51,8 +51,8 @@ class DynamicWeightAverage(Method):
             return Decision(state.weights, {"sum": total, "seen": seen, "before": before})
         mean = total / seen  # NaN for a task that was absent throughout
         ratio = mean / before
-        fallen = (ratio / self.temperature).softmax(0) * len(ratio)
+        fallen = (ratio / self.temperature).softmax(-1) * ratio.shape[-1]
         # Until every task has been seen in two periods there is nothing to compare.
-        weights = fallen.where(~ratio.isnan().any(), state.weights)
+        weights = fallen.where(~ratio.isnan().any(-1, keepdim=True), state.weights)
         kept = mean.where(~mean.isnan(), before)
         return Decision(weights, {"sum": total * 0, "seen": seen * 0, "before": kept})

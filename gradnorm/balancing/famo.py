@@ -45,12 +45,12 @@ class FastAdaptive(Method):
         losses = signal.losses.clamp(min=_SMALLEST)
         logit, log_loss = state.memory["logit"], losses.log()
         fall = state.memory["log_loss"] - log_loss  # NaN where there is no earlier loss: no step then
-        z = logit.masked_fill(fall.isnan(), -float("inf")).softmax(0)
-        slope = z * (fall - (z * fall).nansum()) + self.decay * logit
+        z = logit.masked_fill(fall.isnan(), -float("inf")).softmax(-1)
+        slope = z * (fall - (z * fall).nansum(-1, keepdim=True)) + self.decay * logit
         step, memory = adam_step(state.memory, slope.where(~fall.isnan(), fall), self.weight_learning_rate)
         logit = logit + step
         present = ~losses.isnan()
-        share = logit.masked_fill(~present, -float("inf")).softmax(0) / losses
-        used = (share / share.nansum()).where(present, state.weights)
+        share = logit.masked_fill(~present, -float("inf")).softmax(-1) / losses
+        used = (share / share.nansum(-1, keepdim=True)).where(present, state.weights)
         kept = log_loss.where(present, state.memory["log_loss"])
         return Decision(used, {**memory, "logit": logit, "log_loss": kept}, used=used)

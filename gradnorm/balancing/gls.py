@@ -32,7 +32,7 @@ class GeometricLoss(Method):
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
         """Return w_i = L/(n·L_i), the derivative of L = (Π_i L_i)^(1/n) by L_i, over the n present tasks."""
         losses = signal.losses.clamp(min=_SMALLEST)
-        mean = losses.log().nanmean().exp()
+        mean = signal.mean(losses.log()).exp()
         present = ~losses.isnan()
-        used = (mean / (present.sum() * losses)).where(present, state.weights)
+        used = (mean / (present.sum(-1, keepdim=True) * losses)).where(present, state.weights)
         return Decision(used, {}, used=used)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -86,21 +87,22 @@ class GradNormMethod(Method):
         absent here: they have no part in the means, and keep their weight.
         """
         assert signal.norms is not None, "GradNorm needs gradient norms"
-        w, norms, losses = state.weights, signal.norms, signal.losses
+        w, norms = state.weights, signal.norms
         if self.hold:
-            held = [task - 1 for task in self.hold if task <= len(w)]
-            norms, losses, relative_rates = (_without(v, held) for v in (norms, losses, relative_rates))
-            relative_rates = relative_rates / relative_rates.nanmean()
+            held = [task - 1 for task in self.hold if task <= w.shape[-1]]
+            norms, losses, relative_rates = (_without(v, held) for v in (norms, signal.losses, relative_rates))
+            signal = replace(signal, losses=losses, complete=False)
+            relative_rates = relative_rates / signal.mean(relative_rates)
         G = w * norms
-        targets = G.nanmean() * relative_rates**self.alpha
+        targets = signal.mean(G) * relative_rates**self.alpha
         gap = G - targets
         slope = gap.sign() * norms
         proposed, memory = self._move(state, slope)
         return Decision(
-            weights=renormalize(proposed, w, losses),
+            weights=renormalize(proposed, w, signal),
             memory=memory,
             targets=targets,
-            imbalance=gap.abs().nansum(),
+            imbalance=gap.abs().sum(-1) if signal.complete else gap.abs().nansum(-1),
         )
 
     def _move(self, state: State, slope: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
@@ -116,5 +118,5 @@ class GradNormMethod(Method):
 def _without(values: PerTask, tasks: Sequence[int]) -> PerTask:
     """Return a copy with NaN for some tasks."""
     values = values.clone()
-    values[list(tasks)] = float("nan")
+    values[..., list(tasks)] = float("nan")
     return values

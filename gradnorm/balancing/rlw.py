@@ -37,6 +37,6 @@ class RandomWeights(Method):
 
         Differs from the paper: scaled by T, so that the mean weight is that of equal weights.
         """
-        z = stream(self.draw, "random weights", signal.step).standard_normal(len(state.weights))
-        used = state.weights.new_tensor(z).softmax(0) * len(z)
+        z = stream(self.draw, "random weights", signal.step).standard_normal(state.weights.shape[-1])
+        used = (state.weights.new_tensor(z).softmax(0) * len(z)).expand_as(state.weights)
         return Decision(used, {}, used=used)

@@ -79,9 +79,9 @@ def _spec(given: argparse.Namespace) -> RunSpec:
 
 
 def _check_device(spec: RunSpec) -> None:
-    from gradnorm.training import engine
+    from gradnorm.training.run import resolve_device
 
-    engine.resolve_device(spec.device)
+    resolve_device(spec.device)
 
 
 def _train(
@@ -92,7 +92,7 @@ def _train(
 
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}
-    records = {info.run: records_of(store, info, controls[info.run]) for info in infos}
+    records = records_of(store, infos, controls)
     with closing(record_race(store, records, control)) as recorded, closing(_Bar(summaries, infos)) as bar:
         for run, item in recorded:
             summaries[run].take(item)

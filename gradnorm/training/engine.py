@@ -1,26 +1,37 @@
-"""One run, from its spec to its records."""
+"""From specs to records: one run, or several that go in step."""
 
 from __future__ import annotations
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from gradnorm.balancer import Balancer
-from gradnorm.balancing.base import Balance, NonFiniteLossError
-from gradnorm.datasets.base import Batch, Source
-from gradnorm.metrics import constant_losses, evaluate, task_losses
-from gradnorm.models.mlp import MLP
-from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
-from gradnorm.spec import RunSpec, SpecError
-from gradnorm.training.checkpoint import Saved, pack, unpack
+from gradnorm.balancing.base import NonFiniteLossError
+from gradnorm.records import Checkpoint, Outcome, Record
+from gradnorm.spec import RunSpec
 from gradnorm.training.control import Control
+from gradnorm.training.group import Group, Result, fits, partition
+from gradnorm.training.run import Run, device_name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run to be trained.
+
+    control: steers the run from another thread; see `Control`.
+    on_device: told what the run is trained on, once it is built.
+    start: goes on from a checkpoint of this run instead, with the very numbers of a run never interrupted.
+    branch: `start` is another run's, of the same data and network; the first item is then its evaluation.
+    """
+
+    spec: RunSpec
+    control: Control = field(default_factory=Control)
+    on_device: Callable[[str], None] | None = None
+    start: Checkpoint | None = None
+    branch: bool = False
 
 
 def train(
@@ -35,145 +46,185 @@ def train(
 
     The first item is the evaluation of the untrained network (step 0), which gives the L_i(0) of the test
     losses; then one every `spec.eval_every` steps, and one at the end.
-    control: steers the run from another thread; see `Control`.
-    on_device: told the name of the device once the run is built.
-    start: goes on from a checkpoint of this run instead, with the very numbers of a run never interrupted.
-    branch: `start` is another run's, of the same data and network; the first item is then its evaluation.
+    The other arguments are those of `Entry`.
     Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
     exception: the run's Outcome is then "diverged".
     """
-    control = control or Control()
-    run = Run.build(spec)
-    if on_device is not None:
-        on_device(device_name(run.device))
-    if start is not None:
-        run.restore(start, branch)
-    if start is None or branch:
-        yield run.evaluate()
-    pacer = Pacer(spec.pace)
-    while run.taken < spec.steps:
-        if control.stopping:
-            if spec.checkpoint_every:
-                yield run.checkpoint()
-            yield Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps.")
-            return
-        changes = control.take_changes()
-        if changes:
-            run.balancer.retune(**changes)
-            if spec.checkpoint_every:
-                yield run.checkpoint()  # or a resumed run would not know of the change
-        pacer.wait()
-        try:
-            yield run.step()
-        except NonFiniteLossError as error:
-            yield _diverged(error, run.taken + 1)
-            return
-        last = run.taken == spec.steps
-        if run.taken % spec.eval_every == 0 or last:
-            evaluation = run.evaluate()
-            yield evaluation
-            if not all(map(math.isfinite, evaluation.losses)):
-                i = next(i for i, loss in enumerate(evaluation.losses) if not math.isfinite(loss))
-                yield _diverged(NonFiniteLossError(run.balancer.names[i], evaluation.losses[i]), run.taken)
-                return
-        if spec.checkpoint_every and (run.taken % spec.checkpoint_every == 0 or last):
-            yield run.checkpoint()
-    yield Outcome("finished", spec.steps, f"Finished all {spec.steps:,} steps.")
+    return train_together([lambda: Entry(spec, control or Control(), on_device, start, branch)])[0]
+
+
+def train_together(entries: Sequence[Callable[[], Entry]]) -> list[Iterator[Record]]:
+    """Train several runs, and return an iterator for each, with what `train` yields and raises.
+
+    Runs of one small network and one data set, which may differ in method, learning rates, schedule, initial values
+    and seed, are stepped as one program; the others one by one. Pull from all in turn: a run that is ahead waits in
+    memory for the others to be pulled.
+    entries: each called once, when the first item of any is pulled; what it raises comes out of its own iterator.
+    """
+    contest = _Contest(entries)
+    return [contest.records(place) for place in range(len(entries))]
 
 
 @dataclass
-class Run:
-    """What one run holds: data, network, its optimizer and the balancer, all on one device.
+class _Member:
+    """A run on its way. items: yielded next.  over: nothing more is to be made."""
 
-    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
-    """
+    entry: Entry
+    run: Run
+    items: deque[Record | Exception] = field(default_factory=deque[Record | Exception])
+    over: bool = False
 
-    spec: RunSpec
-    source: Source
-    model: MLP
-    optimizer: torch.optim.Optimizer
-    balancer: Balancer
-    test: Batch
-    device: torch.device
-    constant_losses: tuple[float, ...]
-    taken: int = 0
-    initial: Evaluation | None = None
 
-    @classmethod
-    def build(cls, spec: RunSpec) -> Run:
-        """Return a run before its first step. Raises SpecError for a device that is not there."""
-        device = resolve_device(spec.device)
-        if spec.threads and device.type == "cpu":
-            torch.set_num_threads(spec.threads)
-        source = spec.dataset.load(spec.seed)
-        model = MLP(
-            source.features,
-            source.tasks,
-            width=spec.width,
-            depth=spec.depth,
-            initialization=spec.initialization,
-            seed=spec.seed,
-        ).to(device)
-        balancer = Balancer(
-            [task.name for task in source.tasks],
-            spec.method,
-            kinds=[task.kind for task in source.tasks],
-            watch_norms=spec.watch_norms,
-        )
-        test = _to(source.test, device)
-        constant = tuple(constant_losses(source.test, source.tasks))
-        return cls(spec, source, model, _optimizer(spec, model), balancer, test, device, constant)
+class _Contest:
+    """Runs that were entered together."""
 
-    def checkpoint(self) -> Checkpoint:
-        """Return the whole state after the steps taken."""
-        assert self.initial is not None, "A run is evaluated before its first step"
-        states = (self.model.state_dict(), self.spec.optimizer, self.optimizer.state_dict(), self.balancer.state_dict())
-        return pack(Saved(self.taken, *states, initial=self.initial))
+    def __init__(self, entries: Sequence[Callable[[], Entry]]) -> None:
+        self._entries = entries
+        self._rounds: dict[int, _Rounds] = {}
+        self._failed: dict[int, Exception] = {}
+        self._prepared = False
 
-    def restore(self, checkpoint: Checkpoint, branch: bool) -> None:
-        """Take over a checkpoint's state; in a branch, as far as the method and the optimizer are the same."""
-        saved = unpack(checkpoint, self.device)
-        self.taken, self.initial = saved.step, saved.initial
-        self.model.load_state_dict(saved.model)
-        if saved.optimizer_kind == self.spec.optimizer:
-            self.optimizer.load_state_dict(saved.optimizer)
-        if branch:
-            self.balancer.inherit(saved.balancer)
+    def records(self, place: int) -> Iterator[Record]:
+        """Yield one run's records."""
+        if not self._prepared:
+            self._prepare()
+        if place in self._failed:
+            raise self._failed[place]
+        rounds, member = self._rounds[place], self._rounds[place].members[place]
+        try:
+            while member.items or not member.over:
+                if not member.items:
+                    rounds.play()
+                    continue
+                item = member.items.popleft()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            rounds.leave(place)
+
+    def _prepare(self) -> None:
+        self._prepared = True
+        members: dict[int, _Member] = {}
+        sources: dict[Any, Any] = {}
+        for place, enter in enumerate(self._entries):
+            try:
+                entry = enter()
+                key = (entry.spec.dataset, entry.spec.seed)
+                run = Run.build(entry.spec, sources.get(key))
+                sources[key] = run.source
+                if entry.start is not None:
+                    run.restore(entry.start, entry.branch)
+                members[place] = _Member(entry, run)
+            except Exception as error:
+                self._failed[place] = error
+        places = list(members)
+        for group in partition([member.run for member in members.values()]):
+            rounds = _Rounds({places[i]: members[places[i]] for i in group})
+            self._rounds |= dict.fromkeys(rounds.members, rounds)
+
+
+class _Rounds:
+    """Runs in step: each round is one training step of all that are still going."""
+
+    def __init__(self, members: Mapping[int, _Member]) -> None:
+        self.members = members
+        self._list = list(members.values())
+        runs = [member.run for member in self._list]
+        for member in self._list:
+            entry, device = member.entry, device_name(member.run.device)
+            if entry.on_device is not None:
+                entry.on_device(device if len(runs) == 1 else f"{device}, {len(runs)} runs as one program")
+            if entry.start is None or entry.branch:
+                member.items.append(member.run.evaluate())
+        self._stepper = Group(runs) if fits(runs[0]) else _Alone(runs[0])
+        self._pacer = _pacer(self._list)
+
+    def play(self) -> None:
+        """Play one round: what was asked for, then a step."""
+        changes: dict[int, Mapping[str, Any]] = {}
+        for place, member in enumerate(self._list):
+            if member.over:
+                continue
+            if member.run.taken >= member.run.spec.steps:
+                self._end(member, Outcome("finished", member.run.taken, f"Finished all {member.run.taken:,} steps."))
+            elif member.entry.control.stopping:
+                self._keep(place, member)
+                message = f"Stopped by hand after {member.run.taken:,} steps."
+                self._end(member, Outcome("stopped", member.run.taken, message))
+            elif found := member.entry.control.take_changes():
+                changes[place] = found
+        if all(member.over for member in self._list):
+            return
+        if changes:
+            self._stepper.retune(changes)
+            for place in changes:
+                self._keep(place, self._list[place])  # or a resumed run would not know of the change
+        self._pacer.wait()
+        for place, (member, result) in enumerate(zip(self._list, self._stepper.step(), strict=True)):
+            if not member.over:
+                self._take(place, member, result)
+
+    def leave(self, place: int) -> None:
+        """Nobody pulls this run's records any more."""
+        member = self.members[place]
+        member.over = True
+        member.items.clear()
+        if all(other.over for other in self._list):
+            self._stepper.close()
+
+    def _take(self, place: int, member: _Member, result: Result) -> None:
+        run, spec = member.run, member.run.spec
+        if isinstance(result, NonFiniteLossError):
+            self._end(member, _diverged(result, run.taken))
+        elif isinstance(result, ValueError):
+            member.items.append(result)
+            member.over = True
         else:
-            self.balancer.load_state_dict(saved.balancer)
+            member.items.append(result)
+            last = run.taken == spec.steps
+            if run.taken % spec.eval_every == 0 or last:
+                evaluation = run.evaluate()
+                member.items.append(evaluation)
+                for name, loss in zip(run.balancer.names, evaluation.losses, strict=True):
+                    if not math.isfinite(loss):
+                        self._end(member, _diverged(NonFiniteLossError(name, loss), run.taken))
+                        return
+            if spec.checkpoint_every and (run.taken % spec.checkpoint_every == 0 or last):
+                self._keep(place, member)
 
-    def step(self) -> StepRecord:
-        """Take the next step. Raises NonFiniteLossError before anything has changed."""
-        step = self.taken + 1
-        batch = _to(self.source.batch(step, self.spec.batch_size), self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.spec, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        features = self.model.shared(batch.inputs)
-        losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
-        alpha = getattr(self.balancer.method, "alpha", None)
-        W = self.model.last_shared_layer
-        trunk = (*self.model.trunk.parameters(), *W.parameters())
-        balance = self.balancer.backward(losses, shared=W, features=features, trunk=trunk)
-        self.optimizer.step()
-        self.taken = step
-        return _record(step, balance, alpha)
+    def _keep(self, place: int, member: _Member) -> None:
+        if member.run.spec.checkpoint_every:
+            member.items.append(self._stepper.checkpoint(place))
 
-    def evaluate(self) -> Evaluation:
-        """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
-        losses, scores = evaluate(self.model, self.test, self.source.tasks)
-        first = self.initial.losses if self.initial else losses
-        ratios = tuple(loss / initial for loss, initial in zip(losses, first, strict=True))
-        evaluation = Evaluation(
-            step=self.taken,
-            losses=tuple(losses),
-            loss_ratios=ratios,
-            task_normalized_loss=sum(ratios),
-            metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
-            constant_losses=self.constant_losses,
-        )
-        self.initial = self.initial or evaluation
-        return evaluation
+    @staticmethod
+    def _end(member: _Member, outcome: Outcome) -> None:
+        member.items.append(outcome)
+        member.over = True
+
+
+class _Alone:
+    """One run stepped by itself, whatever its network and its method: a `Group` of one to its user."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def step(self) -> list[Result]:
+        try:
+            return [self._run.step()]
+        except ValueError as error:
+            self._run.taken += 1
+            return [error]
+
+    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+        for values in changes.values():
+            self._run.balancer.retune(**values)
+
+    def checkpoint(self, place: int) -> Checkpoint:
+        return self._run.checkpoint()
+
+    def close(self) -> None:
+        pass
 
 
 class Pacer:
@@ -195,88 +246,10 @@ class Pacer:
             time.sleep(due - now)
 
 
-def learning_rate(spec: RunSpec, step: int) -> float:
-    """Return the network's learning rate at step t: constant, or η·½(1 + cos(π(t−1)/steps)) for "cosine"."""
-    if spec.schedule == "constant":
-        return spec.learning_rate
-    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device for "auto", "cpu" or "cuda". Raises SpecError if there is no GPU for "cuda"."""
-    gpu = count_gpus() > 0
-    if name == "cuda" and not gpu:
-        raise SpecError(
-            "device should be one that this machine has. Found 'cuda', but no GPU is visible to torch. "
-            "Use --device cpu, or install a CUDA build of torch."
-        )
-    return torch.device("cuda" if gpu and name != "cpu" else "cpu")
-
-
-def count_gpus() -> int:
-    """Return how many GPUs torch can use."""
-    with warnings.catch_warnings():
-        # A machine with a driver but no GPU makes torch warn; the answer is all that counts here.
-        warnings.simplefilter("ignore")
-        return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def use_gpu(index: int) -> None:
-    """Let this thread's runs on "cuda" go to one GPU, taking turns where there are fewer GPUs than workers."""
-    gpus = count_gpus()
-    if gpus:
-        torch.cuda.set_device(index % gpus)
-
-
-def device_name(device: torch.device) -> str:
-    """Return what a person calls the device: "cpu" or the GPU's name."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:
-    if spec.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
-    return torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    if device.type == "cpu":
-        return batch
-    move = [t.pin_memory().to(device, non_blocking=True) for t in (batch.inputs, *batch.targets)]
-    return Batch(move[0], tuple(move[1:]))
-
-
-def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
-    """Return the plain numbers of a step; one transfer from the device."""
-    parts: Sequence[Tensor | None] = (
-        balance.losses,
-        balance.weights,
-        balance.loss_ratios,
-        balance.relative_rates,
-        balance.gradient_norms,
-        balance.targets,
-    )
-    present = [part for part in parts if part is not None]
-    if balance.imbalance is not None:
-        present.append(balance.imbalance.reshape(1))
-    numbers = cast("list[float]", torch.cat(present).tolist())
-    tasks = len(balance.weights)
-    vectors = iter(range(0, len(numbers), tasks))
-    losses, weights, ratios, rates, norms, targets = (
-        None if part is None else tuple(numbers[(at := next(vectors)) : at + tasks]) for part in parts
-    )
-    assert losses is not None and weights is not None and ratios is not None and rates is not None  # noqa: PT018
-    return StepRecord(
-        step=step,
-        losses=losses,
-        weights=weights,
-        loss_ratios=ratios,
-        relative_rates=rates,
-        gradient_norms=norms,
-        targets=targets,
-        imbalance=None if balance.imbalance is None else numbers[-1],
-        alpha=alpha,
-    )
+def _pacer(members: Sequence[_Member]) -> Pacer:
+    """Return the pacer of runs in step: the slowest that is asked for counts."""
+    paces = [pace for member in members if (pace := member.run.spec.pace)]
+    return Pacer(min(paces, default=0.0))
 
 
 def _diverged(error: NonFiniteLossError, step: int) -> Outcome:

@@ -207,14 +207,14 @@ for line in sys.stdin:
 
 
 def test_a_run_killed_at_twenty_random_steps_is_the_run_left_alone_bit_for_bit(home):
-    from gradnorm.lineage import records_of
+    from tests.factories import going_on
     from gradnorm.recorder import record
     from gradnorm.spec import RunSpec
     from gradnorm.training.control import Control
 
     store, chance, spec = RunStore(home), random.Random(7), RunSpec.parse(RESUMED)
     alone, run = (store.create(t, spec.flat(), spec.dataset.task_names, queued=False) for t in ("alone", "killed"))
-    list(record(store, alone, records_of(store, store.info(alone), Control()), Control()))
+    list(record(store, alone, going_on(store, alone, Control()), Control()))
     store.end(run, store.info(alone).outcome.__class__("interrupted", 0, "Not begun."))
     resumer = start_python(home, "-c", RESUMER)
     kills = []

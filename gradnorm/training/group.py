@@ -1,0 +1,142 @@
+"""Runs of small networks stepped as one program: one product for all runs where each would have its own.
+
+A single run is a group of one. Data, methods and checkpoints are what they are for a run by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradnorm.arguments import zero_first_loss
+from gradnorm.balancing.base import Needs, NonFiniteLossError
+from gradnorm.models.criterion import Criterion, Targets
+from gradnorm.models.stack import Stack
+from gradnorm.records import Checkpoint, StepRecord
+from gradnorm.training.ahead import Ahead
+from gradnorm.training.flat import flat_optimizer, steps_of
+from gradnorm.training.panel import Panel
+from gradnorm.training.run import Run, learning_rate
+
+# Beyond this a network's own products keep a processor busy, and more networks at once only spill its caches.
+SMALL_NETWORK = 1_000_000
+# Room for outputs that tasks do not have: more than so many times the outputs they have is waste.
+MOST_PADDING = 4
+
+# A ValueError stands for a loss that cannot be: not finite, or 0 at the first step.
+Result = StepRecord | ValueError
+
+
+def partition(runs: Sequence[Run]) -> list[list[int]]:
+    """Return which runs step together, as lists of their places; a run that can be in no group is alone."""
+    together: dict[Any, list[int]] = {}
+    for place, run in enumerate(runs):
+        key = _key(run) if fits(run) and _size(run) <= SMALL_NETWORK else place
+        together.setdefault(key, []).append(place)
+    return list(together.values())
+
+
+def fits(run: Run) -> bool:
+    """Whether a run can be stepped by a group: gradient surgery and very unequal heads cannot."""
+    outputs = [task.outputs for task in run.source.tasks]
+    return run.balancer.method.needs is not Needs.GRAMIAN and max(outputs) * len(outputs) <= MOST_PADDING * sum(outputs)
+
+
+def _key(run: Run) -> tuple[Any, ...]:
+    """Return what runs of one group have in common."""
+    s = run.spec
+    steps = run.taken, steps_of(run.optimizer)
+    return (s.dataset, s.batch_size, s.width, s.depth, s.optimizer, s.steps, s.watch_norms, run.device, *steps)
+
+
+def _size(run: Run) -> int:
+    return sum(parameter.numel() for parameter in run.model.parameters())
+
+
+class Group:
+    """N runs that go in step. Takes over their parameters, optimizers and balancers; `settle` before they are read.
+
+    runs: at the same step, of one shape (`partition`).
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = runs
+        first = runs[0]
+        self._spec, self._device = first.spec, first.device
+        threads = sum(run.spec.threads for run in runs)
+        if threads and self._device.type == "cpu":
+            torch.set_num_threads(min(threads, os.cpu_count() or 1) if len(runs) > 1 else threads)
+        self._stack = Stack([run.model for run in runs], self._spec.batch_size)
+        self._optimizer = flat_optimizer(self._stack, [run.optimizer for run in runs])
+        self._criterion = Criterion(first.source.tasks, self._stack.parameters)
+        self._panel = Panel([run.balancer for run in runs], self._stack.parameters)
+        self._measures = first.spec.watch_norms or any(r.balancer.method.needs is Needs.NORMS for r in runs)
+        sources = {id(run.source): run.source for run in runs}
+        self._sources = list(sources.values())
+        self._which = [list(sources).index(id(run.source)) for run in runs]
+        self._batches = Ahead(self._batch)
+
+    def step(self) -> list[Result]:
+        """Take the next step; an error takes the place of its run's record."""
+        step = self.runs[0].taken + 1
+        inputs, targets = self._batches.take(step, self._spec.steps)
+        losses = self._criterion.losses(self._stack.forward(inputs), targets)
+        slopes = self._criterion.slopes(self._panel.before(losses, step))
+        norms = self._stack.backward(slopes, decay=self._optimizer.decay, measure=self._measures)
+        self._optimizer.step([learning_rate(run.spec, step) for run in self.runs])
+        found = self._panel.after(losses, norms, step)
+        results = [_result(run, step, numbers) for run, numbers in zip(self.runs, found, strict=True)]
+        for run in self.runs:
+            run.taken = step
+        return results
+
+    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Change hyperparameters from the next step on, of runs by their place. Raises ValueError."""
+        self.settle()
+        for place, values in changes.items():
+            self.runs[place].balancer.retune(**values)
+        self._panel = Panel([run.balancer for run in self.runs], self._stack.parameters)
+
+    def checkpoint(self, place: int) -> Checkpoint:
+        """Return the whole state of one run."""
+        self.settle()
+        return self.runs[place].checkpoint()
+
+    def settle(self) -> None:
+        """Bring the runs' optimizers and balancers up to date; their networks always are."""
+        self._optimizer.settle()
+        self._panel.settle(self.runs[0].taken)
+
+    def close(self) -> None:
+        """End the thread that makes batches."""
+        self._batches.close()
+
+    def _batch(self, step: int) -> tuple[Tensor, Targets]:
+        """Return what the runs see at step t: once for all, or as many times as there are different data."""
+        batches = [source.batch(step, self._spec.batch_size) for source in self._sources]
+        inputs = torch.stack([batch.inputs for batch in batches])
+        first, *others = [self._criterion.pack(batch.targets) for batch in batches]
+        targets = first.join(others)
+        if len(batches) > 1:
+            inputs, targets = inputs[self._which], Targets(targets.numbers[self._which], targets.classes[self._which])
+        if self._device.type != "cpu":
+            inputs, numbers, classes = (
+                part.pin_memory().to(self._device, non_blocking=True)
+                for part in (inputs, targets.numbers, targets.classes)
+            )
+            targets = Targets(numbers, classes)
+        return inputs, targets
+
+
+def _result(run: Run, step: int, numbers: Mapping[str, Any]) -> Result:
+    for name, loss in zip(run.balancer.names, numbers["losses"], strict=True):
+        if not math.isfinite(loss):
+            return NonFiniteLossError(name, loss)
+        if step == 1 and loss == 0:
+            return zero_first_loss(name)
+    return StepRecord(step=step, alpha=run.alpha, **numbers)

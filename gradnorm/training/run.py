@@ -1,0 +1,183 @@
+"""What one run holds, and the step that any network can take."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from gradnorm.balancer import Balancer
+from gradnorm.balancing.base import Balance
+from gradnorm.datasets.base import Batch, Source
+from gradnorm.metrics import constant_losses, evaluate, task_losses
+from gradnorm.models.mlp import MLP
+from gradnorm.records import Checkpoint, Evaluation, StepRecord
+from gradnorm.spec import RunSpec, SpecError
+from gradnorm.training.checkpoint import Saved, pack, unpack
+
+
+@dataclass
+class Run:
+    """What one run holds: data, network, its optimizer and the balancer, all on one device.
+
+    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
+    """
+
+    spec: RunSpec
+    source: Source
+    model: MLP
+    optimizer: torch.optim.Optimizer
+    balancer: Balancer
+    test: Batch
+    device: torch.device
+    constant_losses: tuple[float, ...]
+    taken: int = 0
+    initial: Evaluation | None = None
+
+    @classmethod
+    def build(cls, spec: RunSpec, source: Source | None = None) -> Run:
+        """Return a run before its first step. Raises SpecError for a device that is not there.
+
+        source: the spec's data, where another run has loaded them.
+        """
+        device = resolve_device(spec.device)
+        source = source or spec.dataset.load(spec.seed)
+        model = MLP(
+            source.features,
+            source.tasks,
+            width=spec.width,
+            depth=spec.depth,
+            initialization=spec.initialization,
+            seed=spec.seed,
+        ).to(device)
+        balancer = Balancer(
+            [task.name for task in source.tasks],
+            spec.method,
+            kinds=[task.kind for task in source.tasks],
+            watch_norms=spec.watch_norms,
+        )
+        test = to_device(source.test, device)
+        constant = tuple(constant_losses(source.test, source.tasks))
+        return cls(spec, source, model, _optimizer(spec, model), balancer, test, device, constant)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the whole state after the steps taken."""
+        assert self.initial is not None, "A run is evaluated before its first step"
+        states = (self.model.state_dict(), self.spec.optimizer, self.optimizer.state_dict(), self.balancer.state_dict())
+        return pack(Saved(self.taken, *states, initial=self.initial))
+
+    def restore(self, checkpoint: Checkpoint, branch: bool) -> None:
+        """Take over a checkpoint's state; in a branch, as far as the method and the optimizer are the same."""
+        saved = unpack(checkpoint, self.device)
+        self.taken, self.initial = saved.step, saved.initial
+        self.model.load_state_dict(saved.model)
+        if saved.optimizer_kind == self.spec.optimizer:
+            self.optimizer.load_state_dict(saved.optimizer)
+        if branch:
+            self.balancer.inherit(saved.balancer)
+        else:
+            self.balancer.load_state_dict(saved.balancer)
+
+    def step(self) -> StepRecord:
+        """Take the next step, whatever the network and the method. Raises NonFiniteLossError, with nothing changed."""
+        step = self.taken + 1
+        batch = to_device(self.source.batch(step, self.spec.batch_size), self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.spec, step)
+        self.optimizer.zero_grad(set_to_none=True)
+        features = self.model.shared(batch.inputs)
+        losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
+        alpha = self.alpha
+        W = self.model.last_shared_layer
+        trunk = (*self.model.trunk.parameters(), *W.parameters())
+        balance = self.balancer.backward(losses, shared=W, features=features, trunk=trunk)
+        self.optimizer.step()
+        self.taken = step
+        return _record(step, balance, alpha)
+
+    @property
+    def alpha(self) -> float | None:
+        """The asymmetry in force; None where the method has none."""
+        return getattr(self.balancer.method, "alpha", None)
+
+    def evaluate(self) -> Evaluation:
+        """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
+        losses, scores = evaluate(self.model, self.test, self.source.tasks)
+        first = self.initial.losses if self.initial else losses
+        ratios = tuple(loss / initial for loss, initial in zip(losses, first, strict=True))
+        evaluation = Evaluation(
+            step=self.taken,
+            losses=tuple(losses),
+            loss_ratios=ratios,
+            task_normalized_loss=sum(ratios),
+            metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
+            constant_losses=self.constant_losses,
+        )
+        self.initial = self.initial or evaluation
+        return evaluation
+
+
+def learning_rate(spec: RunSpec, step: int) -> float:
+    """Return the network's learning rate at step t: constant, or η·½(1 + cos(π(t−1)/steps)) for "cosine"."""
+    if spec.schedule == "constant":
+        return spec.learning_rate
+    return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device for "auto", "cpu" or "cuda". Raises SpecError if there is no GPU for "cuda"."""
+    gpu = count_gpus() > 0
+    if name == "cuda" and not gpu:
+        raise SpecError(
+            "device should be one that this machine has. Found 'cuda', but no GPU is visible to torch. "
+            "Use --device cpu, or install a CUDA build of torch."
+        )
+    return torch.device("cuda" if gpu and name != "cpu" else "cpu")
+
+
+def count_gpus() -> int:
+    """Return how many GPUs torch can use."""
+    with warnings.catch_warnings():
+        # A machine with a driver but no GPU makes torch warn; the answer is all that counts here.
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def use_gpu(index: int) -> None:
+    """Let this thread's runs on "cuda" go to one GPU, taking turns where there are fewer GPUs than workers."""
+    gpus = count_gpus()
+    if gpus:
+        torch.cuda.set_device(index % gpus)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a person calls the device: "cpu" or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """Return the batch on a device, by way of pinned memory where that helps."""
+    if device.type == "cpu":
+        return batch
+    move = [t.pin_memory().to(device, non_blocking=True) for t in (batch.inputs, *batch.targets)]
+    return Batch(move[0], tuple(move[1:]))
+
+
+def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:
+    if spec.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
+    return torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
+
+
+def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
+    """Return the plain numbers of a step; one transfer from the device."""
+    vectors = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
+    there = {name: vector for name in vectors if (vector := cast("Tensor | None", getattr(balance, name))) is not None}
+    rows: list[list[float]] = torch.stack([*there.values()]).tolist()
+    found: dict[str, Any] = {name: tuple(row) for name, row in zip(there, rows, strict=True)}
+    imbalance = None if balance.imbalance is None else balance.imbalance.item()
+    return StepRecord(step=step, alpha=alpha, imbalance=imbalance, **found)
