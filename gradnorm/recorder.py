@@ -133,7 +133,6 @@ class _Writer:
             return False
         return True
 
-
     def close(self) -> None:
         """End the engine's part: of runs that go in step the others need not carry this one along."""
         close = getattr(self._engine, "close", None)

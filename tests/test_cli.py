@@ -467,9 +467,9 @@ def test_resume_finishes_a_run_that_was_stopped(train, run_cli, store):
     whole = train("--steps", "40", "--checkpoint-every", "10", "--sigmas", "1,2")
     spec = RunSpec.parse(whole["spec"])
     run = store.create("half", spec.flat(), spec.dataset.task_names, queued=False)
-    from tests.factories import going_on
     from gradnorm.recorder import record
     from gradnorm.training.control import Control
+    from tests.factories import going_on
 
     control = Control()
     for item in record(store, run, going_on(store, run, control), control):

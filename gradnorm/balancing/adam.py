@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradnorm.shapes import PerTask
+from gradnorm.shapes import Mean, PerTask
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
@@ -15,12 +15,12 @@ def adam_memory(ones: PerTask) -> dict[str, PerTask]:
 
 
 def adam_step(
-    memory: Mapping[str, PerTask], slope: PerTask, learning_rate: float
+    memory: Mapping[str, PerTask], slope: PerTask, learning_rate: float | Mean
 ) -> tuple[PerTask, dict[str, PerTask]]:
     """Return the step to add to the variable, and the new moments.
 
     slope: the derivative, shape [T]; NaN where a task is absent: its moments then stay and its step is 0.
-    learning_rate: > 0. The defaults of torch.optim.Adam are used for β₁, β₂ and ε.
+    learning_rate: > 0, or one for each of n runs, shape [n, 1]. β₁, β₂ and ε are the defaults of torch.optim.Adam.
     """
     present = ~slope.isnan()
     g = slope.nan_to_num()

@@ -47,7 +47,9 @@ class Layout:
 
     def parts(self, flat: Tensor) -> list[Tensor]:
         """Return the parts of a flat tensor as views of `shapes`."""
-        return [part.view(shape) for part, shape in zip(flat.split([*map(prod, self.shapes)]), self.shapes, strict=True)]
+        return [
+            part.view(shape) for part, shape in zip(flat.split([*map(prod, self.shapes)]), self.shapes, strict=True)
+        ]
 
     def of_run(self, flat: Tensor, run: int) -> list[Tensor]:
         """Return one network's share as views, in the order and the shapes of `MLP.parameters()`."""

@@ -22,10 +22,8 @@ class Ahead(Generic[Made]):
 
     def take(self, step: int, last: int) -> Made:
         """Return what belongs to step t, and begin with that of t + 1 unless t is the last."""
-        if self._next is not None and self._next[0] == step:
-            found = self._next[1].result()
-        else:
-            found = self._make(step)
+        ready = self._next is not None and self._next[0] == step
+        found = self._next[1].result() if ready and self._next else self._make(step)
         self._next = (step + 1, self._pool.submit(self._make, step + 1)) if step < last else None
         return found
 

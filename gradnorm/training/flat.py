@@ -50,6 +50,7 @@ class FlatOptimizer(ABC):
     def step(self, learning_rates: Sequence[float]) -> None:
         """Move all parameters along the gradients; one learning rate a run."""
 
+    @abstractmethod
     def settle(self) -> None:
         """Bring the runs' own optimizers up to date."""
 
@@ -75,6 +76,9 @@ class Momentum(FlatOptimizer):
     def step(self, learning_rates: Sequence[float]) -> None:
         """See `FlatOptimizer.step`."""
         self._move(self._gradients, learning_rates)
+
+    def settle(self) -> None:
+        """Nothing: the views are all there is."""
 
 
 class Adam(FlatOptimizer):

@@ -79,12 +79,15 @@ class Group:
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        self._batches = Ahead(self._batch)
+        self._batches = Ahead(self.batch)
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of its run's record."""
+        return self.advance(*self._batches.take(self.runs[0].taken + 1, self._spec.steps))
+
+    def advance(self, inputs: Tensor, targets: Targets) -> list[Result]:
+        """Take the next step on a given `batch`; see `step`."""
         step = self.runs[0].taken + 1
-        inputs, targets = self._batches.take(step, self._spec.steps)
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
         slopes = self._criterion.slopes(self._panel.before(losses, step))
         norms = self._stack.backward(slopes, decay=self._optimizer.decay, measure=self._measures)
@@ -116,7 +119,7 @@ class Group:
         """End the thread that makes batches."""
         self._batches.close()
 
-    def _batch(self, step: int) -> tuple[Tensor, Targets]:
+    def batch(self, step: int) -> tuple[Tensor, Targets]:
         """Return what the runs see at step t: once for all, or as many times as there are different data."""
         batches = [source.batch(step, self._spec.batch_size) for source in self._sources]
         inputs = torch.stack([batch.inputs for batch in batches])

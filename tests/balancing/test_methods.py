@@ -8,7 +8,7 @@ import torch
 import gradnorm.balancer as balancer_module
 from gradnorm import Balancer, gradients
 from gradnorm.balancing.adam import adam_memory, adam_step
-from gradnorm.balancing.base import Needs, Signal
+from gradnorm.balancing.base import Needs, Signal, State
 from gradnorm.balancing.uncertainty import UncertaintyWeighting
 from gradnorm.discovery import discover
 from gradnorm.spec import methods
@@ -243,3 +243,42 @@ def test_a_balancer_runs_every_method_on_a_network():
         for _ in range(3):
             balancer.backward([(u * (i + 1)).square().sum() for i in range(3)], shared=u, trunk=[u])
         assert u.grad is not None
+
+
+ALONG_AN_AXIS = [m for m in METHODS if m.needs is not Needs.GRAMIAN]
+
+
+@pytest.mark.parametrize("method", ALONG_AN_AXIS)
+@pytest.mark.parametrize("complete", [True, False])
+def test_several_runs_in_one_call_are_each_what_they_are_alone(method, complete):
+    """States of shape [n, T]; numbers that multiply may differ from run to run."""
+    floats = {name for name, value in method() if isinstance(value, float)}
+    each = [method(**{name: getattr(method(), name) * factor for name in floats}) for factor in (0.5, 1.0)]
+    columns = {name: torch.tensor([[getattr(m, name)] for m in each], dtype=torch.float64) for name in floats}
+    together = method().model_copy(update=columns)
+    states = [m.start(torch.ones(3, dtype=torch.float64), KINDS) for m in each]
+    state = stacked(states)
+    for t, signal in enumerate(signals(steps=60)):
+        second = permuted(signal, [1, 2, 0])
+        if not complete and t % 3 == 1:
+            second.losses[1] = second.norms[1] = float("nan")
+        both = Signal(
+            torch.stack([signal.losses, second.losses]),
+            torch.stack([signal.norms, second.norms]),
+            step=t + 1,
+            complete=complete,
+        )
+        balance, state = together.balance(state, both)
+        for run, own in enumerate((signal, second)):
+            alone, states[run] = each[run].balance(states[run], Signal(own.losses, own.norms, step=t + 1))
+            for name in ("weights", "loss_ratios", "relative_rates", "gradient_norms", "targets", "imbalance"):
+                found, expected = getattr(balance, name), getattr(alone, name)
+                assert (found is None) == (expected is None)
+                if found is not None:
+                    torch.testing.assert_close(found[run], expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+    torch.testing.assert_close(state.weights, stacked(states).weights, rtol=1e-9, atol=1e-12)
+
+
+def stacked(states):
+    memory = {name: torch.stack([s.memory[name] for s in states]) for name in states[0].memory}
+    return State(torch.stack([s.weights for s in states]), torch.stack([s.initial_losses for s in states]), memory)

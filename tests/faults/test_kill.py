@@ -207,10 +207,10 @@ for line in sys.stdin:
 
 
 def test_a_run_killed_at_twenty_random_steps_is_the_run_left_alone_bit_for_bit(home):
-    from tests.factories import going_on
     from gradnorm.recorder import record
     from gradnorm.spec import RunSpec
     from gradnorm.training.control import Control
+    from tests.factories import going_on
 
     store, chance, spec = RunStore(home), random.Random(7), RunSpec.parse(RESUMED)
     alone, run = (store.create(t, spec.flat(), spec.dataset.task_names, queued=False) for t in ("alone", "killed"))

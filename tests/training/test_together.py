@@ -1,0 +1,195 @@
+"""Runs stepped as one program leave the records that each leaves alone; each is steered and ends on its own."""
+
+import math
+
+import pytest
+
+from gradnorm.balancing.base import Needs
+from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
+from gradnorm.spec import RunSpec, SpecError, methods
+from gradnorm.training.control import Control
+from gradnorm.training.engine import Entry, train, train_together
+from gradnorm.training.group import fits, partition
+from gradnorm.training.run import Run
+from tests.factories import TINY
+
+BASE = {**TINY, "tasks": 3, "sigmas": (1.0, 2.0, 4.0), "width": 12, "depth": 3, "steps": 30, "eval_every": 10}
+TOGETHER = [name for name, method in methods().items() if method.needs is not Needs.GRAMIAN]
+
+
+def spec(**changes):
+    return RunSpec.parse({**BASE, "learning_rate": 0.01, **changes})
+
+
+def pulled(specs, controls=None, each=None):
+    """Return every run's records, pulled in turn as the recorder does."""
+    controls = controls or [Control() for _ in specs]
+    entries = [lambda s=s, c=c: Entry(s, c) for s, c in zip(specs, controls, strict=True)]
+    iterators = train_together(entries)
+    found = [[] for _ in specs]
+    going = set(range(len(specs)))
+    while going:
+        for i in sorted(going):
+            item = next(iterators[i], None)
+            if item is None:
+                going.discard(i)
+                continue
+            found[i].append(item)
+            if each is not None:
+                each(i, item)
+    return found
+
+
+def same(one, other, rel=2e-3):
+    """Compare two runs' records: the same kinds and steps, and numbers within what single precision drifts apart."""
+    assert [(type(a), a.step) for a in one] == [(type(b), b.step) for b in other]
+    for a, b in zip(one, other, strict=True):
+        if isinstance(a, StepRecord):
+            assert a.alpha == b.alpha
+            for name in ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets"):
+                assert (getattr(a, name) is None) == (getattr(b, name) is None)
+                if getattr(a, name) is not None:
+                    assert getattr(a, name) == pytest.approx(getattr(b, name), rel=rel, nan_ok=True)
+        elif isinstance(a, Evaluation):
+            assert a.losses == pytest.approx(b.losses, rel=rel)
+            assert a.constant_losses == b.constant_losses
+        elif isinstance(a, Outcome):
+            assert a == b
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_each_leaves_the_records_it_leaves_alone(optimizer):
+    specs = [spec(method=name, optimizer=optimizer) for name in TOGETHER]
+    specs += [
+        spec(optimizer=optimizer, alpha=0.1),
+        spec(optimizer=optimizer, alpha=3.0, weight_learning_rate=0.1, seed=1),
+        spec(optimizer=optimizer, update="adam", learning_rate=0.003),
+        spec(optimizer=optimizer, hold="2", schedule="cosine", initialization="uniform"),
+        spec(optimizer=optimizer, method="dwa", period=3, temperature=1.0),
+        spec(optimizer=optimizer, method="dwa", period=3, temperature=5.0),
+        spec(optimizer=optimizer, method="static", weights="1,2,3", seed=2),
+        spec(optimizer=optimizer, method="single", task=2),
+    ]
+    assert partition([Run.build(s) for s in specs]) == [list(range(len(specs)))]
+    for one, alone in zip(pulled(specs), specs, strict=True):
+        same(one, list(train(alone)))
+
+
+def test_the_general_way_leaves_the_same_records():
+    """The program against autograd: the same run, stepped by `Run.step`."""
+    for name in TOGETHER:
+        run = Run.build(spec(method=name))
+        general = [run.step() for _ in range(30)]
+        same([r for r in train(spec(method=name)) if isinstance(r, StepRecord)], general)
+
+
+@pytest.mark.parametrize("name", ["digits", "diamonds"])
+def test_classes_and_numbers_together(name):
+    base = {"dataset": name, "steps": 12, "batch_size": 16, "width": 10, "depth": 2, "device": "cpu"}
+    base |= {"eval_every": 50, "checkpoint_every": 0, "output_scale": name == "diamonds"}
+    specs = [RunSpec.parse({**base, "alpha": alpha}) for alpha in (0.0, 2.0)]
+    for records, alone in zip(pulled(specs), specs, strict=True):
+        run = Run.build(alone)
+        general = [run.step() for _ in range(12)]
+        same([r for r in records if isinstance(r, StepRecord)], general, rel=1e-2)
+
+
+def test_alpha_of_one_leaves_the_others_alone():
+    controls = [Control(), Control()]
+
+    def move(i, item):
+        if i == 1 and isinstance(item, StepRecord) and item.step == 5:
+            controls[0].retune(alpha=3.0)
+
+    specs = [spec(alpha=0.5, checkpoint_every=0), spec(alpha=1.0, checkpoint_every=0)]
+    moved, left = pulled(specs, controls, move)
+    assert [r.alpha for r in moved if isinstance(r, StepRecord)] == [0.5] * 5 + [3.0] * 25
+    same(left, list(train(specs[1])))
+    control, alone = Control(), []
+    for item in train(specs[0], control):
+        alone.append(item)
+        if isinstance(item, StepRecord) and item.step == 5:
+            control.retune(alpha=3.0)
+    same(moved, alone)
+
+
+def test_one_is_stopped_and_the_others_go_on():
+    controls = [Control(), Control(), Control()]
+
+    def stop(i, item):
+        if i == 2 and isinstance(item, StepRecord) and item.step == 7:
+            controls[1].stop()
+
+    specs = [spec(alpha=alpha) for alpha in (0.0, 0.5, 1.0)]
+    first, second, third = pulled(specs, controls, stop)
+    assert second[-1] == Outcome("stopped", 7, "Stopped by hand after 7 steps.")
+    assert isinstance(second[-2], Checkpoint)
+    for records, alone in ((first, specs[0]), (third, specs[2])):
+        same(records, list(train(alone)))
+    # What was stopped goes on by itself.
+    rest = list(train(specs[1], start=second[-2]))
+    same([r for r in second + rest if isinstance(r, StepRecord)], steps_of(train(specs[1])))
+
+
+def steps_of(records):
+    return [r for r in records if isinstance(r, StepRecord)]
+
+
+def test_one_diverges_and_the_others_do_not_notice():
+    loud = {"sigmas": (100.0, 200.0, 400.0), "learning_rate": 1e-6}
+    specs = [spec(**loud, seed=3), spec(**{**loud, "learning_rate": 10.0}), spec(**loud, alpha=0.1)]
+    good, bad, other = pulled(specs)
+    assert bad[-1].kind == "diverged"
+    assert not math.isfinite(bad[-1].value)
+    assert steps_of(bad)[-1].step == bad[-1].step - 1
+    same(good, list(train(specs[0])))
+    same(other, list(train(specs[2])))
+
+
+def test_one_that_nobody_pulls_any_more_is_left_behind():
+    specs = [spec(alpha=0.0), spec(alpha=1.0)]
+    first, second = train_together([lambda s=s: Entry(s) for s in specs])
+    for _ in range(4):
+        next(first), next(second)
+    second.close()
+    rest = list(first)
+    assert rest[-1].kind == "finished"
+    assert list(second) == []
+
+
+def test_one_that_cannot_be_built_fails_alone():
+    def broken():
+        raise SpecError("no such thing")
+
+    first, second = train_together([lambda: Entry(spec()), broken])
+    with pytest.raises(SpecError, match="no such thing"):
+        next(second)
+    same(list(first), list(train(spec())))
+
+
+def test_runs_that_have_too_little_in_common_go_by_themselves():
+    told = []
+    specs = [spec(), spec(alpha=0.1), spec(width=11), spec(method="mgda"), spec(batch_size=5), spec(optimizer="adam")]
+    entries = [lambda s=s: Entry(s, on_device=told.append) for s in specs]
+    assert partition([Run.build(s) for s in specs]) == [[0, 1], [2], [3], [4], [5]]
+    for records, alone in zip([list(r) for r in train_together(entries)], specs, strict=True):
+        same(records, list(train(alone)))
+    assert told.count("cpu, 2 runs as one program") == 2
+    assert told.count("cpu") == 4
+
+
+def test_large_networks_go_by_themselves():
+    wide = {"width": 1024, "depth": 2, "steps": 1}
+    runs = [Run.build(spec(alpha=alpha, **wide)) for alpha in (0.0, 1.0)]
+    assert all(fits(run) for run in runs)
+    assert partition(runs) == [[0], [1]]
+
+
+def test_a_group_goes_on_from_its_checkpoints():
+    specs = [spec(alpha=alpha, seed=seed, checkpoint_every=10) for alpha, seed in ((0.2, 0), (1.5, 1))]
+    whole = pulled(specs)
+    starts = [next(r for r in records if isinstance(r, Checkpoint) and r.step == 20) for records in whole]
+    entries = [lambda s=s, c=c: Entry(s, start=c) for s, c in zip(specs, starts, strict=True)]
+    for rest, records in zip(train_together(entries), whole, strict=True):
+        after = [r for r in records if isinstance(r, StepRecord) and r.step > 20]
+        assert [r for r in rest if isinstance(r, StepRecord)] == after
