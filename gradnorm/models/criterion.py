@@ -77,7 +77,9 @@ class Criterion:
         if not self._plain:
             each = torch.addcmul(self._center, each, self._scale)
         if not self._kinds[1]:
-            self._gaps = each - targets.numbers
+            if self._gaps.shape != each.shape:
+                self._gaps = torch.empty_like(each)
+            torch.sub(each, targets.numbers, out=self._gaps)
             return self._squares(self._gaps) * (self._share / batch)
         sums = each.new_empty(runs, tasks)
         if self._kinds[0]:

@@ -85,6 +85,11 @@ class Stack:
         # What each layer, W and the heads included, puts out.
         self._outputs = [like.new_empty(len(models), batch, weight.shape[1]) for weight in self._weights]
         self._inputs: list[Tensor] = []
+        # Room for ∂L_i/∂Z and ∇_W L_i of each task, kept: to ask the system for it at each step takes longer than
+        # to fill it.
+        each = len(models) * len(outputs)
+        self._by_output = like.new_empty(each, batch, sizes[-1])
+        self._by_weight = like.new_empty(each, sizes[-1], sizes[-2])
 
     def forward(self, inputs: Float[Tensor, "some batch features"]) -> Float[Tensor, "runs batch outputs"]:
         """Return all heads' outputs, shape [N, B, T·O], valid until the next call.
@@ -128,10 +133,11 @@ class Stack:
         heads, top = self._weights[-1], len(self._weights) - 1
         units, inputs = self._weights[top - 1].shape[1:]
         own = slopes.view(runs, batch, tasks, -1).transpose(1, 2).reshape(runs * tasks, batch, -1)
-        each = torch.bmm(own, heads.view(runs * tasks, -1, units)).view(runs, tasks, batch, units)
+        each = torch.bmm(own, heads.view(runs * tasks, -1, units), out=self._by_output)
+        each = each.view(runs, tasks, batch, units)
         each.mul_(self._inputs[top].sign().unsqueeze(1))
         below = self._inputs[top - 1].unsqueeze(1).expand(-1, tasks, -1, -1).reshape(runs * tasks, batch, inputs)
-        by_weight = torch.bmm(each.view(runs * tasks, batch, units).mT, below).view(runs, tasks, units, inputs)
+        by_weight = torch.bmm(self._by_output.mT, below, out=self._by_weight).view(runs, tasks, units, inputs)
         by_bias = each.sum(2)
         squares = torch.linalg.vector_norm(by_weight, dim=(2, 3)), torch.linalg.vector_norm(by_bias, dim=2)
         torch.add(by_weight.sum(1), self._weight_slopes[top - 1], alpha=decay, out=self._weight_slopes[top - 1])

@@ -13,8 +13,9 @@ from gradnorm.balancing.base import NonFiniteLossError
 from gradnorm.records import Checkpoint, Outcome, Record
 from gradnorm.spec import RunSpec
 from gradnorm.training.control import Control
-from gradnorm.training.group import Group, Result, fits, partition
+from gradnorm.training.group import Result, fits, partition
 from gradnorm.training.run import Run, device_name
+from gradnorm.training.teams import Teams
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class _Rounds:
                 entry.on_device(device if len(runs) == 1 else f"{device}, {len(runs)} runs as one program")
             if entry.start is None or entry.branch:
                 member.items.append(member.run.evaluate())
-        self._stepper = Group(runs) if fits(runs[0]) else _Alone(runs[0])
+        self._stepper = Teams(runs) if fits(runs[0]) else _Alone(runs[0])
         self._pacer = _pacer(self._list)
 
     def play(self) -> None:

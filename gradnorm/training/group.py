@@ -6,7 +6,6 @@ A single run is a group of one. Data, methods and checkpoints are what they are 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,9 +67,6 @@ class Group:
         self.runs = runs
         first = runs[0]
         self._spec, self._device = first.spec, first.device
-        threads = sum(run.spec.threads for run in runs)
-        if threads and self._device.type == "cpu":
-            torch.set_num_threads(min(threads, os.cpu_count() or 1) if len(runs) > 1 else threads)
         self._stack = Stack([run.model for run in runs], self._spec.batch_size)
         self._optimizer = flat_optimizer(self._stack, [run.optimizer for run in runs])
         self._criterion = Criterion(first.source.tasks, self._stack.parameters)

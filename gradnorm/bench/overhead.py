@@ -1,0 +1,111 @@
+"""What GradNorm costs: its step over the fastest plain PyTorch step with equal weights, on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gradnorm.bench.environment import environment
+from gradnorm.bench.rounds import fastest, medians, ratio, timed
+from gradnorm.datasets.base import Batch
+from gradnorm.datasets.toy import sample_sigmas
+from gradnorm.metrics import task_losses
+from gradnorm.models.mlp import MLP
+from gradnorm.spec import RunSpec, preset
+from gradnorm.training.group import Group
+from gradnorm.training.run import Run
+
+TOYS = {"toy-2": 2, "toy-10": 10, "toy-40": 40}
+# So many batches are made beforehand and seen in turn.
+BATCHES = 8
+
+Step = Callable[[], object]
+
+
+def run(rounds: int = 15) -> dict[str, Any]:
+    """Return the ratios, with the medians in milliseconds beside them."""
+    from gradnorm.bench.segnet import ratio as segnet
+
+    torch.set_num_threads(1)
+    results: dict[str, float] = {}
+    details: dict[str, Any] = {}
+    for name, tasks in TOYS.items():
+        times = timed(steps(tasks), rounds)
+        plain = fastest(times, [key for key in times if key.startswith("plain")])
+        results[name] = round(ratio(times, "gradnorm", plain), 3)
+        explicit = round(ratio(times, "gradnorm", "equal weights, as one program"), 3)
+        details[name] = {"milliseconds": medians(times), "fastest plain": plain, "over equal weights": explicit}
+    details["segnet-3"] = segnet(rounds)
+    results["segnet-3"] = round(details["segnet-3"]["ratio"], 3)
+    return {"benchmark": "overhead", "environment": environment(), "results": results, "details": details}
+
+
+def toy(tasks: int, **changes: Any) -> RunSpec:
+    """Return the toy of the paper with T tasks: presets for 2 and 10, σ drawn for more."""
+    changes = {"device": "cpu", "steps": 1_000_000, "learning_rate": 1e-4, **changes}
+    if f"toy-{tasks}" in ("toy-2", "toy-10"):
+        return preset(f"toy-{tasks}", changes)
+    return preset("toy-2", {"sigmas": sample_sigmas(tasks, 10.0, 0), **changes})
+
+
+def steps(tasks: int) -> dict[str, Step]:
+    """Return the steps that are compared, by name, all on the same batches."""
+    source = toy(tasks).dataset.load(0)
+    batches = [source.batch(step, 100) for step in range(1, BATCHES + 1)]
+    found = {
+        "plain, one head for all": one_head(source.features, source.tasks, batches, fused=True),
+        "plain, one head for all, foreach": one_head(source.features, source.tasks, batches, fused=False),
+        "plain, a head a task": head_a_task(source.features, source.tasks, batches),
+    }
+    found["gradnorm"] = program(toy(tasks))
+    found["equal weights, as one program"] = program(toy(tasks, method="equal", watch_norms=False))
+    return found
+
+
+def program(spec: RunSpec) -> Step:
+    """Return the engine's own step, records included."""
+    group = Group([Run.build(spec)])
+    made = cycle([group.batch(step) for step in range(1, BATCHES + 1)])
+    return lambda: group.advance(*next(made))
+
+
+def one_head(features: int, tasks: Any, batches: list[Batch], *, fused: bool) -> Step:
+    """Return a plain step in which all heads are one layer and all losses one mean: the least that PyTorch has to do."""
+    outputs = tasks[0].outputs
+    sizes = [features, 100, 100, 100, 100, outputs * len(tasks)]
+    layers = [part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())]
+    network = nn.Sequential(*layers[:-1])
+    optimizer = _sgd(network, fused)
+    made = cycle([(batch.inputs, torch.cat(batch.targets, 1)) for batch in batches])
+
+    def step() -> None:
+        inputs, targets = next(made)
+        optimizer.zero_grad(set_to_none=True)
+        (functional.mse_loss(network(inputs), targets) * len(tasks)).backward()
+        optimizer.step()
+
+    return step
+
+
+def head_a_task(features: int, tasks: Any, batches: list[Batch]) -> Step:
+    """Return a plain step of the project's network as anyone would write it."""
+    network = MLP(features, tasks)
+    optimizer = _sgd(network, fused=True)
+    made = cycle(batches)
+
+    def step() -> None:
+        batch = next(made)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(task_losses(network(batch.inputs), batch.targets, tasks)).sum().backward()
+        optimizer.step()
+
+    return step
+
+
+def _sgd(network: nn.Module, fused: bool) -> torch.optim.Optimizer:
+    return torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, fused=fused, foreach=not fused)
