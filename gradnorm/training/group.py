@@ -76,6 +76,7 @@ class Group:
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
         self._batches = Ahead(self.batch)
+        self._settled = -1
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of its run's record."""
@@ -108,8 +109,11 @@ class Group:
 
     def settle(self) -> None:
         """Bring the runs' optimizers and balancers up to date; their networks always are."""
-        self._optimizer.settle()
-        self._panel.settle(self.runs[0].taken)
+        taken = self.runs[0].taken
+        if self._settled != taken:
+            self._settled = taken
+            self._optimizer.settle()
+            self._panel.settle(taken)
 
     def close(self) -> None:
         """End the thread that makes batches."""
