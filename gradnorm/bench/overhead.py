@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any
 
 import torch
@@ -75,10 +75,10 @@ def program(spec: RunSpec) -> Step:
 
 
 def one_head(features: int, tasks: Any, batches: list[Batch], *, fused: bool) -> Step:
-    """Return a plain step in which all heads are one layer and all losses one mean: the least that PyTorch has to do."""
+    """Return a plain step in which all heads are one layer and all losses one mean: PyTorch's least work."""
     outputs = tasks[0].outputs
     sizes = [features, 100, 100, 100, 100, outputs * len(tasks)]
-    layers = [part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.ReLU())]
+    layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
     network = nn.Sequential(*layers[:-1])
     optimizer = _sgd(network, fused)
     made = cycle([(batch.inputs, torch.cat(batch.targets, 1)) for batch in batches])

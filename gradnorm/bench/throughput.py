@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -59,8 +60,8 @@ def step_products(spec: RunSpec) -> tuple[Callable[[], None], int]:
     outputs, inputs = 100, 250
     sizes = [inputs, *[width] * spec.depth]
     # (rows, inner, columns) of each product.
-    shapes = [(batch, a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
-    shapes += [(b, batch, a) for a, b in zip(sizes[:-1], sizes[1:-1], strict=False)]
+    shapes = [(batch, a, b) for a, b in pairwise(sizes)]
+    shapes += [(b, batch, a) for a, b in pairwise(sizes[:-1])]
     shapes += [(batch, width, width) for _ in range(spec.depth - 1)]
     shapes += [(batch, width, tasks * outputs), (tasks * outputs, batch, width)]
     shapes += [(batch, outputs, width), (width, batch, width)] * tasks
@@ -74,7 +75,7 @@ def step_products(spec: RunSpec) -> tuple[Callable[[], None], int]:
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def _one_core() -> Generator[None]:
     """Keep this thread, and those that it starts, on one core."""
     if not hasattr(os, "sched_setaffinity"):
         yield

@@ -75,12 +75,12 @@ class Group:
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        self._batches = Ahead(self.batch)
+        self._batches = Ahead(self.batch, self._spec.steps)
         self._settled = -1
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of its run's record."""
-        return self.advance(*self._batches.take(self.runs[0].taken + 1, self._spec.steps))
+        return self.advance(*self._batches.take(self.runs[0].taken + 1))
 
     def advance(self, inputs: Tensor, targets: Targets) -> list[Result]:
         """Take the next step on a given `batch`; see `step`."""
