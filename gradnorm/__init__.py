@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradnorm.balancing.base import Balance, NonFiniteLossError
     from gradnorm.spec import RunSpec
     from gradnorm.training.control import Control
-    from gradnorm.training.engine import train
+    from gradnorm.training.engine import train, train_together
 
 __all__ = [
     "Balance",
@@ -24,6 +24,7 @@ __all__ = [
     "NonFiniteLossError",
     "RunSpec",
     "train",
+    "train_together",
 ]
 
 _HOME = {
@@ -34,6 +35,7 @@ _HOME = {
     "NonFiniteLossError": "gradnorm.balancing.base",
     "RunSpec": "gradnorm.spec",
     "train": "gradnorm.training.engine",
+    "train_together": "gradnorm.training.engine",
 }
 
 try:

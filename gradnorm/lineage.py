@@ -29,10 +29,10 @@ def records_of(
     What its checkpoint does not have is taken back first; a damaged checkpoint is passed over for the one before
     it. An iterator raises SpecError, and CheckpointError for a fork without a sound checkpoint to start from.
     """
-    from gradnorm.training.engine import train_together
+    from gradnorm.training.engine import enter
 
     entries = [partial(_entry, store, info, controls[info.run]) for info in infos]
-    return {info.run: records for info, records in zip(infos, train_together(entries), strict=True)}
+    return {info.run: records for info, records in zip(infos, enter(entries), strict=True)}
 
 
 def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:

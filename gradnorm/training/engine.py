@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gradnorm.balancing.base import NonFiniteLossError
@@ -51,15 +52,27 @@ def train(
     Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
     exception: the run's Outcome is then "diverged".
     """
-    return train_together([lambda: Entry(spec, control or Control(), on_device, start, branch)])[0]
+    return enter([lambda: Entry(spec, control or Control(), on_device, start, branch)])[0]
 
 
-def train_together(entries: Sequence[Callable[[], Entry]]) -> list[Iterator[Record]]:
+def train_together(specs: Sequence[RunSpec], controls: Sequence[Control] | None = None) -> list[Iterator[Record]]:
     """Train several runs, and return an iterator for each, with what `train` yields and raises.
 
     Runs of one small network and one data set, which may differ in method, learning rates, schedule, initial values
-    and seed, are stepped as one program; the others one by one. Pull from all in turn: a run that is ahead waits in
-    memory for the others to be pulled.
+    and seed, are stepped as one program; the others one by one. Pull from all in turn: what comes of a run that
+    nobody pulls waits in memory until its iterator is closed.
+    controls: one for each, to steer it by.
+
+    >>> records = train_together([RunSpec.parse({"dataset": "toy", "alpha": a}) for a in (0.0, 0.5, 1.5)])
+    >>> for together in zip(*records): ...
+    """
+    steered = controls or [Control() for _ in specs]
+    return enter([partial(Entry, spec, control) for spec, control in zip(specs, steered, strict=True)])
+
+
+def enter(entries: Sequence[Callable[[], Entry]]) -> list[Iterator[Record]]:
+    """Train several runs as `train_together` does.
+
     entries: each called once, when the first item of any is pulled; what it raises comes out of its own iterator.
     """
     contest = _Contest(entries)

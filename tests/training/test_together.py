@@ -8,7 +8,7 @@ from gradnorm.balancing.base import Needs
 from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.spec import RunSpec, SpecError, methods
 from gradnorm.training.control import Control
-from gradnorm.training.engine import Entry, train, train_together
+from gradnorm.training.engine import Entry, enter, train, train_together
 from gradnorm.training.group import fits, partition
 from gradnorm.training.run import Run
 from tests.factories import TINY
@@ -23,9 +23,7 @@ def spec(**changes):
 
 def pulled(specs, controls=None, each=None):
     """Return every run's records, pulled in turn as the recorder does."""
-    controls = controls or [Control() for _ in specs]
-    entries = [lambda s=s, c=c: Entry(s, c) for s, c in zip(specs, controls, strict=True)]
-    iterators = train_together(entries)
+    iterators = train_together(specs, controls)
     found = [[] for _ in specs]
     going = set(range(len(specs)))
     while going:
@@ -148,7 +146,7 @@ def test_one_diverges_and_the_others_do_not_notice():
 
 def test_one_that_nobody_pulls_any_more_is_left_behind():
     specs = [spec(alpha=0.0), spec(alpha=1.0)]
-    first, second = train_together([lambda s=s: Entry(s) for s in specs])
+    first, second = train_together(specs)
     for _ in range(4):
         next(first), next(second)
     second.close()
@@ -161,7 +159,7 @@ def test_one_that_cannot_be_built_fails_alone():
     def broken():
         raise SpecError("no such thing")
 
-    first, second = train_together([lambda: Entry(spec()), broken])
+    first, second = enter([lambda: Entry(spec()), broken])
     with pytest.raises(SpecError, match="no such thing"):
         next(second)
     same(list(first), list(train(spec())))
@@ -172,7 +170,7 @@ def test_runs_that_have_too_little_in_common_go_by_themselves():
     specs = [spec(), spec(alpha=0.1), spec(width=11), spec(method="mgda"), spec(batch_size=5), spec(optimizer="adam")]
     entries = [lambda s=s: Entry(s, on_device=told.append) for s in specs]
     assert partition([Run.build(s) for s in specs]) == [[0, 1], [2], [3], [4], [5]]
-    for records, alone in zip([list(r) for r in train_together(entries)], specs, strict=True):
+    for records, alone in zip([list(r) for r in enter(entries)], specs, strict=True):
         same(records, list(train(alone)))
     assert told.count("cpu, 2 runs as one program") == 2
     assert told.count("cpu") == 4
@@ -190,6 +188,6 @@ def test_a_group_goes_on_from_its_checkpoints():
     whole = pulled(specs)
     starts = [next(r for r in records if isinstance(r, Checkpoint) and r.step == 20) for records in whole]
     entries = [lambda s=s, c=c: Entry(s, start=c) for s, c in zip(specs, starts, strict=True)]
-    for rest, records in zip(train_together(entries), whole, strict=True):
+    for rest, records in zip(enter(entries), whole, strict=True):
         after = [r for r in records if isinstance(r, StepRecord) and r.step > 20]
         assert [r for r in rest if isinstance(r, StepRecord)] == after
