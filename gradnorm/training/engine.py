@@ -13,6 +13,7 @@ from typing import Any
 from gradnorm.balancing.base import NonFiniteLossError
 from gradnorm.records import Checkpoint, Outcome, Record
 from gradnorm.spec import RunSpec
+from gradnorm.training.alone import Alone
 from gradnorm.training.control import Control
 from gradnorm.training.group import Result, fits, partition
 from gradnorm.training.run import Run, device_name
@@ -151,7 +152,7 @@ class _Rounds:
                 entry.on_device(device if len(runs) == 1 else f"{device}, {len(runs)} runs as one program")
             if entry.start is None or entry.branch:
                 member.items.append(member.run.evaluate())
-        self._stepper = Teams(runs) if fits(runs[0]) else _Alone(runs[0])
+        self._stepper = Teams(runs) if fits(runs[0]) else Alone(runs[0])
         self._pacer = _pacer(self._list)
 
     def play(self) -> None:
@@ -215,30 +216,6 @@ class _Rounds:
     def _end(member: _Member, outcome: Outcome) -> None:
         member.items.append(outcome)
         member.over = True
-
-
-class _Alone:
-    """One run stepped by itself, whatever its network and its method: a `Group` of one to its user."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def step(self) -> list[Result]:
-        try:
-            return [self._run.step()]
-        except ValueError as error:
-            self._run.taken += 1
-            return [error]
-
-    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
-        for values in changes.values():
-            self._run.balancer.retune(**values)
-
-    def checkpoint(self, place: int) -> Checkpoint:
-        return self._run.checkpoint()
-
-    def close(self) -> None:
-        pass
 
 
 class Pacer:

@@ -1,14 +1,13 @@
 """The optimizers of N runs whose parameters lie in one flat tensor: torch's SGD with momentum and Adam, to the letter.
 
-A learning rate is a run's own. Each run also has a torch optimizer, whose state becomes a set of views, so that its
-`state_dict` is what a run by itself would save.
+A learning rate is a run's own, and so is its state, in the form of `torch.optim`. torch's own classes know one tensor,
+one rate; to use them would also import its compiler, two seconds before a first step.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,41 +17,40 @@ from gradnorm.models.stack import Stack
 MOMENTUM = 0.9
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
+# Of one run: by the place of each parameter in the network, the tensors that its optimizer keeps, by torch's names.
+OptimizerState = Mapping[int, Mapping[str, Tensor]]
+
 
 class FlatOptimizer(ABC):
     """Moves a stack's parameters; `decay` is what `Stack.backward` is to keep of the gradients before.
 
-    stack: of N runs.  optimizers: theirs, whose states, if any, are taken over.
+    stack: of N runs.  states: theirs; empty before a first step.
     """
 
     decay: float
-    # torch's names for the state, by which tensor of this class holds it.
-    _names: Mapping[str, str]
 
-    def __init__(self, stack: Stack, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    def __init__(self, stack: Stack, states: Sequence[OptimizerState]) -> None:
         self._layout, self._parameters, self._gradients = stack.layout, stack.parameters, stack.gradients
-        self._optimizers = optimizers
-        self._allocate()
-        for run, optimizer in enumerate(optimizers):
-            for name, attribute in self._names.items():
-                views = self._layout.of_run(getattr(self, attribute), run)
-                for parameter, view in zip(optimizer.param_groups[0]["params"], views, strict=True):
-                    state = optimizer.state[parameter]
-                    if name in state:
-                        view.copy_(state[name])
-                    state[name] = view
+        self._kept = self._allocate(states[0])
+        for run, state in enumerate(states):
+            for name, flat in self._kept.items():
+                for place, view in enumerate(self._layout.of_run(flat, run)):
+                    if place in state:
+                        view.copy_(state[place][name])
 
     @abstractmethod
-    def _allocate(self) -> None:
-        """Make the flat tensors that `_names` speaks of."""
+    def _allocate(self, state: OptimizerState) -> Mapping[str, Tensor]:
+        """Return the flat tensors of the state by torch's names, all 0; `state` is the first run's."""
 
     @abstractmethod
     def step(self, learning_rates: Sequence[float]) -> None:
         """Move all parameters along the gradients; one learning rate a run."""
 
-    @abstractmethod
-    def settle(self) -> None:
-        """Bring the runs' own optimizers up to date."""
+    def state_of(self, run: int) -> OptimizerState:
+        """Return one run's state, as views."""
+        views = {name: self._layout.of_run(flat, run) for name, flat in self._kept.items()}
+        places = range(len(self._layout.of_run(self._parameters, run)))
+        return {place: {name: views[name][place] for name in views} for place in places}
 
     def _move(self, by: Tensor, learning_rates: Sequence[float]) -> None:
         """Subtract rate × `by`, which is laid out as the parameters are."""
@@ -68,28 +66,24 @@ class Momentum(FlatOptimizer):
     """SGD with momentum 0.9: the gradients, kept with decay 0.9, are the velocity."""
 
     decay = MOMENTUM
-    _names: Mapping[str, str] = {"momentum_buffer": "_gradients"}
 
-    def _allocate(self) -> None:
-        return
+    def _allocate(self, state: OptimizerState) -> Mapping[str, Tensor]:
+        return {"momentum_buffer": self._gradients}
 
     def step(self, learning_rates: Sequence[float]) -> None:
         """See `FlatOptimizer.step`."""
         self._move(self._gradients, learning_rates)
-
-    def settle(self) -> None:
-        """Nothing: the views are all there is."""
 
 
 class Adam(FlatOptimizer):
     """Adam (Kingma and Ba, 2015, Algorithm 1) with torch's defaults."""
 
     decay = 0.0
-    _names: Mapping[str, str] = {"exp_avg": "_mean", "exp_avg_sq": "_square"}
 
-    def _allocate(self) -> None:
+    def _allocate(self, state: OptimizerState) -> Mapping[str, Tensor]:
         self._mean, self._square = torch.zeros_like(self._parameters), torch.zeros_like(self._parameters)
-        self._taken = steps_of(self._optimizers[0])
+        self._taken = steps_of(state)
+        return {"exp_avg": self._mean, "exp_avg_sq": self._square}
 
     def step(self, learning_rates: Sequence[float]) -> None:
         """See `FlatOptimizer.step`."""
@@ -100,20 +94,17 @@ class Adam(FlatOptimizer):
         by = self._mean / (self._square.sqrt().div_(unbiased).add_(EPS))
         self._move(by, [rate / (1 - BETA1**self._taken) for rate in learning_rates])
 
-    def settle(self) -> None:
-        """See `FlatOptimizer.settle`."""
-        for optimizer in self._optimizers:
-            for state in optimizer.state.values():
-                state["step"] = torch.tensor(float(self._taken))
+    def state_of(self, run: int) -> OptimizerState:
+        """See `FlatOptimizer.state_of`."""
+        step = torch.tensor(float(self._taken))
+        return {place: {"step": step, **own} for place, own in super().state_of(run).items()}
 
 
-def flat_optimizer(stack: Stack, optimizers: Sequence[torch.optim.Optimizer]) -> FlatOptimizer:
-    """Return the flat optimizer of these runs, which have one kind of optimizer, at the same step."""
-    kind = Momentum if isinstance(optimizers[0], torch.optim.SGD) else Adam
-    return kind(stack, optimizers)
+def flat_optimizer(kind: str, stack: Stack, states: Sequence[OptimizerState]) -> FlatOptimizer:
+    """Return the optimizer of runs that have one kind, "sgd" or "adam", and are at the same step."""
+    return (Momentum if kind == "sgd" else Adam)(stack, states)
 
 
-def steps_of(optimizer: torch.optim.Optimizer) -> int:
+def steps_of(state: OptimizerState) -> int:
     """Return how many steps an optimizer that counts them has taken; 0 for one that does not."""
-    states: list[dict[str, Any]] = list(optimizer.state.values())
-    return int(states[0]["step"]) if states and "step" in states[0] else 0
+    return int(state[0]["step"]) if state and "step" in state[0] else 0

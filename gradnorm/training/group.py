@@ -49,7 +49,7 @@ def fits(run: Run) -> bool:
 def _key(run: Run) -> tuple[Any, ...]:
     """Return what runs of one group have in common."""
     s = run.spec
-    steps = run.taken, steps_of(run.optimizer)
+    steps = run.taken, steps_of(run.optimizer_state)
     return (s.dataset, s.batch_size, s.width, s.depth, s.optimizer, s.steps, s.watch_norms, run.device, *steps)
 
 
@@ -68,7 +68,8 @@ class Group:
         first = runs[0]
         self._spec, self._device = first.spec, first.device
         self._stack = Stack([run.model for run in runs], self._spec.batch_size)
-        self._optimizer = flat_optimizer(self._stack, [run.optimizer for run in runs])
+        states = [run.optimizer_state for run in runs]
+        self._optimizer = flat_optimizer(self._spec.optimizer, self._stack, states)
         self._criterion = Criterion(first.source.tasks, self._stack.parameters)
         self._panel = Panel([run.balancer for run in runs], self._stack.parameters)
         self._measures = first.spec.watch_norms or any(r.balancer.method.needs is Needs.NORMS for r in runs)
@@ -112,8 +113,9 @@ class Group:
         taken = self.runs[0].taken
         if self._settled != taken:
             self._settled = taken
-            self._optimizer.settle()
             self._panel.settle(taken)
+            for place, run in enumerate(self.runs):
+                run.optimizer_state = self._optimizer.state_of(place)
 
     def close(self) -> None:
         """End the thread that makes batches."""

@@ -1,42 +1,43 @@
-"""What one run holds, and the step that any network can take."""
+"""What one run holds, however it is stepped."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from gradnorm.balancer import Balancer
-from gradnorm.balancing.base import Balance
 from gradnorm.datasets.base import Batch, Source
-from gradnorm.metrics import constant_losses, evaluate, task_losses
+from gradnorm.metrics import constant_losses, evaluate
 from gradnorm.models.mlp import MLP
-from gradnorm.records import Checkpoint, Evaluation, StepRecord
+from gradnorm.records import Checkpoint, Evaluation
 from gradnorm.spec import RunSpec, SpecError
 from gradnorm.training.checkpoint import Saved, pack, unpack
 
 
 @dataclass
 class Run:
-    """What one run holds: data, network, its optimizer and the balancer, all on one device.
+    """What one run holds: data, network, balancer and the state of its optimizer, all on one device.
 
     constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
+    optimizer_state: by the place of each parameter in the network, as in `torch.optim.Optimizer.state_dict()`;
+        what steps the run keeps it up to date for `checkpoint`.
     """
 
     spec: RunSpec
     source: Source
     model: MLP
-    optimizer: torch.optim.Optimizer
     balancer: Balancer
     test: Batch
     device: torch.device
     constant_losses: tuple[float, ...]
     taken: int = 0
     initial: Evaluation | None = None
+    optimizer_state: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict[int, Mapping[str, Tensor]])
 
     @classmethod
     def build(cls, spec: RunSpec, source: Source | None = None) -> Run:
@@ -62,13 +63,22 @@ class Run:
         )
         test = to_device(source.test, device)
         constant = tuple(constant_losses(source.test, source.tasks))
-        return cls(spec, source, model, _optimizer(spec, model), balancer, test, device, constant)
+        return cls(spec, source, model, balancer, test, device, constant)
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state after the steps taken."""
         assert self.initial is not None, "A run is evaluated before its first step"
-        states = (self.model.state_dict(), self.spec.optimizer, self.optimizer.state_dict(), self.balancer.state_dict())
-        return pack(Saved(self.taken, *states, initial=self.initial))
+        return pack(
+            Saved(
+                self.taken,
+                # Copies: of a view the whole tensor would be written that it is a part of.
+                {name: value.clone() for name, value in self.model.state_dict().items()},
+                self.spec.optimizer,
+                {"state": {i: {k: v.clone() for k, v in own.items()} for i, own in self.optimizer_state.items()}},
+                self.balancer.state_dict(),
+                self.initial,
+            )
+        )
 
     def restore(self, checkpoint: Checkpoint, branch: bool) -> None:
         """Take over a checkpoint's state; in a branch, as far as the method and the optimizer are the same."""
@@ -76,28 +86,11 @@ class Run:
         self.taken, self.initial = saved.step, saved.initial
         self.model.load_state_dict(saved.model)
         if saved.optimizer_kind == self.spec.optimizer:
-            self.optimizer.load_state_dict(saved.optimizer)
+            self.optimizer_state = saved.optimizer["state"]
         if branch:
             self.balancer.inherit(saved.balancer)
         else:
             self.balancer.load_state_dict(saved.balancer)
-
-    def step(self) -> StepRecord:
-        """Take the next step, whatever the network and the method. Raises NonFiniteLossError, with nothing changed."""
-        step = self.taken + 1
-        batch = to_device(self.source.batch(step, self.spec.batch_size), self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.spec, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        features = self.model.shared(batch.inputs)
-        losses = task_losses(self.model.predict(features), batch.targets, self.source.tasks)
-        alpha = self.alpha
-        W = self.model.last_shared_layer
-        trunk = (*self.model.trunk.parameters(), *W.parameters())
-        balance = self.balancer.backward(losses, shared=W, features=features, trunk=trunk)
-        self.optimizer.step()
-        self.taken = step
-        return _record(step, balance, alpha)
 
     @property
     def alpha(self) -> float | None:
@@ -165,19 +158,3 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         return batch
     move = [t.pin_memory().to(device, non_blocking=True) for t in (batch.inputs, *batch.targets)]
     return Batch(move[0], tuple(move[1:]))
-
-
-def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:
-    if spec.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
-    return torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
-
-
-def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
-    """Return the plain numbers of a step; one transfer from the device."""
-    vectors = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
-    there = {name: vector for name in vectors if (vector := cast("Tensor | None", getattr(balance, name))) is not None}
-    rows: list[list[float]] = torch.stack([*there.values()]).tolist()
-    found: dict[str, Any] = {name: tuple(row) for name, row in zip(there, rows, strict=True)}
-    imbalance = None if balance.imbalance is None else balance.imbalance.item()
-    return StepRecord(step=step, alpha=alpha, imbalance=imbalance, **found)

@@ -36,7 +36,7 @@ def test_steps_are_torch_s(kind, rates):
             for model, optimizer in ((alone[run], plain[run]), (together[run], faces[run])):
                 step_by_torch(model, optimizer, gradients(step, run, list(model.parameters())), rates[run])
     stack = Stack(together, 1)
-    flat = flat_optimizer(stack, faces)
+    flat = flat_optimizer(kind, stack, [face.state_dict()["state"] for face in faces])
     for step in range(3, 9):
         for run in range(3):
             found = gradients(step, run, list(alone[run].parameters()))
@@ -44,16 +44,15 @@ def test_steps_are_torch_s(kind, rates):
             for view, gradient in zip(stack.layout.of_run(stack.gradients, run), found, strict=True):
                 view.mul_(flat.decay).add_(gradient)
         flat.step(rates)
-    flat.settle()
     for run in range(3):
         torch.testing.assert_close(list(together[run].parameters()), list(alone[run].parameters()))
-        one, other = faces[run].state_dict()["state"], plain[run].state_dict()["state"]
+        one, other = flat.state_of(run), plain[run].state_dict()["state"]
         assert one.keys() == other.keys()
         for key in one:
             assert one[key].keys() == other[key].keys()
             for name in one[key]:
                 torch.testing.assert_close(one[key][name], other[key][name])
-    assert steps_of(faces[0]) == (9 if kind == "adam" else 0)
+    assert steps_of(flat.state_of(0)) == (9 if kind == "adam" else 0)
 
 
 def step_by_torch(model, optimizer, found, rate):

@@ -1,12 +1,15 @@
 """Runs stepped as one program leave the records that each leaves alone; each is steered and ends on its own."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 
 from gradnorm.balancing.base import Needs
 from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.spec import RunSpec, SpecError, methods
+from gradnorm.training.alone import Alone
 from gradnorm.training.control import Control
 from gradnorm.training.engine import Entry, enter, train, train_together
 from gradnorm.training.group import fits, partition
@@ -74,10 +77,10 @@ def test_each_leaves_the_records_it_leaves_alone(optimizer):
 
 
 def test_the_general_way_leaves_the_same_records():
-    """The program against autograd: the same run, stepped by `Run.step`."""
+    """The program against autograd: the same run, stepped by `Alone`."""
     for name in TOGETHER:
-        run = Run.build(spec(method=name))
-        general = [run.step() for _ in range(30)]
+        run = Alone(Run.build(spec(method=name)))
+        general = [run.step()[0] for _ in range(30)]
         same([r for r in train(spec(method=name)) if isinstance(r, StepRecord)], general)
 
 
@@ -87,8 +90,8 @@ def test_classes_and_numbers_together(name):
     base |= {"eval_every": 50, "checkpoint_every": 0, "output_scale": name == "diamonds"}
     specs = [RunSpec.parse({**base, "alpha": alpha}) for alpha in (0.0, 2.0)]
     for records, alone in zip(pulled(specs), specs, strict=True):
-        run = Run.build(alone)
-        general = [run.step() for _ in range(12)]
+        run = Alone(Run.build(alone))
+        general = [run.step()[0] for _ in range(12)]
         same([r for r in records if isinstance(r, StepRecord)], general, rel=1e-2)
 
 
@@ -191,3 +194,19 @@ def test_a_group_goes_on_from_its_checkpoints():
     for rest, records in zip(enter(entries), whole, strict=True):
         after = [r for r in records if isinstance(r, StepRecord) and r.step > 20]
         assert [r for r in rest if isinstance(r, StepRecord)] == after
+
+
+def test_a_checkpoint_holds_one_run_alone():
+    alone = [r for r in train(spec()) if isinstance(r, Checkpoint)]
+    together = [r for r in pulled([spec(seed=seed) for seed in range(6)])[0] if isinstance(r, Checkpoint)]
+    assert len(together[-1].payload) == pytest.approx(len(alone[-1].payload), rel=0.05)
+    parameters = sum(p.numel() for p in Run.build(spec()).model.parameters())
+    assert len(alone[-1].payload) < 3 * 4 * parameters + 20_000
+
+
+def test_a_run_s_first_step_does_not_wait_for_torch_s_compiler():
+    code = (
+        "import sys, itertools; from gradnorm import RunSpec, train; from gradnorm.spec import preset;"
+        "list(itertools.islice(train(preset('toy-2')), 3)); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

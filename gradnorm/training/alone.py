@@ -1,0 +1,78 @@
+"""One run stepped by itself, by autograd and torch's own optimizers: any network, any method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from gradnorm.balancing.base import Balance
+from gradnorm.metrics import task_losses
+from gradnorm.records import Checkpoint, StepRecord
+from gradnorm.training.group import Result
+from gradnorm.training.run import Run, learning_rate, to_device
+
+
+class Alone:
+    """What a `Group` of one is to its user, for a run that can be in no group."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        if run.spec.threads and run.device.type == "cpu":
+            torch.set_num_threads(run.spec.threads)
+        parameters, rate = run.model.parameters(), run.spec.learning_rate
+        self._optimizer = (
+            torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+            if run.spec.optimizer == "sgd"
+            else torch.optim.Adam(parameters, lr=rate)
+        )
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
+
+    def step(self) -> list[Result]:
+        """Take the next step; an error takes the place of the record, with nothing changed."""
+        try:
+            return [self._step()]
+        except ValueError as error:
+            self._run.taken += 1
+            return [error]
+
+    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Change hyperparameters from the next step on. Raises ValueError."""
+        for values in changes.values():
+            self._run.balancer.retune(**values)
+
+    def checkpoint(self, place: int) -> Checkpoint:
+        """Return the whole state of the run."""
+        self._run.optimizer_state = self._optimizer.state_dict()["state"]
+        return self._run.checkpoint()
+
+    def close(self) -> None:
+        """Nothing to be ended."""
+
+    def _step(self) -> StepRecord:
+        run, step = self._run, self._run.taken + 1
+        batch = to_device(run.source.batch(step, run.spec.batch_size), run.device)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(run.spec, step)
+        self._optimizer.zero_grad(set_to_none=True)
+        features = run.model.shared(batch.inputs)
+        losses = task_losses(run.model.predict(features), batch.targets, run.source.tasks)
+        alpha, W = run.alpha, run.model.last_shared_layer
+        trunk = (*run.model.trunk.parameters(), *W.parameters())
+        balance = run.balancer.backward(losses, shared=W, features=features, trunk=trunk)
+        self._optimizer.step()
+        run.taken = step
+        return _record(step, balance, alpha)
+
+
+def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
+    """Return the plain numbers of a step."""
+    vectors = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
+    there = {name: vector for name in vectors if (vector := cast("Tensor | None", getattr(balance, name))) is not None}
+    rows: list[list[float]] = torch.stack([*there.values()]).tolist()
+    found: dict[str, Any] = {name: tuple(row) for name, row in zip(there, rows, strict=True)}
+    imbalance = None if balance.imbalance is None else balance.imbalance.item()
+    return StepRecord(step=step, alpha=alpha, imbalance=imbalance, **found)
