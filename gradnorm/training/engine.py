@@ -21,6 +21,7 @@ from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import RunSpec, SpecError
 from gradnorm.training.checkpoint import Saved, pack, unpack
 from gradnorm.training.control import Control
+from gradnorm.training.optimizers import Optimizer, optimizer
 
 
 def train(
@@ -91,7 +92,7 @@ class Run:
     spec: RunSpec
     source: Source
     model: MLP
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     balancer: Balancer
     test: Batch
     device: torch.device
@@ -122,7 +123,8 @@ class Run:
         )
         test = _to(source.test, device)
         constant = tuple(constant_losses(source.test, source.tasks))
-        return cls(spec, source, model, _optimizer(spec, model), balancer, test, device, constant)
+        moves = optimizer(spec.optimizer, model.parameters(), spec.learning_rate)
+        return cls(spec, source, model, moves, balancer, test, device, constant)
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state after the steps taken."""
@@ -231,12 +233,6 @@ def use_gpu(index: int) -> None:
 def device_name(device: torch.device) -> str:
     """Return what a person calls the device: "cpu" or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _optimizer(spec: RunSpec, model: MLP) -> torch.optim.Optimizer:
-    if spec.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
-    return torch.optim.Adam(model.parameters(), lr=spec.learning_rate)
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
