@@ -1,1 +1,22 @@
 """Named benchmarks: each a module with `run() -> dict`, printed by `python -m gradnorm bench NAME --json -`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+# Modules of this package, imported when they are run.
+NAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "peers": "a step against other implementations of GradNorm",
+        "startup": "from the command, and from a click on Start, to the first painted point",
+        "streaming": "from a training step to a pixel",
+    }
+)
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Run a benchmark; return {"benchmark", "environment", "results"} and what else it has to say."""
+    return import_module(f"gradnorm.bench.{name}").run()

@@ -105,7 +105,7 @@ def _start(chromium: Any, home: Path, clicks: int) -> _Start:
 
 
 def _click(page: Any, known: Sequence[str]) -> tuple[str, float, float]:
-    """Click on Start; return the run that this began, and the seconds since 1970 of the click and of its first point."""
+    """Click on Start; return the run that it began, and when it was clicked and first painted, since 1970."""
     page.get_by_role("button", name="Start", exact=True).click()
     run, clicked, painted, origin = page.wait_for_function(_NEWEST, arg=list(known)).json_value()
     return run, (origin + clicked) / 1000, (origin + painted) / 1000
