@@ -32,4 +32,8 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     # Streamlit reads .streamlit/config.toml from where it is started.
     os.chdir(ROOT)
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *flags])
+    from streamlit.web import cli
+
+    # In this interpreter: a new one would load half of its modules again.
+    cli.main(["run", str(app), *flags], prog_name="streamlit")
+    return 0
