@@ -118,8 +118,14 @@ def backward(losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | 
     weights: w, shape [T], detached.
     """
     factors = weights if scale is None else weights * scale
-    pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
-    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs])
+    present = [(i, loss) for i, loss in enumerate(losses) if loss is not None]
+    first = present[0][1]
+    if all(loss.device == first.device and loss.dtype == first.dtype for _, loss in present):
+        # One root, and no gradients handed in: for those torch loads its symbolic shapes, 0.6 s before a first step.
+        used = factors if len(present) == len(losses) else factors[[i for i, _ in present]]
+        (torch.stack([loss for _, loss in present]) * used.to(first)).sum().backward()
+        return
+    torch.autograd.backward([loss for _, loss in present], [factors[i].to(loss) for i, loss in present])
 
 
 class General:
