@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 # How long an idle worker waits before it looks whether another process has queued a run.
 IDLE_SECONDS = 1.0
-_SMALL: Mapping[str, Any] = {"dataset": "toy", "steps": 1, "batch_size": 1, "width": 1, "depth": 1, "threads": 0}
 
 
 class NotHereError(RuntimeError):
@@ -203,7 +202,6 @@ class Lab:
                 for other in range(1, self._wanted or max(1, engine.count_gpus())):
                     self._spawn(other)
         engine.use_gpu(index)
-        _rehearse()
         while not self._closing:
             self._wake.clear()
             try:
@@ -248,17 +246,6 @@ class Lab:
             self.store.end(run, outcome)
         except UnknownRunError:
             log.warning("Run %s was removed while it trained.", run)
-
-
-def _rehearse() -> None:
-    """Train for a step, so that the first run finds loaded what torch loads when it is first used: 0.6 s of it."""
-    from gradnorm.training import engine
-
-    try:
-        for _ in engine.train(RunSpec.parse(_SMALL)):
-            pass
-    except Exception:
-        log.exception("The rehearsal failed.")  # a run that fails in the same way will say so to its user
 
 
 def _workers_from_environment() -> int | None:
