@@ -13,7 +13,7 @@ OPEN = "GRADNORM_OPEN"
 
 
 def serve(address: str, port: int, *, open_browser: bool = False) -> int:
-    """Serve the dashboard; does not return unless `app.py` is missing (then 2)."""
+    """Serve the dashboard until the process is told to end; return 2 if `app.py` is missing."""
     app = ROOT / "app.py"
     if not app.exists():
         print(
