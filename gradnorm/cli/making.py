@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from gradnorm.bench import measure
 from gradnorm.cli.output import check_writable, write_json
 from gradnorm.spec import SpecError
 
@@ -50,7 +51,6 @@ def dashboard(given: argparse.Namespace) -> int:
 
 def bench(given: argparse.Namespace) -> int:
     """Run a benchmark."""
-    from gradnorm.bench import streaming
-
-    write_json(streaming.run(), given.json or "-")
+    check_writable(given.json)
+    write_json(measure(given.name), given.json or "-")
     return 0

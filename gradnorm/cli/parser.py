@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from gradnorm.bench import NAMED
 from gradnorm.cli.output import USAGE
 from gradnorm.options import Option, options
 from gradnorm.spec import PRESETS, datasets, methods
@@ -63,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
 
     bench = commands.add_parser("bench", help="run a named benchmark")
-    bench.add_argument("name", choices=["streaming"])
+    listed = "; ".join(f"{name}: {what}" for name, what in NAMED.items())
+    bench.add_argument("name", choices=list(NAMED), metavar="NAME", help=listed)
 
     for command in (train, resume, fork, runs, known, figure, bench):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")

@@ -14,9 +14,15 @@ from gradnorm.variants import MOST_CONTENDERS, labels
 
 _KEY = "live-panel"
 
-# Sent with each mount, so it only fetches the rest, which the browser keeps.
+# Sent with each mount, so it only fetches the rest, which the browser keeps. All calls wait for one promise: those of
+# several imports may be kept in another order, and on a slow machine an older run would be shown over a newer one.
 _JS = """
-const load = (data) => import(new URL(`${data.base}/live/static/live/panel.js`, document.baseURI).href);
+let loading;
+const load = (data) =>
+  (loading ??= import(new URL(`${data.base}/live/static/live/panel.js`, document.baseURI).href).catch((error) => {
+    loading = undefined;
+    throw error;
+  }));
 export default function (component) {
   load(component.data).then((panel) => panel.mount(component));
   return () => load(component.data).then((panel) => panel.unmount(component.parentElement));
@@ -34,7 +40,8 @@ def live_panel(info: RunInfo | None) -> None:
     data = {
         "base": base_path(),
         "run": info.run if info else None,
-        "runs": contenders(info) if info else [],
+        # A tuple: Streamlit loads pandas (half a second on the first page) to see that a list is no table.
+        "runs": tuple(contenders(info)) if info else (),
         "state": info.state if info else None,
     }
     _live_panel(key=_KEY, data=data, on_state_change=lambda: None, on_fork_change=_fork)

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm import export
 from gradnorm.store import RunStore, UnknownRunError
-from gradnorm.ui.feed import Hub, Viewer
+from gradnorm.ui.feed import Hub, Message, Viewer
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -79,13 +79,21 @@ async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
     try:
         async with hub.watch(run, min(cursor, MOST_STEPS)) as (viewer, missed):
             await ws.accept()
-            for message in missed:
-                await _send(ws, message)
+            await _catch_up(ws, missed)
             await _both_ways(ws, hub, run, viewer)
     except UnknownRunError as error:
         await _refuse(ws, UNKNOWN_RUN, str(error))
     except WebSocketDisconnect:
         pass
+
+
+async def _catch_up(ws: WebSocket, missed: Sequence[Message]) -> None:
+    try:
+        for message in missed:
+            await _send(ws, message)
+    except RuntimeError as error:
+        # A page that went during the handshake: uvicorn lets `accept` pass, and refuses what comes after it.
+        raise WebSocketDisconnect(1006) from error
 
 
 async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:

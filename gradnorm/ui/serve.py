@@ -13,7 +13,7 @@ OPEN = "GRADNORM_OPEN"
 
 
 def serve(address: str, port: int, *, open_browser: bool = False) -> int:
-    """Serve the dashboard; does not return unless `app.py` is missing (then 2)."""
+    """Serve the dashboard until the process is told to end; return 2 if `app.py` is missing."""
     app = ROOT / "app.py"
     if not app.exists():
         print(
@@ -32,4 +32,8 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     # Streamlit reads .streamlit/config.toml from where it is started.
     os.chdir(ROOT)
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *flags])
+    from streamlit.web import cli
+
+    # In this interpreter: a new one would load half of its modules again.
+    cli.main(["run", str(app), *flags], prog_name="streamlit")
+    return 0

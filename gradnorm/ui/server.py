@@ -18,7 +18,8 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.routes import live_routes
 from gradnorm.ui.serve import OPEN
 
-WARM_SECONDS = 1.5
+# Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
+WARM_SECONDS = 5.0
 SCRIPT = Path(__file__).with_name("main.py")
 
 
@@ -41,7 +42,7 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):
         threading.Timer(0.5, webbrowser.open, [url]).start()
-    # Torch is loaded while the first visitor still reads; sooner, it would be in the way of the first page.
+    # Torch is loaded behind the first page, or now that nobody comes; sooner, it would be in that page's way.
     warm = threading.Timer(WARM_SECONDS, lambda: lab().warm())
     warm.daemon = True
     warm.start()

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -25,7 +26,7 @@ from gradnorm.records import Checkpoint, Evaluation, Outcome, columns
 from gradnorm.store import RunStore
 from gradnorm.ui import wire
 from gradnorm.ui.feed import Hub
-from gradnorm.ui.routes import FOREIGN_ORIGIN, UNKNOWN_RUN, live_routes, origin_allowed
+from gradnorm.ui.routes import FOREIGN_ORIGIN, UNKNOWN_RUN, _catch_up, live_routes, origin_allowed
 from tests.factories import SPEC, evaluation, finished, rows_of, step_records, wait_for
 
 TASKS = ("left", "right")
@@ -587,3 +588,12 @@ def test_assets_are_served_and_nothing_else(server):
     assert server.get("/live/static/style.css").status_code == 200
     assert server.get("/live/static/../pyproject.toml").status_code == 404
     assert server.get("/live/static/%2e%2e/pyproject.toml").status_code == 404
+
+
+def test_a_page_that_goes_during_the_handshake_is_no_fault():
+    class Gone:
+        async def send_text(self, text):
+            raise RuntimeError("Expected ASGI message 'websocket.accept'")
+
+    with pytest.raises(WebSocketDisconnect):
+        asyncio.run(_catch_up(Gone(), ["hello"]))
