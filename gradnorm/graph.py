@@ -66,9 +66,7 @@ class Cut:
         # A head that goes on below the cut by another way would find the trunk's buffers freed.
         if any(owner != _SEVERAL and node in users for node, owner in owners.items()):
             return None
-        heads = [
-            None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)
-        ]
+        heads = [None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)]
         return Cut(end, heads, users)
 
 

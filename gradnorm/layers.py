@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -49,6 +48,9 @@ class Layer:
         if len(nodes) != 1:
             return None
         (node,) = nodes
+        # torch lets reentrant checkpoints be gone through as a whole only, not towards chosen leaves.
+        if any(other.name() == "CheckpointFunctionBackward" for other in cut.users):
+            return None
         above = _chain(cut, node)
         rules = _RULES.get(node.name())
         if above is None or rules is None or not rules.applies(node, found):
@@ -66,11 +68,6 @@ class Layer:
         grads = _RULES[self.node.name()].gradients(self.node, G, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
         return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
-
-    def below(self) -> list[End]:
-        """Return the edges that lead on from the layer, those to the shared parameters left out."""
-        edges = enumerate(cast(Sequence[End], self.node.next_functions))
-        return [end for i, end in edges if end[0] is not None and i not in self.parameters]
 
 
 @dataclass(frozen=True)
@@ -140,10 +137,9 @@ def _linear(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> di
 
 
 def _product(X: Tensor, G: PerTaskGrads) -> PerTaskGrads:
-    """Return Xᵀ G_i for each task: [N, I], [T, N, O] → [T, I, O], in one matrix product."""
-    tasks, _, outputs = G.shape
-    wide = G.transpose(0, 1).flatten(1)
-    return (wide.T @ X).view(tasks, outputs, -1).transpose(1, 2)
+    """Return Xᵀ G_i for each task: [N, I], [T, N, O] → [T, I, O]."""
+    # As (G_iᵀ X)ᵀ, so that a transposed weight's gradients lie in memory as the weight does.
+    return torch.bmm(G.transpose(1, 2), X.expand(len(G), *X.shape)).transpose(1, 2)
 
 
 def _is_convolution(node: Node, parameters: Mapping[int, Tensor]) -> bool:

@@ -40,18 +40,23 @@ class OnePass:
     ) -> None:
         self._cut = GradientEdge(*cut.end)
         self._layer = Layer.find(cut, shared)
+        # The layer's own parameters have their gradients already: the way down leaves them out.
+        known = set() if self._layer is None else {id(p) for p in self._layer.parameters.values()}
+        self._below = [
+            node.variable for node in cut.users if hasattr(node, "variable") and id(node.variable) not in known
+        ]
         self._present = [i for i, loss in enumerate(losses) if loss is not None]
         self._leaves: list[tuple[int, Tensor, Tensor]] = []
         each = self._through_heads([loss for loss in losses if loss is not None], cut, names, scale)
-        # Side by side within the batch, as one layer with T times the outputs would have them.
-        self._at_cut = torch.stack(each, 1).transpose(0, 1) if each[0].dim() else torch.stack(each)
+        self._at_cut = torch.stack(each)
         self._at_shared: list[tuple[Tensor, Tensor]] = []
         if self._layer is None:
-            found = [torch.stack([total_norm(self._at(shared, g), names[i]) for i, g in zip(self._present, each)])]
+            parts = [total_norm(self._at(shared, g), names[i]) for i, g in zip(self._present, each, strict=True)]
+            norms = torch.stack(parts)
         else:
             self._at_shared = self._layer.gradients(self._at_cut)
-            found = [torch.linalg.vector_norm(_wide(g).flatten(1), dim=1) for _, g in self._at_shared]
-        norms = found[0] if len(found) == 1 else torch.linalg.vector_norm(torch.stack(found), dim=0)
+            parts = [torch.linalg.vector_norm(_wide(g).flatten(1), dim=1) for _, g in self._at_shared]
+            norms = parts[0] if len(parts) == 1 else torch.linalg.vector_norm(torch.stack(parts), dim=0)
         self.norms = self._spread(norms if scale is None else norms / scale.to(norms.device), len(losses))
 
     @staticmethod
@@ -60,16 +65,16 @@ class OnePass:
 
         features: input or output of the shared layer, or any tensor between it and the heads.
         """
-        # What a hook makes of a gradient it has to be given, and the weighted sum is not known yet.
-        if features.retains_grad or getattr(features, "_backward_hooks", None):
-            return None
-        cut = Cut.find(losses, features)
+        cut = None if _hooked(features) else Cut.find(losses, features)
         if cut is None:
             return None
         wanted = {id(parameter) for parameter in shared}
-        below = any(id(getattr(node, "variable", None)) in wanted for node in cut.users)
-        above = any(id(leaf) in wanted for head in cut.heads if head is not None for leaf in head.leaves)
-        return cut if below and not above else None
+        own = [leaf for head in cut.heads if head is not None for leaf in head.leaves]
+        reached = any(id(getattr(node, "variable", None)) in wanted for node in cut.users)
+        # A hook is to see the weighted gradient, once, which is not known yet when the heads are gone through.
+        if not reached or any(id(leaf) in wanted or _hooked(leaf) for leaf in own) or any(map(_hooked, shared)):
+            return None
+        return cut
 
     def backward(self, weights: PerTask) -> None:
         """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
@@ -80,12 +85,12 @@ class OnePass:
         used = weights if len(self._present) == len(each) else torch.stack([each[i] for i in self._present])
         down = _weighted_sum(used, self._at_cut)
         ends: Pairs = [(leaf, grad * each[i].to(grad.device)) for i, leaf, grad in self._leaves]
+        ends += [(parameter, _weighted_sum(used, grads)) for parameter, grads in self._at_shared]
         if self._layer is None:
             ends.append((self._cut, down))
-        else:
-            ends += [(parameter, _weighted_sum(used, grads)) for parameter, grads in self._at_shared]
-            ends += self._past(self._layer, down)
         torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])
+        if self._layer is not None and self._below:
+            torch.autograd.backward([self._cut], [down], inputs=self._below)
 
     def _through_heads(
         self, losses: Sequence[Tensor], cut: Cut, names: Sequence[str], scale: Tensor | None
@@ -115,14 +120,6 @@ class OnePass:
     def _at(self, shared: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor | None]:
         """Return one task's gradients of the shared parameters."""
         return torch.autograd.grad([self._cut], shared, [grad], retain_graph=True, allow_unused=True)
-
-    def _past(self, layer: Layer, down: Tensor) -> Pairs:
-        """Return what goes on below the layer, whose own parameters have their gradients already."""
-        edges = [GradientEdge(*end) for end in layer.below()]
-        if not edges:
-            return []
-        found = cast(Sequence[Tensor | None], torch.autograd.grad([self._cut], edges, [down], allow_unused=True))
-        return [(edge, grad) for edge, grad in zip(edges, found, strict=True) if grad is not None]
 
     def _spread(self, values: Tensor, tasks: int) -> Tensor:
         """Return a vector over all tasks, NaN for those that are absent."""
@@ -156,6 +153,10 @@ def _catch(into: list[Tensor], positions: Sequence[int]) -> Any:
     return hook
 
 
+def _hooked(tensor: Tensor) -> bool:
+    return tensor.retains_grad or bool(getattr(tensor, "_backward_hooks", None))
+
+
 def _wide(grads: Tensor) -> Tensor:
     """Return gradients in a precision whose squares do not overflow."""
     return grads.float() if grads.dtype in (torch.float16, torch.bfloat16) else grads
@@ -164,9 +165,4 @@ def _wide(grads: Tensor) -> Tensor:
 def _weighted_sum(weights: Tensor, grads: Tensor) -> Tensor:
     """Return Σ_i w_i G_i: [T], [T, …] → […]."""
     G = _wide(grads)
-    w = weights.to(G)
-    if G.dim() < 3 or G.is_contiguous():
-        return torch.tensordot(w, G, 1).to(grads)
-    # The tasks lie within the batch.
-    inner = G.transpose(0, 1)
-    return torch.matmul(w, inner.flatten(2)).view(inner.shape[0], *inner.shape[2:]).to(grads)
+    return (weights.to(G) @ G.flatten(1)).view(grads.shape[1:]).to(grads)
