@@ -57,15 +57,20 @@ class Layer:
             return None
         return Layer(node, found, transposed, above)
 
-    def gradients(self, at_cut: PerTaskGrads) -> list[tuple[Tensor, PerTaskGrads]]:
-        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
-
-        at_cut: the tasks' gradients at the cut, shape [T, *shape of the tensor there].
-        """
-        G = at_cut
+    @torch.no_grad()
+    def at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
+        """Return the tasks' gradients of the layer's output from those at the cut, shape [T, *output.shape]."""
+        # For a convolution side by side within the batch, as one with T times the channels would have them.
+        beside = self.node.name() == "ConvolutionBackward0"
+        G = torch.stack(tuple(at_cut), 1).transpose(0, 1) if beside else torch.stack(tuple(at_cut))
         for node in self.above:
             G = _ABOVE[node.name()](node, G)
-        grads = _RULES[self.node.name()].gradients(self.node, G, self.parameters)
+        return G
+
+    @torch.no_grad()
+    def gradients(self, at_output: PerTaskGrads) -> list[tuple[Tensor, PerTaskGrads]]:
+        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape]."""
+        grads = _RULES[self.node.name()].gradients(self.node, at_output, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
         return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
 
@@ -99,7 +104,8 @@ def _chain(cut: Cut, last: Node) -> list[Node] | None:
 
 
 def _relu(node: Node, G: PerTaskGrads) -> PerTaskGrads:
-    return torch.ops.aten.threshold_backward(G, node._saved_result, 0)
+    # In place: a fresh buffer of this size costs more than filling it.
+    return torch.ops.aten.threshold_backward.grad_input(G, node._saved_result, 0, grad_input=G)
 
 
 def _view(node: Node, G: PerTaskGrads) -> PerTaskGrads:

@@ -48,13 +48,14 @@ class OnePass:
         self._present = [i for i, loss in enumerate(losses) if loss is not None]
         self._leaves: list[tuple[int, Tensor, Tensor]] = []
         each = self._through_heads([loss for loss in losses if loss is not None], cut, names, scale)
-        self._at_cut = torch.stack(each)
         self._at_shared: list[tuple[Tensor, Tensor]] = []
         if self._layer is None:
             parts = [total_norm(self._at(shared, g), names[i]) for i, g in zip(self._present, each, strict=True)]
             norms = torch.stack(parts)
+            self._end, self._at_end = GradientEdge(*cut.end), torch.stack(each)
         else:
-            self._at_shared = self._layer.gradients(self._at_cut)
+            self._end, self._at_end = GradientEdge(self._layer.node, 0), self._layer.at_output(each)
+            self._at_shared = self._layer.gradients(self._at_end)
             parts = [torch.linalg.vector_norm(_wide(g).flatten(1), dim=1) for _, g in self._at_shared]
             norms = parts[0] if len(parts) == 1 else torch.linalg.vector_norm(torch.stack(parts), dim=0)
         self.norms = self._spread(norms if scale is None else norms / scale.to(norms.device), len(losses))
@@ -83,14 +84,14 @@ class OnePass:
         """
         each = weights.unbind()
         used = weights if len(self._present) == len(each) else torch.stack([each[i] for i in self._present])
-        down = _weighted_sum(used, self._at_cut)
+        down = _weighted_sum(used, self._at_end)
         ends: Pairs = [(leaf, grad * each[i].to(grad.device)) for i, leaf, grad in self._leaves]
         ends += [(parameter, _weighted_sum(used, grads)) for parameter, grads in self._at_shared]
         if self._layer is None:
-            ends.append((self._cut, down))
+            ends.append((self._end, down))
         torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])
         if self._layer is not None and self._below:
-            torch.autograd.backward([self._cut], [down], inputs=self._below)
+            torch.autograd.backward([self._end], [down], inputs=self._below)
 
     def _through_heads(
         self, losses: Sequence[Tensor], cut: Cut, names: Sequence[str], scale: Tensor | None
@@ -165,4 +166,9 @@ def _wide(grads: Tensor) -> Tensor:
 def _weighted_sum(weights: Tensor, grads: Tensor) -> Tensor:
     """Return Σ_i w_i G_i: [T], [T, …] → […]."""
     G = _wide(grads)
-    return (weights.to(G) @ G.flatten(1)).view(grads.shape[1:]).to(grads)
+    w = weights.to(G)
+    if G.is_contiguous() or G.dim() < 3:
+        return (w @ G.flatten(1)).view(G.shape[1:]).to(grads)
+    # The tasks lie within the batch.
+    beside = G.transpose(0, 1)
+    return torch.matmul(w, beside.flatten(2)).view(G.shape[1:]).to(grads)
