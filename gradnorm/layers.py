@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gradnorm import winograd
 from gradnorm.graph import Cut, End, Node
 
 # One gradient a task, the tasks first: of the layer's output, or of one of its parameters.
@@ -160,6 +161,9 @@ def _convolution(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) 
     if 1 not in parameters:
         return found
     X, weight, groups = node._saved_input, node._saved_weight, node._saved_groups
+    if len(G) > 1 and winograd.serves(weight, node._saved_stride, node._saved_dilation, groups):
+        found[1] = winograd.weight_gradients(X, G, tuple(node._saved_padding))
+        return found
     tasks, batch, channels, *space = G.shape
     each = channels // groups
     # The channels of a group lie together: [B, groups, T, channels of a group, …].

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ class _Trunk(nn.Module):
 def _stage(channels: Sequence[int], seed: int, name: str, index: int) -> nn.Sequential:
     """Return convolutions through these numbers of channels, each with batch normalisation and ReLU."""
     layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(zip(channels, channels[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(pairwise(channels)):
         # The normalisation takes the mean away, so a bias before it would do nothing.
         layers += [_convolution(inputs, outputs, seed, name, index, i, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
     return nn.Sequential(*layers)
