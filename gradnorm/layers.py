@@ -63,10 +63,10 @@ class Layer:
         """Return the tasks' gradients of the layer's output from those at the cut, shape [T, *output.shape]."""
         # For a convolution side by side within the batch, as one with T times the channels would have them.
         beside = self.node.name() == "ConvolutionBackward0"
-        G = torch.stack(tuple(at_cut), 1).transpose(0, 1) if beside else torch.stack(tuple(at_cut))
+        grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if beside else torch.stack(tuple(at_cut))
         for node in self.above:
-            G = _ABOVE[node.name()](node, G)
-        return G
+            grads = _ABOVE[node.name()](node, grads)
+        return grads
 
     @torch.no_grad()
     def gradients(self, at_output: PerTaskGrads) -> list[tuple[Tensor, PerTaskGrads]]:

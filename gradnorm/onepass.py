@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -132,7 +132,7 @@ class OnePass:
 
 
 @contextmanager
-def _caught(heads: Sequence[Head]) -> Iterator[list[list[Tensor]]]:
+def _caught(heads: Sequence[Head]) -> Generator[list[list[Tensor]]]:
     """Give a list a head that fills, while the graph is gone through, with what the head sends into the cut."""
     caught: list[list[Tensor]] = [[] for _ in heads]
     handles = [

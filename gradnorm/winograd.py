@@ -41,11 +41,10 @@ def weight_gradients(X: Tensor, G: Tensor, padding: tuple[int, int]) -> Tensor:
     inputs = X.shape[1]
     rows, columns = -(-height // _TILE), -(-width // _TILE)
     low, right = rows * _TILE - height, columns * _TILE - width
-    if low or right:
-        G = functional.pad(G, (0, right, 0, low))
-    X = functional.pad(X, (padding[1], padding[1] + right, padding[0], padding[0] + low))
-    tiles = G.unfold(3, _TILE, _TILE).unfold(4, _TILE, _TILE).permute(1, 3, 5, 6, 0, 2, 4)
-    windows = X.unfold(2, _REACH, _TILE).unfold(3, _REACH, _TILE).permute(0, 2, 4, 5, 3, 1)
+    whole = functional.pad(G, (0, right, 0, low)) if low or right else G
+    wide = functional.pad(X, (padding[1], padding[1] + right, padding[0], padding[0] + low))
+    tiles = whole.unfold(3, _TILE, _TILE).unfold(4, _TILE, _TILE).permute(1, 3, 5, 6, 0, 2, 4)
+    windows = wide.unfold(2, _REACH, _TILE).unfold(3, _REACH, _TILE).permute(0, 2, 4, 5, 3, 1)
     at_G, at_X, back = _transforms(X)
     found = X.new_zeros(_REACH**2, tasks * outputs, inputs)
     # Band by band, so that what a band is made into stays in the processor's cache.

@@ -67,8 +67,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 def _batch(device: str) -> Batch:
     random = stream(0, "segnet benchmark")
     images, depth, normals = (
-        torch.from_numpy(random.standard_normal((BATCH, n, SIZE, SIZE), dtype=np.float32)).to(device)
-        for n in (3, 1, 3)
+        torch.from_numpy(random.standard_normal((BATCH, n, SIZE, SIZE), dtype=np.float32)).to(device) for n in (3, 1, 3)
     )
     classes = torch.from_numpy(random.integers(0, OUTPUTS[0], (BATCH, SIZE, SIZE))).to(device)
     return images, classes, depth, functional.normalize(normals)

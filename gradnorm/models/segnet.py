@@ -87,8 +87,8 @@ class _Trunk(nn.Module):
             hidden, where = functional.max_pool2d(stage(hidden), 2, return_indices=True)
             places.append(where)
         for stage in self.decoder:
-            hidden = stage(functional.max_unpool2d(hidden, places.pop(), 2))
-        return functional.max_unpool2d(hidden, places.pop(), 2)
+            hidden = stage(functional.max_unpool2d(hidden, places.pop(), [2, 2]))
+        return functional.max_unpool2d(hidden, places.pop(), [2, 2])
 
 
 def _stage(channels: Sequence[int], seed: int, name: str, index: int) -> nn.Sequential:
