@@ -87,8 +87,9 @@ def test_norms_are_measured_only_where_somebody_looks():
     watched = [r for r in train(small(method="equal")) if isinstance(r, StepRecord)]
     assert watched[0].gradient_norms is not None
     assert watched[0].targets is None
-    # Watching changes nothing.
-    assert [r.losses for r in quiet] == [r.losses for r in watched]
+    # Watching changes nothing but the order in which the tasks' gradients are summed.
+    for a, b in zip(quiet, watched, strict=True):
+        assert a.losses == pytest.approx(b.losses, rel=1e-4)
 
 
 def test_equal_weights_are_a_plain_training_loop():
