@@ -19,10 +19,10 @@ from gradnorm.randomness import stream
 
 # 13 classes, depth and normals, as in section 5.1 of the paper.
 OUTPUTS = (13, 1, 3)
-BATCH, SIZE = 2, 64
+BATCH, SIZE = 4, 64
 
 
-def ratio(rounds: int = 10, device: str = "cpu") -> dict[str, float]:
+def ratio(rounds: int = 20, device: str = "cpu") -> dict[str, float]:
     """Measure both kinds of step in turns, and return {"ratio", "gradnorm_ms", "plain_ms"}.
 
     rounds: ≥ 1, of one step each, after two that do not count.  Uses one thread of torch.
