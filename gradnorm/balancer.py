@@ -20,6 +20,7 @@ from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.declarations import explain
 from gradnorm.gradients import Shared
 from gradnorm.jacobian import Jacobian
+from gradnorm.onepass import OnePass
 
 _REGRESSION: Kind = "regression"
 
@@ -105,8 +106,9 @@ class Balancer:
         losses: T scalars, attached, ≥ 0, or one tensor of shape [T]; None for a task that is absent
             from the batch: it adds no gradient, and its weight stays.
         shared: W, the last shared layer: a module, a parameter or an iterable of parameters.
-        features: the output of `shared`, if at hand. Then the trunk below it is gone through once and
-            each head once, with the same result.
+        features: the output or the input of `shared`, if at hand. Then heads that meet in one tensor are gone
+            through once, all together, and so is the trunk, with the same result; a linear or convolutional
+            `shared` serves all tasks in one product. Any other network is measured as if it were left out.
         trunk: all parameters that tasks share, W among them; needed, and used, by gradient surgery alone, whose
             weights are for them: each head then gets its own loss's gradient.
         scaler: a `torch.amp.GradScaler`, if one is in use: `.grad` is then scaled as it expects, and the
@@ -152,9 +154,9 @@ class Balancer:
                     "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
                 )
             return Jacobian(losses, [p for p in trunk if p.requires_grad], shared, self.names, scale)
-        plan = gradients.OnePass.plan(losses, features) if features is not None and self._measures_norms else None
-        if features is not None and plan is not None:
-            return gradients.OnePass(losses, features, shared, self.names, plan, scale)
+        cut = OnePass.plan(losses, features, shared) if features is not None and self._measures_norms else None
+        if cut is not None:
+            return OnePass(losses, cut, shared, self.names, scale)
         return gradients.General(losses, shared, self.names, scale, wants_norms=self._measures_norms)
 
     def retune(self, **hyperparameters: Any) -> None:

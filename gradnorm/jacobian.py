@@ -8,7 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from gradnorm.gradients import leaves_of, total_norm
+from gradnorm.gradients import total_norm
+from gradnorm.graph import leaves_of
 
 Parts = tuple[Tensor | None, ...]
 
@@ -41,7 +42,7 @@ class Jacobian:
                 self._rows.append(None)
                 norms.append(torch.full((), float("nan")))
                 continue
-            own = [leaf for leaf in leaves_of(loss.grad_fn, None, set()) if id(leaf) not in ids]
+            own = [leaf for leaf in leaves_of(loss.grad_fn) if id(leaf) not in ids]
             inputs = [*self._trunk, *own]
             # Pyright's stub promises a gradient for every input.
             found = cast(Parts, torch.autograd.grad(loss, inputs, scale, retain_graph=i < last, allow_unused=True))

@@ -17,7 +17,7 @@ SIGMAS = (1.0, 10.0, 100.0)
 
 def batches(spec, count):
     source = spec.dataset.load(spec.seed)
-    return [source.batch(t, 16) for t in range(1, count + 1)]
+    return [source.batch(t, spec.batch_size) for t in range(1, count + 1)]
 
 
 def installed(name):
