@@ -6,8 +6,6 @@ A real server, the records of a run of ten tasks at 500 steps a second, real Chr
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,10 +15,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 
+from gradnorm.bench import local
 from gradnorm.bench.environment import environment
 from gradnorm.spec import RunSpec
 from gradnorm.store import RunStore
@@ -81,32 +79,12 @@ class _Server:
 
 @contextmanager
 def _server(home: Path) -> Generator[_Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = local.free_port()
     command = [sys.executable, "-m", "gradnorm.bench.server", str(port), str(home / "times")]
-    environ = {**os.environ, "GRADNORM_HOME": str(home), "GRADNORM_WORKERS": "1"}
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
-    try:
-        _until_up(port)
+    with local.server(command, port, {"GRADNORM_HOME": str(home), "GRADNORM_WORKERS": "1"}) as process:
         # The server has a core of its own, and the viewers the other: they would sit at other machines.
         _pin(process.pid, _cores()[0])
         yield _Server(home, port, process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def _until_up(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/_stcore/health"):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _cores() -> tuple[set[int], set[int]]:
@@ -121,18 +99,13 @@ def _pin(pid: int, cores: set[int]) -> None:
 
 @contextmanager
 def _browser() -> Generator[Any]:
-    from playwright.sync_api import sync_playwright
-
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, _cores()[1])
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
-            os.sched_setaffinity(0, before)
+    try:
+        with local.browser() as chromium:
+            yield chromium
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _latency(server: _Server) -> dict[str, Any]:
