@@ -61,7 +61,7 @@ def _alpha(spec: RunSpec) -> float:
 def ours_engine(spec: RunSpec) -> Step:
     """The engine's step, which makes the step's record too; targets are laid out for it when batches are made."""
     group = Group([Run.build(spec)])
-    criterion = Criterion(group.runs[0].source.tasks, torch.empty(0))
+    criterion = Criterion(group.runs[0].source.tasks, spec.batch_size, torch.empty(0))
     packed: dict[int, tuple[Tensor, Targets]] = {}
 
     def step(batch: Batch) -> Sequence[float]:
@@ -92,9 +92,14 @@ def ours_library(spec: RunSpec) -> Step:
 
 
 class Naive:
-    """Algorithm 1 as it is printed: L_grad is differentiated with respect to w by a second backward pass."""
+    """Algorithm 1 as it is printed: L_grad is differentiated with respect to w by a second backward pass.
 
-    def __init__(self, spec: RunSpec) -> None:
+    stacked: losses are one vector before each is differentiated, as published implementations have it; every task's
+        pass then goes through all heads.
+    """
+
+    def __init__(self, spec: RunSpec, *, stacked: bool = False) -> None:
+        self._stacked = stacked
         self.model, source = network(spec)
         self._tasks, self._alpha = source.tasks, _alpha(spec)
         self.w = nn.Parameter(torch.ones(len(self._tasks)))
@@ -110,7 +115,10 @@ class Naive:
         self._first = ratio if self._first is None else self._first
         ratio = ratio / self._first
         W = list(self.model.last_shared_layer.parameters())
-        weighted = [w * loss for w, loss in zip(self.w, losses, strict=True)]
+        if self._stacked:
+            weighted = list((self.w * torch.stack(losses)).unbind())
+        else:
+            weighted = [w * loss for w, loss in zip(self.w, losses, strict=True)]
         G = torch.stack([_norm(torch.autograd.grad(part, W, create_graph=True)) for part in weighted])
         target = (G.mean() * (ratio / ratio.mean()) ** self._alpha).detach()
         (slope,) = torch.autograd.grad((G - target).abs().sum(), [self.w], retain_graph=True)
@@ -121,6 +129,11 @@ class Naive:
         with torch.no_grad():
             self.w *= len(losses) / self.w.sum()
         return losses
+
+
+def naive_stacked(spec: RunSpec) -> Step:
+    """The naive step with the losses in one vector."""
+    return Naive(spec, stacked=True)
 
 
 def _norm(grads: Sequence[Tensor]) -> Tensor:
@@ -209,6 +222,7 @@ OURS: dict[str, Build] = {"engine": ours_engine, "library": ours_library}
 # The package that each one is of; none for the textbook's.
 PEERS: dict[str, tuple[str | None, Build]] = {
     "naive double backward": (None, Naive),
+    "naive double backward, losses in one vector": (None, naive_stacked),
     "gradnorm-pytorch": ("gradnorm-pytorch", gradnorm_pytorch),
     "LibMTL": ("LibMTL", libmtl),
     "LibMTL, rep_grad": ("LibMTL", libmtl_features),

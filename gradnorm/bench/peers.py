@@ -97,6 +97,7 @@ def _compared(seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
         "fastest_peer": fastest,
         "ratio": _ratio(seconds[fastest], seconds["engine"]),
         "library_ratio": _ratio(seconds[fastest], seconds["library"]),
+        "ratios": {name: _ratio(seconds[name], seconds["engine"]) for name in seconds if name not in OURS},
         "milliseconds": {name: round(1000 * median, 3) for name, median in medians.items()},
     }
 

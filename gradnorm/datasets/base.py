@@ -6,7 +6,7 @@ The options are read by the pages before torch is loaded; torch is imported insi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -62,6 +62,20 @@ class Source(ABC):
     @abstractmethod
     def batch(self, step: int, size: int) -> Batch:
         """Return the training batch of step t ≥ 1: a function of (seed, t) alone."""
+
+    def block(self, first: int, count: int, size: int) -> list[Batch]:
+        """Return the batches of `count` steps from `first` on, in one go where that is quicker.
+
+        They are those of `batch`, but for rounding, and a function of the seed and these numbers alone.
+        """
+        return [self.batch(step, size) for step in range(first, first + count)]
+
+
+def unbound(inputs: Tensor, targets: Sequence[Tensor]) -> list[Batch]:
+    """Return batches from tensors that have them along their first axis."""
+    return [
+        Batch(x, ys) for x, ys in zip(inputs.unbind(), zip(*(y.unbind() for y in targets), strict=True), strict=True)
+    ]
 
 
 class Dataset(BaseModel, ABC):

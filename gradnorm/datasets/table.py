@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gradnorm.balancing.base import Kind
-from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 from gradnorm.randomness import stream
 
 FILES = Path(__file__).parent / "files"
@@ -91,11 +91,15 @@ class TableSource(Source):
 
     def batch(self, step: int, size: int) -> Batch:
         """Return `size` training rows drawn with replacement; see `Source.batch`."""
+        return self.block(step, 1, size)[0]
+
+    def block(self, first: int, count: int, size: int) -> list[Batch]:
+        """See `Source.block`: the rows of all batches are gathered at once."""
         import torch
 
-        random = stream(self._seed, "table batch", step)
-        index = torch.from_numpy(random.integers(0, len(self._train.inputs), size))
-        return Batch(self._train.inputs[index], tuple(t[index] for t in self._train.targets))
+        randoms = [stream(self._seed, "table batch", step) for step in range(first, first + count)]
+        rows = torch.from_numpy(np.stack([random.integers(0, len(self._train.inputs), size) for random in randoms]))
+        return unbound(self._train.inputs[rows], [target[rows] for target in self._train.targets])
 
 
 def _task(

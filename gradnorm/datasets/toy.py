@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from gradnorm.balancing.base import Kind
-from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 from gradnorm.declarations import numbers
 from gradnorm.randomness import stream
 
@@ -120,26 +120,35 @@ class ToySource(Source):
         self._sigmas = torch.tensor(toy.sigmas, dtype=torch.float32).repeat_interleave(OUTPUTS)
         self.tasks = tuple(Task(name, "regression", OUTPUTS) for name in toy.task_names)
         self.features = INPUTS
-        self.test = self._examples(stream(seed, "toy test"), TEST_EXAMPLES)
+        (self.test,) = self._examples([stream(seed, "toy test")], TEST_EXAMPLES)
 
     def batch(self, step: int, size: int) -> Batch:
         """See `Source.batch`."""
-        return self._examples(stream(self._seed, "toy batch", step), size)
+        return self._examples([stream(self._seed, "toy batch", step)], size)[0]
 
-    def _examples(self, random: np.random.Generator, size: int) -> Batch:
+    def block(self, first: int, count: int, size: int) -> list[Batch]:
+        """See `Source.block`: one product makes all targets."""
+        steps = range(first, first + count)
+        return self._examples([stream(self._seed, "toy batch", step) for step in steps], size)
+
+    def _examples(self, randoms: Sequence[np.random.Generator], size: int) -> list[Batch]:
+        """Return a batch from each stream."""
         import torch
 
-        if self._toy.inputs == "normal":
-            x = random.standard_normal((size, INPUTS), dtype=np.float32)
-        else:
-            x = (random.random((size, INPUTS), dtype=np.float32) - 0.5) * np.float32(np.sqrt(12))
+        x = np.empty((len(randoms), size, INPUTS), np.float32)
+        for random, own in zip(randoms, x, strict=True):
+            if self._toy.inputs == "normal":
+                random.standard_normal(out=own, dtype=np.float32)
+            else:
+                own[:] = (random.random((size, INPUTS), dtype=np.float32) - 0.5) * np.float32(np.sqrt(12))
         inputs: Tensor = torch.from_numpy(x)
         if self._toy.input_scale != 1.0:
             inputs = inputs * self._toy.input_scale
-        outputs = torch.tanh(inputs @ self._teacher)
+        outputs = torch.mm(inputs.view(-1, INPUTS), self._teacher).tanh_()
         if self._toy.noise:
             # Targets of other inputs: the same distribution, and nothing to be learnt but its mean.
             first = (self._toy.tasks - self._toy.noise) * OUTPUTS
-            others = torch.from_numpy(random.standard_normal((size, INPUTS), dtype=np.float32))
-            outputs[:, first:] = torch.tanh(others @ self._teacher[:, first:])
-        return Batch(inputs, (outputs * self._sigmas).split(OUTPUTS, dim=1))
+            others = np.concatenate([random.standard_normal((size, INPUTS), dtype=np.float32) for random in randoms])
+            outputs[:, first:] = torch.tanh(torch.from_numpy(others) @ self._teacher[:, first:])
+        targets = outputs.mul_(self._sigmas).view(len(randoms), size, -1).split(OUTPUTS, dim=-1)
+        return unbound(inputs, targets)

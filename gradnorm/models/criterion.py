@@ -18,34 +18,44 @@ class Targets:
     """What `Criterion.pack` makes of one batch's targets.
 
     numbers: of the R regressions, shape [1, B, R, O], padded with 0.  classes: of the others, shape [1, B, C].
-    After `join` the first axis is the runs'.
+    After `join` the first axis is the runs'. Where there are no such tasks, the tensor is empty.
     """
 
-    numbers: Float[Tensor, "runs batch regressions outputs"]
-    classes: Int[Tensor, "runs batch classifications"]
+    numbers: Float[Tensor, "..."]
+    classes: Int[Tensor, "..."]
 
-    def join(self, others: Sequence[Targets]) -> Targets:
-        """Return these and the others along the first axis."""
-        return Targets(
-            torch.cat([self.numbers, *(o.numbers for o in others)]),
-            torch.cat([self.classes, *(o.classes for o in others)]),
-        )
+    @classmethod
+    def join(cls, parts: Sequence[Targets]) -> Targets:
+        """Return several along the first axis."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(torch.cat([part.numbers for part in parts]), torch.cat([part.classes for part in parts]))
+
+    def of(self, runs: Sequence[int]) -> Targets:
+        """Return those of some runs, each as often as it is named."""
+        indices = list(runs)
+        return Targets(*(part[indices] if part.numel() else part for part in (self.numbers, self.classes)))
+
+
+_NO_NUMBERS, _NO_CLASSES = torch.empty(0), torch.empty(0, dtype=torch.long)
 
 
 class Criterion:
     """Mean losses as `metrics.task_loss` has them: squared errors and cross entropies.
 
-    tasks: T of them.  like: says precision and device.
+    tasks: T of them.  batch: B.  like: says precision and device.
     """
 
-    def __init__(self, tasks: Sequence[Task], like: Tensor) -> None:
+    def __init__(self, tasks: Sequence[Task], batch: int, like: Tensor) -> None:
         self._outputs = outputs = max(task.outputs for task in tasks)
         regressions = [i for i, task in enumerate(tasks) if task.kind == "regression"]
         classifications = [i for i, task in enumerate(tasks) if task.kind == "classification"]
         self._regressions, self._classifications = _slice(regressions), _slice(classifications)
         self._kinds = regressions, classifications
-        # 1/outputs of a squared error's mean; a cross entropy is no mean over outputs.
-        self._share = like.new_tensor([1 / t.outputs if t.kind == "regression" else 1.0 for t in tasks])
+        # Of each number in the mean, and of the slope's factor; a cross entropy is no mean over outputs.
+        share = [1 / (batch * t.outputs) if t.kind == "regression" else 1 / batch for t in tasks]
+        steep = [2 * s if t.kind == "regression" else s for s, t in zip(share, tasks, strict=True)]
+        self._share, self._steepness = like.new_tensor(share), like.new_tensor(steep)
         self._plain = all(task.center == 0.0 and task.scale == 1.0 for task in tasks)
         self._center, self._scale = like.new_zeros(len(tasks), outputs), like.new_ones(len(tasks), outputs)
         blocked = like.new_zeros(len(classifications), outputs)
@@ -59,13 +69,17 @@ class Criterion:
 
     def pack(self, targets: Sequence[Tensor]) -> Targets:
         """Return a batch's targets, each of shape [B, outputs] or [B] (classes), as one."""
-        batch = len(targets[0])
         regressions, classifications = self._kinds
-        padded = [functional.pad(targets[i], (0, self._outputs - targets[i].shape[1])) for i in regressions]
-        numbers = torch.stack(padded, 1) if padded else self._gaps.new_empty(batch, 0, self._outputs)
-        classes = [targets[i] for i in classifications]
-        chosen = torch.stack(classes, 1) if classes else torch.empty(batch, 0, dtype=torch.long)
-        return Targets(numbers.unsqueeze(0), chosen.unsqueeze(0))
+        # Few operations: a thread that makes batches takes turns with the one that trains at each.
+        numbers, classes = [self._padded(targets[i]) for i in regressions], [targets[i] for i in classifications]
+        return Targets(
+            torch.stack(numbers, 1).unsqueeze(0) if numbers else _NO_NUMBERS,
+            torch.stack(classes, 1).unsqueeze(0) if classes else _NO_CLASSES,
+        )
+
+    def _padded(self, target: Tensor) -> Tensor:
+        missing = self._outputs - target.shape[1]
+        return functional.pad(target, (0, missing)) if missing else target
 
     def losses(self, outputs: Float[Tensor, "runs batch wide"], targets: Targets) -> Float[Tensor, "runs tasks"]:
         """Return L_i, shape [N, T]; keeps what `slopes` needs.
@@ -80,7 +94,7 @@ class Criterion:
             if self._gaps.shape != each.shape:
                 self._gaps = torch.empty_like(each)
             torch.sub(each, targets.numbers, out=self._gaps)
-            return self._squares(self._gaps) * (self._share / batch)
+            return self._squares(self._gaps) * self._share
         sums = each.new_empty(runs, tasks)
         if self._kinds[0]:
             self._gaps = each[:, :, self._regressions] - targets.numbers
@@ -89,7 +103,7 @@ class Criterion:
         chosen = targets.classes.unsqueeze(-1).expand(runs, -1, -1, -1)
         sums[:, self._classifications] = -logits.gather(-1, chosen).squeeze(-1).sum(1)
         self._excess = logits.exp_().scatter_add_(-1, chosen, -torch.ones_like(chosen, dtype=logits.dtype))
-        return sums * (self._share / batch)
+        return sums * self._share
 
     def slopes(self, weights: Float[Tensor, "runs tasks"]) -> Float[Tensor, "runs batch wide"]:
         """Return ∂(Σ_i w_i L_i)/∂outputs for the last `losses`, shape [N, B, T·O]; to be taken once.
@@ -97,18 +111,15 @@ class Criterion:
         weights: w, shape [N, T].
         """
         kept = self._gaps if self._kinds[0] else self._excess
-        runs, batch = kept.shape[:2]
-        factors = weights * (self._share / batch)
+        factors = (weights * self._steepness)[:, None, :, None]
         if not self._kinds[1]:
-            found = self._gaps.mul_((2 * factors)[:, None, :, None])
+            found = self._gaps.mul_(factors)
         else:
-            found = kept.new_empty(runs, batch, len(self._share), self._outputs)
+            found = kept.new_empty(*kept.shape[:2], len(self._share), self._outputs)
             if self._kinds[0]:
-                at = self._regressions
-                found[:, :, at] = self._gaps.mul_((2 * factors[:, at])[:, None, :, None])
-            at = self._classifications
-            found[:, :, at] = self._excess.mul_(factors[:, at][:, None, :, None])
-        return (found if self._plain else found.mul_(self._scale)).view(runs, batch, -1)
+                found[:, :, self._regressions] = self._gaps.mul_(factors[:, :, self._regressions])
+            found[:, :, self._classifications] = self._excess.mul_(factors[:, :, self._classifications])
+        return (found if self._plain else found.mul_(self._scale)).flatten(2)
 
     @staticmethod
     def _squares(gaps: Tensor) -> Tensor:

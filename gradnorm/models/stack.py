@@ -81,7 +81,10 @@ class Stack:
                 parameter.data = view
         parts, slopes = self.layout.parts(self.parameters), self.layout.parts(self.gradients)
         self._weights, self._biases = parts[0::2], parts[1::2]
+        self._transposed = [weight.mT for weight in self._weights]
         self._weight_slopes, self._bias_slopes = slopes[0::2], slopes[1::2]
+        # As a factor it sums over a batch and adds to what was there in one operation.
+        self._ones = like.new_ones(len(models), 1, batch)
         # What each layer, W and the heads included, puts out.
         self._outputs = [like.new_empty(len(models), batch, weight.shape[1]) for weight in self._weights]
         self._inputs: list[Tensor] = []
@@ -99,9 +102,9 @@ class Stack:
         x = inputs.expand(self.layout.runs, -1, -1)
         self._inputs = []
         last = len(self._weights) - 1
-        for i, (weight, bias, output) in enumerate(zip(self._weights, self._biases, self._outputs, strict=True)):
+        for i, (weight, bias, output) in enumerate(zip(self._transposed, self._biases, self._outputs, strict=True)):
             self._inputs.append(x)
-            x = torch.baddbmm(bias, x, weight.mT, out=output)
+            x = torch.baddbmm(bias, x, weight, out=output)
             if i < last:
                 x.relu_()
         return x
@@ -120,10 +123,10 @@ class Stack:
         if measure:
             norms, delta = self._at_shared_layer(slopes, decay)
         else:
-            norms, delta = None, torch.bmm(slopes, self._weights[top]).mul_(self._inputs[top].sign())
+            norms, delta = None, self._down(slopes, top)
             self._accumulate(top - 1, delta, decay)
         for i in range(top - 2, -1, -1):
-            delta = torch.bmm(delta, self._weights[i + 1]).mul_(self._inputs[i + 1].sign())
+            delta = self._down(delta, i + 1)
             self._accumulate(i, delta, decay)
         return norms
 
@@ -141,13 +144,15 @@ class Stack:
         by_bias = each.sum(2)
         squares = torch.linalg.vector_norm(by_weight, dim=(2, 3)), torch.linalg.vector_norm(by_bias, dim=2)
         torch.add(by_weight.sum(1), self._weight_slopes[top - 1], alpha=decay, out=self._weight_slopes[top - 1])
-        _add(self._bias_slopes[top - 1], by_bias.sum(1, keepdim=True), decay)
-        return torch.hypot(*squares), each.sum(1)
+        delta = each.sum(1)
+        self._bias_slopes[top - 1].baddbmm_(self._ones, delta, beta=decay)
+        return torch.hypot(*squares), delta
+
+    def _down(self, delta: Tensor, layer: int) -> Tensor:
+        """Return the gradient of the layer below, before its ReLU."""
+        # The slope of the ReLU is told from what it put out.
+        return torch.ops.aten.threshold_backward(torch.bmm(delta, self._weights[layer]), self._inputs[layer], 0)
 
     def _accumulate(self, layer: int, delta: Tensor, decay: float) -> None:
         self._weight_slopes[layer].baddbmm_(delta.mT, self._inputs[layer], beta=decay)
-        _add(self._bias_slopes[layer], delta.sum(1, keepdim=True), decay)
-
-
-def _add(into: Tensor, new: Tensor, decay: float) -> None:
-    torch.add(new, into, alpha=decay, out=into)
+        self._bias_slopes[layer].baddbmm_(self._ones, delta, beta=decay)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gradnorm.arguments import zero_first_loss
 from gradnorm.balancing.base import Needs, NonFiniteLossError
+from gradnorm.datasets.base import Batch
 from gradnorm.models.criterion import Criterion, Targets
 from gradnorm.models.stack import Stack
 from gradnorm.records import Checkpoint, StepRecord
@@ -70,18 +71,18 @@ class Group:
         self._stack = Stack([run.model for run in runs], self._spec.batch_size)
         states = [run.optimizer_state for run in runs]
         self._optimizer = flat_optimizer(self._spec.optimizer, self._stack, states)
-        self._criterion = Criterion(first.source.tasks, self._stack.parameters)
+        self._criterion = Criterion(first.source.tasks, self._spec.batch_size, self._stack.parameters)
         self._panel = Panel([run.balancer for run in runs], self._stack.parameters)
         self._measures = first.spec.watch_norms or any(r.balancer.method.needs is Needs.NORMS for r in runs)
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        self._batches = Ahead(self.batch, self._spec.steps)
+        self._batches = Ahead(self._made, self._spec.steps)
         self._settled = -1
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of its run's record."""
-        return self.advance(*self._batches.take(self.runs[0].taken + 1))
+        return self.advance(*self._arranged(self._batches.take(self.runs[0].taken + 1)))
 
     def advance(self, inputs: Tensor, targets: Targets) -> list[Result]:
         """Take the next step on a given `batch`; see `step`."""
@@ -122,13 +123,20 @@ class Group:
         self._batches.close()
 
     def batch(self, step: int) -> tuple[Tensor, Targets]:
-        """Return what the runs see at step t: once for all, or as many times as there are different data."""
-        batches = [source.batch(step, self._spec.batch_size) for source in self._sources]
-        inputs = torch.stack([batch.inputs for batch in batches])
-        first, *others = [self._criterion.pack(batch.targets) for batch in batches]
-        targets = first.join(others)
+        """Return what the runs see at step t."""
+        return self._arranged(self._made(step, 1)[0])
+
+    def _made(self, first: int, count: int) -> Sequence[Sequence[Batch]]:
+        """Return, for each of `count` steps, the batches of the different data: what is done ahead."""
+        blocks = [source.block(first, count, self._spec.batch_size) for source in self._sources]
+        return list(zip(*blocks, strict=True))
+
+    def _arranged(self, batches: Sequence[Batch]) -> tuple[Tensor, Targets]:
+        """Return the batches as the stack wants them: once for all runs, or as often as the data differ."""
+        targets = Targets.join([self._criterion.pack(batch.targets) for batch in batches])
+        inputs = batches[0].inputs.unsqueeze(0)
         if len(batches) > 1:
-            inputs, targets = inputs[self._which], Targets(targets.numbers[self._which], targets.classes[self._which])
+            inputs, targets = torch.stack([batch.inputs for batch in batches])[self._which], targets.of(self._which)
         if self._device.type != "cpu":
             inputs, numbers, classes = (
                 part.pin_memory().to(self._device, non_blocking=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradnorm.datasets.base import Task
 from gradnorm.metrics import task_losses
-from gradnorm.models.criterion import Criterion
+from gradnorm.models.criterion import Criterion, Targets
 from gradnorm.models.mlp import MLP
 from gradnorm.models.stack import Stack
 
@@ -74,12 +74,12 @@ def test_losses_norms_and_gradients_are_autograd_s(tasks, runs, batch, width, de
     _, references = networks(tasks, runs, width, depth)
     seen = [examples(tasks, batch, seed) for seed in range(runs if own_data else 1)]
     stack = Stack(models, batch)
-    criterion = Criterion(tasks, stack.parameters)
-    first, *others = [criterion.pack(targets) for _, targets in seen]
+    criterion = Criterion(tasks, batch, stack.parameters)
+    packed = Targets.join([criterion.pack(targets) for _, targets in seen])
     weights = torch.rand(runs, len(tasks), dtype=torch.float64) + 0.1
     stack.gradients.fill_(0.5)
 
-    losses = criterion.losses(stack.forward(torch.stack([x for x, _ in seen])), first.join(others))
+    losses = criterion.losses(stack.forward(torch.stack([x for x, _ in seen])), packed)
     norms = stack.backward(criterion.slopes(weights), decay=decay, measure=measure)
 
     for run, model in enumerate(references):
@@ -115,7 +115,7 @@ def test_rows_that_no_task_uses_stay_zero(optimizer):
     tasks, models = networks([Task("a", "regression", 4), Task("b", "classification", 2)], 2, 5, 1)
     stack = Stack(models, 3)
     flat = flat_optimizer(optimizer, stack, [{}, {}])
-    criterion = Criterion(tasks, stack.parameters)
+    criterion = Criterion(tasks, 3, stack.parameters)
     inputs, targets = examples(tasks, 3, 0)
     for _ in range(5):
         criterion.losses(stack.forward(inputs[None]), criterion.pack(targets))

@@ -1,4 +1,4 @@
-"""Batches made ahead are the batches asked for, each made once."""
+"""Batches made ahead are the batches asked for, each made once, in blocks that do not hang on where a run begins."""
 
 import threading
 
@@ -7,36 +7,40 @@ import pytest
 from gradnorm.training.ahead import BLOCK, Ahead
 
 
+def made_by(log):
+    def make(first, count):
+        log.append((first, count, threading.current_thread() is threading.main_thread()))
+        return [10 * step for step in range(first, first + count)]
+
+    return make
+
+
 def test_each_step_gets_its_own_made_once_and_mostly_by_the_other_thread():
-    made = []
-
-    def make(step):
-        made.append((step, threading.current_thread() is threading.main_thread()))
-        return step * 10
-
-    last = 3 * BLOCK + 2
-    ahead = Ahead(make, last)
-    assert [ahead.take(step) for step in range(1, last + 1)] == [10 * step for step in range(1, last + 1)]
-    assert [ahead.take(last)] == [10 * last]
+    log = []
+    ahead = Ahead(made_by(log), 3 * BLOCK + 2)
+    assert [ahead.take(step) for step in range(1, 3 * BLOCK + 3)] == [10 * step for step in range(1, 3 * BLOCK + 3)]
     ahead.close()
-    assert sorted(step for step, _ in made) == list(range(1, last + 1))
-    assert [step for step, here in made if here] == [1]
+    assert log == [(1 + BLOCK * i, BLOCK, i == 0) for i in range(4)]
 
 
-def test_a_start_in_the_middle_and_a_jump():
-    ahead = Ahead(lambda step: step, 100)
-    assert [ahead.take(step) for step in (40, 41, 42, 7, 8, 99, 100)] == [40, 41, 42, 7, 8, 99, 100]
+def test_a_start_in_the_middle_takes_the_same_blocks():
+    log = []
+    ahead = Ahead(made_by(log), 5 * BLOCK)
+    assert ahead.take(2 * BLOCK + 3) == 10 * (2 * BLOCK + 3)
+    assert ahead.take(2) == 20
+    assert ahead.take(BLOCK + 1) == 10 * (BLOCK + 1)
     ahead.close()
+    assert {first % BLOCK for first, _, _ in log} == {1}
 
 
 def test_what_the_maker_raises_comes_out_where_it_is_due():
-    def make(step):
-        if step == 3:
+    def make(first, count):
+        if first > BLOCK:
             raise OSError("disk gone")
-        return step
+        return list(range(first, first + count))
 
-    ahead = Ahead(make, 5)
-    assert ahead.take(1) == 1
+    ahead = Ahead(make, 3 * BLOCK)
+    assert [ahead.take(step) for step in range(1, BLOCK + 1)] == list(range(1, BLOCK + 1))
     with pytest.raises(OSError, match="disk gone"):
-        ahead.take(2)
+        ahead.take(BLOCK + 1)
     ahead.close()
