@@ -21,8 +21,8 @@ class Targets:
     After `join` the first axis is the runs'. Where there are no such tasks, the tensor is empty.
     """
 
-    numbers: Float[Tensor, "..."]
-    classes: Int[Tensor, "..."]
+    numbers: Float[Tensor, ...]
+    classes: Int[Tensor, ...]
 
     @classmethod
     def join(cls, parts: Sequence[Targets]) -> Targets:
