@@ -118,6 +118,8 @@ class Balancer:
         that a loss does not reach; NonFiniteLossError for NaN or infinity. Nothing has changed then.
         """
         listed = scalar_losses(losses, self.names)
+        # At a first step there is no initial loss yet; later all of them have to be there.
+        complete = None not in listed and (self._all_seen or self._steps == 0)
         values = self._values(listed)
         self._follow(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
@@ -125,7 +127,7 @@ class Balancer:
         norms, gramian = (
             None if found is None else found.to(values.dtype) for found in (measured.norms, measured.gramian)
         )
-        signal = Signal(values, norms, gramian, self._steps + 1)
+        signal = Signal(values, norms, gramian, self._steps + 1, complete)
         balance, state = self.method.balance(self._state, signal)
         measured.backward(balance.weights)
         self._steps += 1
