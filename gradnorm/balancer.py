@@ -80,7 +80,7 @@ class Balancer:
 
     def place(self, state: State, steps: int) -> None:
         """Take over what was decided elsewhere, by the same method, in `steps` steps."""
-        self._state, self._steps = state, steps
+        self._state, self._steps, self._all_seen = state, steps, False
 
     @property
     def weights(self) -> Tensor:
@@ -118,8 +118,9 @@ class Balancer:
         that a loss does not reach; NonFiniteLossError for NaN or infinity. Nothing has changed then.
         """
         listed = scalar_losses(losses, self.names)
+        present = None not in listed
         # At a first step there is no initial loss yet; later all of them have to be there.
-        complete = None not in listed and (self._all_seen or self._steps == 0)
+        complete = present and (self._all_seen or self._steps == 0)
         values = self._values(listed)
         self._follow(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
@@ -133,10 +134,11 @@ class Balancer:
         self._steps += 1
         if scaler is None or norms is None:
             self._state = state
+            self._all_seen |= present
         else:
             # Under a loss scale that is too large gradients overflow; the optimizer skips such a step,
             # and so do the weights.
-            sound = norms.nan_to_num(0.0).isfinite().all()
+            sound = (norms.isfinite() | values.isnan()).all()
             self._state = _choose(sound, state, self._state)
         return balance
 
@@ -193,6 +195,7 @@ class Balancer:
                 f"and {found[1]}. Build the balancer with the same tasks and method."
             )
         self.method = type(self.method)(**state["hyperparameters"])
+        self._all_seen = False
         self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
         self._state = State(
@@ -240,7 +243,6 @@ class Balancer:
         for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
             if loss is not None and math.isnan(initial) and value == 0:
                 raise zero_first_loss(name)
-        self._all_seen = all(loss is not None or not math.isnan(a) for a, loss in zip(known, losses, strict=True))
 
     def _follow(self, values: Tensor) -> None:
         """Move the state to the losses' device and precision."""

@@ -34,7 +34,7 @@ def record(store: RunStore, run: str, records: Iterator[Record], control: Contro
 def record_race(
     store: RunStore, contenders: Mapping[str, Iterator[Record]], control: Control
 ) -> Generator[tuple[str, Record]]:
-    """Write each record of runs that go in lock step, a record each in turn, and hand it on with its run.
+    """Write each record of runs that go in lock step, a training step each in turn, and hand it on with its run.
 
     control: pauses the group, and lets it take single steps; stopping is the engines' own.
     An engine that raises ends its run as failed; the others go on, and so they do if a run is deleted. If the
@@ -48,17 +48,22 @@ def record_race(
                 _hold(store, list(going), control)
             single = control.use_single_step()
             stepped = False
+            before = {writer: writer.spent for writer in going.values()}
+            # Nobody's extra items, evaluations and checkpoints, put the runs out of step.
+            behind = min(writer.step for writer in going.values())
             for run, writer in list(going.items()):
-                item = writer.pull()
-                if item is None:
-                    going.pop(run).close()
-                    continue
-                stepped |= isinstance(item, StepRecord)
-                if writer.due and not writer.flush():
-                    going.pop(run).close()
-                yield run, item
+                while run in going and writer.step == behind:
+                    item = writer.pull()
+                    if item is None or (writer.due and not writer.flush()):
+                        going.pop(run).close()
+                    if item is not None:
+                        yield run, item
+                    if control.must_wait() and not single:
+                        break
+                stepped |= writer.step > behind
+            _share(before)
             if single and not stepped:
-                control.give_back_step()  # a single step is one training step, whatever comes before it
+                control.give_back_step()
     finally:
         writers = list(going.values())
         _flush(going)
@@ -74,8 +79,8 @@ class _Writer:
         self._store, self._records, self._engine = store, records, records
         self._steps: list[StepRecord] = []
         self._evaluations: list[Evaluation] = []
-        self._seconds = 0.0
-        self._last = 0
+        self._seconds = self.spent = 0.0
+        self._last = self.step = 0
         self._flushed = time.monotonic()
 
     @property
@@ -93,7 +98,9 @@ class _Writer:
                 log.exception("Run %s failed at step %d.", self.run, self._last)
             item = failed(self._last, error)
             self._records = iter(())
-        self._seconds += time.monotonic() - started
+        seconds = time.monotonic() - started
+        self.spent += seconds
+        self.credit(seconds)
         if item is None:
             self.flush()
             return None
@@ -104,6 +111,7 @@ class _Writer:
         self._last = item.step
         if isinstance(item, StepRecord):
             self._steps.append(item)
+            self.step = item.step
             return True
         if isinstance(item, Evaluation):
             self._evaluations.append(item)
@@ -133,6 +141,10 @@ class _Writer:
             return False
         return True
 
+    def credit(self, seconds: float) -> None:
+        """Count seconds as spent on this run."""
+        self._seconds += seconds
+
     def close(self) -> None:
         """End the engine's part: of runs that go in step the others need not carry this one along."""
         close = getattr(self._engine, "close", None)
@@ -144,6 +156,13 @@ def _flush(going: dict[str, _Writer]) -> None:
     for run, writer in list(going.items()):
         if not writer.flush():
             going.pop(run).close()
+
+
+def _share(before: Mapping[_Writer, float]) -> None:
+    """Let a round count for each of its runs as a whole: runs in step are computed when the first one is pulled."""
+    spent = {writer: writer.spent - earlier for writer, earlier in before.items()}
+    for writer, own in spent.items():
+        writer.credit(sum(spent.values()) - own)
 
 
 def _hold(store: RunStore, runs: list[str], control: Control) -> None:

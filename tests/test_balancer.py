@@ -358,3 +358,33 @@ def test_cuda_gives_the_same_numbers_without_a_wait_per_task():
         b = theirs.backward(losses_of(other(data(step).cuda())), shared=other.shared)
         torch.testing.assert_close(a.gradient_norms, b.gradient_norms.cpu())
     assert theirs.weights.device.type == "cuda"
+
+
+def test_a_state_with_a_task_never_seen_learns_its_first_loss():
+    """A balancer that knew all tasks does not take the next one for known."""
+    W = nn.Linear(3, 3)
+    part = GradNorm(2)
+    part.backward([W(torch.ones(1, 3)).square().sum(), None], shared=W)
+    whole = GradNorm(2)
+    for _ in range(2):
+        x = W(torch.ones(1, 3))
+        whole.backward([x.square().sum(), (3 * x).square().sum()], shared=W)
+    whole.load_state_dict(part.state_dict())
+    x = W(torch.ones(1, 3))
+    whole.backward([x.square().sum(), (3 * x).square().sum()], shared=W)
+    assert bool(whole.initial_losses.isfinite().all())
+    assert whole.weights.tolist() != [1.0, 1.0]
+
+
+def test_a_step_whose_gradients_overflow_leaves_the_weights(monkeypatch):
+    W = nn.Linear(3, 3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, enabled=True)
+    balancer = GradNorm(2)
+    x = W(torch.ones(1, 3))
+    balance = balancer.backward([(100 * x).square().sum(), x.square().sum()], shared=W, scaler=scaler)
+    assert not bool(balance.gradient_norms.isfinite().all())
+    assert balancer.weights.tolist() == [1.0, 1.0]
+    x = W(torch.ones(1, 3))
+    balancer.backward([(100 * x).square().sum(), x.square().sum()], shared=W)
+    assert bool(balancer.initial_losses.isfinite().all())
+    assert balancer.weights.tolist() != [1.0, 1.0]

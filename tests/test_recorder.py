@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from gradnorm.recorder import BLOCK_SECONDS, BLOCK_STEPS, failed, record, record_race
-from gradnorm.records import Checkpoint, Outcome
+from gradnorm.records import Checkpoint, Outcome, StepRecord
 from gradnorm.training.control import Control
 from tests.factories import SPEC, evaluation, finished, step_record, step_records, wait_for
 
@@ -267,9 +267,37 @@ def race(store):
 def test_a_race_goes_in_lock_step(store, race):
     sources = {run: iter([evaluation(0), *step_records(1, 5), finished(5)]) for run in race}
     taken = list(record_race(store, sources, Control()))
-    assert [run for run, _ in taken] == race * 7
-    assert [item.step for _, item in taken] == [s for s in (0, 1, 2, 3, 4, 5, 5) for _ in race]
+    steps = [(run, item.step) for run, item in taken if isinstance(item, StepRecord)]
+    assert steps == [(run, step) for step in range(1, 6) for run in race]
+    assert [item.step for run, item in taken if run == race[1]] == [0, 1, 2, 3, 4, 5, 5]
     assert [store.info(run).state for run in race] == ["finished"] * 3
+
+
+def test_extra_items_of_one_do_not_put_a_race_out_of_step(store, race):
+    def chatty():
+        for own in step_records(1, 5):
+            yield from (evaluation(own.step - 1), Checkpoint(own.step - 1, b"state"), own)
+
+    sources = {
+        race[0]: chatty(),
+        race[1]: iter(step_records(1, 5)),
+        race[2]: iter([evaluation(0), *step_records(1, 5)]),
+    }
+    steps = [(run, i.step) for run, i in record_race(store, sources, Control()) if isinstance(i, StepRecord)]
+    assert steps == [(run, step) for step in range(1, 6) for run in race]
+
+
+def test_a_round_counts_for_each_of_its_runs(store, race):
+    def slow():
+        for own in step_records(1, 5):
+            time.sleep(0.02)
+            yield own
+
+    sources = {race[0]: slow(), race[1]: iter(step_records(1, 5)), race[2]: iter(step_records(1, 5))}
+    list(record_race(store, sources, Control()))
+    spent = [store.info(run).seconds for run in race]
+    assert all(seconds > 0.06 for seconds in spent)
+    assert max(spent) < 1.5 * min(spent)
 
 
 def test_a_race_goes_on_without_those_that_fail_or_are_deleted(store, race):

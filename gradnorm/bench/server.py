@@ -19,7 +19,7 @@ from typing import Any
 
 from gradnorm import worker
 from gradnorm.records import Outcome, Record, StepRecord
-from gradnorm.training.engine import Pacer
+from gradnorm.training.pacer import Pacer
 from gradnorm.ui.serve import ROOT
 
 # Steps that are trained before they are replayed.

@@ -53,7 +53,10 @@ class Batch:
 
 
 class Source(ABC):
-    """A loaded data set: training batches by step, and one fixed test set. Tensors live on the CPU."""
+    """A loaded data set: training batches by step, and one fixed test set. Tensors live on the CPU.
+
+    Batches are asked for from several threads at once, and have exactly the size that was asked for.
+    """
 
     tasks: tuple[Task, ...]
     features: int

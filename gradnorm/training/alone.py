@@ -12,7 +12,7 @@ from gradnorm.balancing.base import Balance
 from gradnorm.metrics import task_losses
 from gradnorm.records import Checkpoint, StepRecord
 from gradnorm.training.group import Result
-from gradnorm.training.run import Run, learning_rate, to_device
+from gradnorm.training.run import Run, learning_rate, to_device, use_threads
 
 
 class Alone:
@@ -20,8 +20,6 @@ class Alone:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        if run.spec.threads and run.device.type == "cpu":
-            torch.set_num_threads(run.spec.threads)
         parameters, rate = run.model.parameters(), run.spec.learning_rate
         self._optimizer = (
             torch.optim.SGD(parameters, lr=rate, momentum=0.9)
@@ -32,21 +30,26 @@ class Alone:
         self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
 
     def step(self) -> list[Result]:
-        """Take the next step; an error takes the place of the record, with nothing changed."""
+        """Take the next step; an error takes the place of the record."""
+        if self._run.device.type == "cpu":
+            use_threads(self._run.spec.threads)
         try:
             return [self._step()]
-        except ValueError as error:
+        except Exception as error:
             self._run.taken += 1
             return [error]
 
-    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    def retune(self, place: int, changes: Mapping[str, Any]) -> None:
         """Change hyperparameters from the next step on. Raises ValueError."""
-        for values in changes.values():
-            self._run.balancer.retune(**values)
+        self._run.balancer.retune(**changes)
+
+    def settle(self) -> None:
+        """Bring what the run holds up to date."""
+        self._run.optimizer_state = self._optimizer.state_dict()["state"]
 
     def checkpoint(self, place: int) -> Checkpoint:
         """Return the whole state of the run."""
-        self._run.optimizer_state = self._optimizer.state_dict()["state"]
+        self.settle()
         return self._run.checkpoint()
 
     def close(self) -> None:

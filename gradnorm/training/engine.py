@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from gradnorm.balancing.base import NonFiniteLossError
+from gradnorm.datasets.base import Source
 from gradnorm.records import Checkpoint, Outcome, Record
 from gradnorm.spec import RunSpec
 from gradnorm.training.alone import Alone
 from gradnorm.training.control import Control
 from gradnorm.training.group import Result, fits, partition
+from gradnorm.training.pacer import Pacer
 from gradnorm.training.run import Run, device_name
 from gradnorm.training.teams import Teams
 
@@ -60,12 +61,9 @@ def train_together(specs: Sequence[RunSpec], controls: Sequence[Control] | None 
     """Train several runs, and return an iterator for each, with what `train` yields and raises.
 
     Runs of one small network and one data set, which may differ in method, learning rates, schedule, initial values
-    and seed, are stepped as one program; the others one by one. Pull from all in turn: what comes of a run that
-    nobody pulls waits in memory until its iterator is closed.
+    and seed, are stepped as one program; the others one by one. Pull from all in turn, from one thread, each until
+    its next StepRecord: what comes of a run that nobody pulls waits in memory until its iterator is closed.
     controls: one for each, to steer it by.
-
-    >>> records = train_together([RunSpec.parse({"dataset": "toy", "alpha": a}) for a in (0.0, 0.5, 1.5)])
-    >>> for together in zip(*records): ...
     """
     steered = controls or [Control() for _ in specs]
     return enter([partial(Entry, spec, control) for spec, control in zip(specs, steered, strict=True)])
@@ -77,7 +75,7 @@ def enter(entries: Sequence[Callable[[], Entry]]) -> list[Iterator[Record]]:
     entries: each called once, when the first item of any is pulled; what it raises comes out of its own iterator.
     """
     contest = _Contest(entries)
-    return [contest.records(place) for place in range(len(entries))]
+    return [_Records(contest, place) for place in range(len(entries))]
 
 
 @dataclass
@@ -89,112 +87,175 @@ class _Member:
     items: deque[Record | Exception] = field(default_factory=deque[Record | Exception])
     over: bool = False
 
+    def end(self, last: Record | Exception) -> None:
+        """Let this be the last item."""
+        self.items.append(last)
+        self.over = True
+
+
+class _Records(Iterator[Record]):
+    """One run's records; closed, the others need not carry the run along."""
+
+    def __init__(self, contest: _Contest, place: int) -> None:
+        self._contest, self._place = contest, place
+
+    def __next__(self) -> Record:
+        try:
+            return self._contest.next(self._place)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the run here; nothing more comes."""
+        self._contest.leave(self._place)
+
+    def __del__(self) -> None:
+        self.close()
+
 
 class _Contest:
     """Runs that were entered together."""
 
     def __init__(self, entries: Sequence[Callable[[], Entry]]) -> None:
         self._entries = entries
+        self._members: dict[int, _Member] = {}
         self._rounds: dict[int, _Rounds] = {}
         self._failed: dict[int, Exception] = {}
+        self._left: set[int] = set()
         self._prepared = False
 
-    def records(self, place: int) -> Iterator[Record]:
-        """Yield one run's records."""
+    def next(self, place: int) -> Record:
+        """Return the next record of one run. Raises StopIteration, and what ended the run."""
+        if place in self._left:
+            raise StopIteration
         if not self._prepared:
             self._prepare()
         if place in self._failed:
             raise self._failed[place]
-        rounds, member = self._rounds[place], self._rounds[place].members[place]
-        try:
-            while member.items or not member.over:
-                if not member.items:
-                    rounds.play()
-                    continue
-                item = member.items.popleft()
-                if isinstance(item, Exception):
-                    raise item
-                yield item
-        finally:
-            rounds.leave(place)
+        member = self._members[place]
+        while not member.items:
+            if member.over:
+                raise StopIteration
+            self._rounds[place].play()
+        item = member.items.popleft()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def leave(self, place: int) -> None:
+        """Nobody pulls this run's records any more."""
+        self._left.add(place)
+        member = self._members.get(place)
+        if member is not None:
+            member.over = True
+            member.items.clear()
+            self._rounds[place].close_if_over()
 
     def _prepare(self) -> None:
         self._prepared = True
-        members: dict[int, _Member] = {}
-        sources: dict[Any, Any] = {}
+        sources: dict[Any, Source] = {}
         for place, enter in enumerate(self._entries):
+            if place in self._left:
+                continue
             try:
-                entry = enter()
-                key = (entry.spec.dataset, entry.spec.seed)
-                run = Run.build(entry.spec, sources.get(key))
-                sources[key] = run.source
-                if entry.start is not None:
-                    run.restore(entry.start, entry.branch)
-                members[place] = _Member(entry, run)
+                self._members[place] = _built(enter(), sources)
             except Exception as error:
                 self._failed[place] = error
-        places = list(members)
-        for group in partition([member.run for member in members.values()]):
-            rounds = _Rounds({places[i]: members[places[i]] for i in group})
-            self._rounds |= dict.fromkeys(rounds.members, rounds)
+        places = list(self._members)
+        for group in partition([member.run for member in self._members.values()]):
+            rounds = _Rounds([self._members[places[i]] for i in group])
+            self._rounds |= {places[i]: rounds for i in group}
+
+
+def _built(entry: Entry, sources: dict[Any, Source]) -> _Member:
+    """Return a run at its start, its first items made; `sources` has the data that are loaded already."""
+    key = (entry.spec.dataset, entry.spec.seed)
+    run = Run.build(entry.spec, sources.get(key))
+    sources[key] = run.source
+    if entry.start is not None:
+        run.restore(entry.start, entry.branch)
+    member = _Member(entry, run)
+    if entry.start is None or entry.branch:
+        member.items.append(run.evaluate())
+    return member
 
 
 class _Rounds:
     """Runs in step: each round is one training step of all that are still going."""
 
-    def __init__(self, members: Mapping[int, _Member]) -> None:
-        self.members = members
-        self._list = list(members.values())
-        runs = [member.run for member in self._list]
-        for member in self._list:
-            entry, device = member.entry, device_name(member.run.device)
-            if entry.on_device is not None:
-                entry.on_device(device if len(runs) == 1 else f"{device}, {len(runs)} runs as one program")
-            if entry.start is None or entry.branch:
-                member.items.append(member.run.evaluate())
-        self._stepper = Teams(runs) if fits(runs[0]) else Alone(runs[0])
-        self._pacer = _pacer(self._list)
+    def __init__(self, members: Sequence[_Member]) -> None:
+        self._going = list(members)
+        self._stepper: Teams | Alone | None = None
+        device = device_name(members[0].run.device)
+        told = device if len(members) == 1 else f"{device}, {len(members)} runs as one program"
+        for member in members:
+            try:
+                if member.entry.on_device is not None:
+                    member.entry.on_device(told)
+            except Exception as error:
+                member.end(error)
+        self._pacer = Pacer(_pace(members))
 
     def play(self) -> None:
         """Play one round: what was asked for, then a step."""
-        changes: dict[int, Mapping[str, Any]] = {}
-        for place, member in enumerate(self._list):
-            if member.over:
-                continue
-            if member.run.taken >= member.run.spec.steps:
-                self._end(member, Outcome("finished", member.run.taken, f"Finished all {member.run.taken:,} steps."))
-            elif member.entry.control.stopping:
-                self._keep(place, member)
-                message = f"Stopped by hand after {member.run.taken:,} steps."
-                self._end(member, Outcome("stopped", member.run.taken, message))
-            elif found := member.entry.control.take_changes():
-                changes[place] = found
-        if all(member.over for member in self._list):
-            return
-        if changes:
-            self._stepper.retune(changes)
-            for place in changes:
-                self._keep(place, self._list[place])  # or a resumed run would not know of the change
-        self._pacer.wait()
-        for place, (member, result) in enumerate(zip(self._list, self._stepper.step(), strict=True)):
+        for place, member in enumerate(self._going):
             if not member.over:
-                self._take(place, member, result)
+                self._obey(place, member)
+        stepper = self._regrouped()
+        if stepper is None:
+            return
+        self._pacer.wait()
+        for place, (member, result) in enumerate(zip(self._going, stepper.step(), strict=True)):
+            self._take(place, member, result)
+        self.close_if_over()
 
-    def leave(self, place: int) -> None:
-        """Nobody pulls this run's records any more."""
-        member = self.members[place]
-        member.over = True
-        member.items.clear()
-        if all(other.over for other in self._list):
+    def close_if_over(self) -> None:
+        """End the threads of runs that have all ended."""
+        if self._stepper is not None and all(member.over for member in self._going):
             self._stepper.close()
+            self._stepper = None
+
+    def _obey(self, place: int, member: _Member) -> None:
+        """Do what is due before a step: the end, a stop, changes."""
+        run, control = member.run, member.entry.control
+        if run.taken >= run.spec.steps:
+            member.end(Outcome("finished", run.taken, f"Finished all {run.taken:,} steps."))
+        elif control.stopping:
+            self._keep(place, member)
+            member.end(Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps."))
+        elif changes := control.take_changes():
+            try:
+                self._stepping().retune(place, changes)
+            except ValueError as error:
+                member.end(error)
+            else:
+                self._keep(place, member)  # or a resumed run would not know of the change
+
+    def _stepping(self) -> Teams | Alone:
+        """Return what steps the runs, made when it is first needed."""
+        if self._stepper is None:
+            runs = [member.run for member in self._going]
+            self._stepper = Teams(runs) if fits(runs[0]) else Alone(runs[0])
+        return self._stepper
+
+    def _regrouped(self) -> Teams | Alone | None:
+        """Return what steps the runs, without those that have ended; None if all have."""
+        going = [member for member in self._going if not member.over]
+        if len(going) < len(self._going):
+            if self._stepper is not None:
+                self._stepper.settle()
+                self._stepper.close()
+            self._stepper, self._going = None, going
+            self._pacer = Pacer(_pace(going))
+        return self._stepping() if going else None
 
     def _take(self, place: int, member: _Member, result: Result) -> None:
         run, spec = member.run, member.run.spec
         if isinstance(result, NonFiniteLossError):
-            self._end(member, _diverged(result, run.taken))
-        elif isinstance(result, ValueError):
-            member.items.append(result)
-            member.over = True
+            member.end(_diverged(result, run.taken))
+        elif isinstance(result, Exception):
+            member.end(result)
         else:
             member.items.append(result)
             last = run.taken == spec.steps
@@ -203,44 +264,19 @@ class _Rounds:
                 member.items.append(evaluation)
                 for name, loss in zip(run.balancer.names, evaluation.losses, strict=True):
                     if not math.isfinite(loss):
-                        self._end(member, _diverged(NonFiniteLossError(name, loss), run.taken))
+                        member.end(_diverged(NonFiniteLossError(name, loss), run.taken))
                         return
             if spec.checkpoint_every and (run.taken % spec.checkpoint_every == 0 or last):
                 self._keep(place, member)
 
     def _keep(self, place: int, member: _Member) -> None:
         if member.run.spec.checkpoint_every:
-            member.items.append(self._stepper.checkpoint(place))
-
-    @staticmethod
-    def _end(member: _Member, outcome: Outcome) -> None:
-        member.items.append(outcome)
-        member.over = True
+            member.items.append(self._stepping().checkpoint(place))
 
 
-class Pacer:
-    """Holds a loop back to `pace` rounds a second; 0 lets it run."""
-
-    def __init__(self, pace: float) -> None:
-        self._interval = 1 / pace if pace else 0.0
-        self._due: float | None = None
-
-    def wait(self) -> None:
-        """Return when the next round is due. Time lost to a pause is not made up for."""
-        if not self._interval:
-            return
-        now = time.monotonic()
-        # A little delay is caught up, so that the mean pace holds; a pause is not.
-        due = now if self._due is None else max(self._due + self._interval, now - 10 * self._interval)
-        self._due = due
-        if due > now:
-            time.sleep(due - now)
-
-
-def _pacer(members: Sequence[_Member]) -> Pacer:
-    """Return the pacer of runs in step: the slowest that is asked for counts."""
-    paces = [pace for member in members if (pace := member.run.spec.pace)]
-    return Pacer(min(paces, default=0.0))
+def _pace(members: Sequence[_Member]) -> float:
+    """Return the pace of runs in step: the slowest that is asked for counts."""
+    return min((pace for member in members if (pace := member.run.spec.pace)), default=0.0)
 
 
 def _diverged(error: NonFiniteLossError, step: int) -> Outcome:

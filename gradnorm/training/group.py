@@ -18,7 +18,7 @@ from gradnorm.datasets.base import Batch
 from gradnorm.models.criterion import Criterion, Targets
 from gradnorm.models.stack import Stack
 from gradnorm.records import Checkpoint, StepRecord
-from gradnorm.training.ahead import Ahead
+from gradnorm.training.ahead import Ahead, block_of
 from gradnorm.training.flat import flat_optimizer, steps_of
 from gradnorm.training.panel import Panel
 from gradnorm.training.run import Run, learning_rate
@@ -28,8 +28,8 @@ SMALL_NETWORK = 1_000_000
 # Room for outputs that tasks do not have: more than so many times the outputs they have is waste.
 MOST_PADDING = 4
 
-# A ValueError stands for a loss that cannot be: not finite, or 0 at the first step.
-Result = StepRecord | ValueError
+# An error stands for a record that could not be: a loss that is not finite, say, or 0 at the first step.
+Result = StepRecord | Exception
 
 
 def partition(runs: Sequence[Run]) -> list[list[int]]:
@@ -77,7 +77,8 @@ class Group:
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        self._batches = Ahead(self._made, self._spec.steps)
+        numbers = first.source.features + sum(task.outputs for task in first.source.tasks)
+        self._batches = Ahead(self._made, self._spec.steps, block_of(4 * numbers * self._spec.batch_size))
         self._settled = -1
 
     def step(self) -> list[Result]:
@@ -85,7 +86,7 @@ class Group:
         return self.advance(*self._arranged(self._batches.take(self.runs[0].taken + 1)))
 
     def advance(self, inputs: Tensor, targets: Targets) -> list[Result]:
-        """Take the next step on a given `batch`; see `step`."""
+        """Take the next step on what `batch` returned; see `step`."""
         step = self.runs[0].taken + 1
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
         slopes = self._criterion.slopes(self._panel.before(losses, step))
@@ -97,11 +98,10 @@ class Group:
             run.taken = step
         return results
 
-    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
-        """Change hyperparameters from the next step on, of runs by their place. Raises ValueError."""
+    def retune(self, place: int, changes: Mapping[str, Any]) -> None:
+        """Change hyperparameters of one run from the next step on. Raises ValueError, with nothing changed."""
         self.settle()
-        for place, values in changes.items():
-            self.runs[place].balancer.retune(**values)
+        self.runs[place].balancer.retune(**changes)
         self._panel = Panel([run.balancer for run in self.runs], self._stack.parameters)
 
     def checkpoint(self, place: int) -> Checkpoint:

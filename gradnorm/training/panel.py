@@ -50,12 +50,12 @@ class Panel:
             return used[0]
         return torch.cat(used)[_inverse([row for party in self._parties for row in party.rows])]
 
-    def after(self, losses: Tensor, norms: Tensor | None, step: int) -> list[Any]:
-        """Return the numbers of the step for each run; see `numbers_of`.
+    def after(self, losses: Tensor, norms: Tensor | None, step: int) -> list[dict[str, Any]]:
+        """Return the numbers of the step for each run; `StepRecord`'s fields by name, but for step and alpha.
 
         norms: G_i(t) = ‖∇_W w_i L_i‖₂, shape [N, T]; None where they were not measured.
         """
-        found: list[Any] = [None] * len(losses)
+        found: list[dict[str, Any]] = [{} for _ in losses]
         for party in self._parties:
             G = None if norms is None else _rows(norms, party.rows)
             if party.method.needs is Needs.NORMS:
@@ -81,12 +81,12 @@ class Panel:
                 self._balancers[row].place(state, steps)
 
 
-VECTORS = ("losses", "weights", "loss_ratios", "relative_rates")
+_VECTORS = ("losses", "weights", "loss_ratios", "relative_rates")
 
 
 def _numbers(balance: Balance, G: Tensor | None) -> list[dict[str, Any]]:
     """Return a record's numbers for each run, with one transfer from the device."""
-    parts: dict[str, Tensor | None] = {name: getattr(balance, name) for name in VECTORS}
+    parts: dict[str, Tensor | None] = {name: getattr(balance, name) for name in _VECTORS}
     parts |= {"gradient_norms": G, "targets": balance.targets}
     there = {name: part for name, part in parts.items() if part is not None}
     tensors = [*there.values()]
@@ -109,9 +109,9 @@ def _kind(method: Method) -> Any:
 
 def _party(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _Party:
     states = [balancer.state for balancer in balancers]
-    memory = {name: torch.stack([state.memory[name] for state in states]).to(like) for name in states[0].memory}
-    weights = torch.stack([state.weights for state in states]).to(like)
-    state = State(weights, torch.stack([state.initial_losses for state in states]).to(like), memory)
+    memory = {name: torch.stack([state.memory[name].to(like) for state in states]) for name in states[0].memory}
+    weights = torch.stack([state.weights.to(like) for state in states])
+    state = State(weights, torch.stack([state.initial_losses.to(like) for state in states]), memory)
     first, columns = balancers[0].method, dict[str, Tensor]()
     for name, value in first:
         values = [getattr(balancer.method, name) for balancer in balancers]

@@ -147,6 +147,12 @@ def use_gpu(index: int) -> None:
         torch.cuda.set_device(index % gpus)
 
 
+def use_threads(count: int) -> None:
+    """Let torch use so many threads for an operation in this process; 0 leaves it alone."""
+    if count and torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
 def device_name(device: torch.device) -> str:
     """Return what a person calls the device: "cpu" or the GPU's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

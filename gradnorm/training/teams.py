@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import torch
-
 from gradnorm.records import Checkpoint
 from gradnorm.training.group import Group, Result
-from gradnorm.training.run import Run
+from gradnorm.training.run import Run, use_threads
 
 
 class Teams:
@@ -25,26 +23,36 @@ class Teams:
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        self.runs = runs
-        places = _divide(runs)
+        self._threads, places = _divide(runs)
         self._groups = [Group([runs[place] for place in team]) for team in places]
         self._where = {place: (group, i) for group, team in enumerate(places) for i, place in enumerate(team)}
         # This thread takes the first group itself.
         self._pool = ThreadPoolExecutor(len(places) - 1, "gradnorm-team") if len(places) > 1 else None
 
     def step(self) -> list[Result]:
-        """Take the next step; an error takes the place of its run's record."""
+        """Take the next step; an error takes the place of the record of each run that it concerns."""
         first, *others = self._groups
-        waiting = [self._pool.submit(group.step) for group in others] if self._pool else []
-        found = [first.step(), *(future.result() for future in waiting)]
-        return [found[group][i] for group, i in (self._where[place] for place in range(len(self.runs)))]
+        waiting = [self._pool.submit(self._step, group) for group in others] if self._pool else []
+        found = [self._step(first), *(future.result() for future in waiting)]
+        return [found[group][i] for group, i in (self._where[place] for place in range(len(self._where)))]
 
-    def retune(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
-        """Change hyperparameters from the next step on, of runs by their place. Raises ValueError."""
-        for number, group in enumerate(self._groups):
-            own = {self._where[p][1]: values for p, values in changes.items() if self._where[p][0] == number}
-            if own:
-                group.retune(own)
+    def _step(self, group: Group) -> Sequence[Result]:
+        # Another worker's runs may have asked for another number, which counts for the whole process.
+        use_threads(self._threads)
+        try:
+            return group.step()
+        except Exception as error:
+            return [error] * len(group.runs)
+
+    def retune(self, place: int, changes: Mapping[str, Any]) -> None:
+        """Change hyperparameters of one run from the next step on. Raises ValueError."""
+        group, i = self._where[place]
+        self._groups[group].retune(i, changes)
+
+    def settle(self) -> None:
+        """Bring what the runs hold up to date."""
+        for group in self._groups:
+            group.settle()
 
     def checkpoint(self, place: int) -> Checkpoint:
         """Return the whole state of one run."""
@@ -59,17 +67,19 @@ class Teams:
             self._pool.shutdown(wait=False)
 
 
-def _divide(runs: Sequence[Run]) -> list[list[int]]:
-    """Return the places of the runs of each team: as many teams as the runs may use threads, equal data together."""
+def _divide(runs: Sequence[Run]) -> tuple[int, list[list[int]]]:
+    """Return the threads of each team (0: as torch has it) and its runs' places; equal data are in one team.
+
+    There are as many teams as the runs may use threads. A run by itself uses its threads for one operation.
+    """
     threads = [run.spec.threads for run in runs]
-    teams = 1
-    if runs[0].device.type == "cpu" and all(threads):
-        # A run by itself may use several threads for one operation; runs together have one team a thread.
-        torch.set_num_threads(threads[0] if len(runs) == 1 else 1)
-        teams = min(len(runs), sum(threads), os.cpu_count() or 1)
     if len(runs) == 1:
-        return [[0]]
-    order = sorted(range(len(runs)), key=lambda place: id(runs[place].source))
+        return (threads[0] if runs[0].device.type == "cpu" else 0), [[0]]
+    if runs[0].device.type != "cpu" or not all(threads):
+        return 0, [list(range(len(runs)))]
+    teams = min(len(runs), sum(threads), os.cpu_count() or 1)
+    seen = [id(run.source) for run in runs]
+    order = sorted(range(len(runs)), key=lambda place: seen.index(seen[place]))
     size, larger = divmod(len(runs), teams)
     ends = [(team + 1) * size + min(team + 1, larger) for team in range(teams)]
-    return [order[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return 1, [order[start:end] for start, end in zip([0, *ends], ends, strict=False)]

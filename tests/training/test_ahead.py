@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from gradnorm.training.ahead import BLOCK, Ahead
+from gradnorm.training.ahead import MOST_BYTES, Ahead, block_of
+from gradnorm.training.ahead import MOST_STEPS as BLOCK
 
 
 def made_by(log):
@@ -44,3 +45,7 @@ def test_what_the_maker_raises_comes_out_where_it_is_due():
     with pytest.raises(OSError, match="disk gone"):
         ahead.take(BLOCK + 1)
     ahead.close()
+
+
+def test_large_batches_are_made_one_at_a_time():
+    assert [block_of(size) for size in (1, MOST_BYTES // 8, MOST_BYTES // 3, 2 * MOST_BYTES)] == [8, 8, 3, 1]

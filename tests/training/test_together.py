@@ -1,18 +1,22 @@
 """Runs stepped as one program leave the records that each leaves alone; each is steered and ends on its own."""
 
 import math
+import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from gradnorm.balancing.base import Needs
+from gradnorm.recorder import record_race
 from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.spec import RunSpec, SpecError, methods
 from gradnorm.training.alone import Alone
 from gradnorm.training.control import Control
 from gradnorm.training.engine import Entry, enter, train, train_together
-from gradnorm.training.group import fits, partition
+from gradnorm.training.group import Group, fits, partition
 from gradnorm.training.run import Run
 from tests.factories import TINY
 
@@ -210,3 +214,76 @@ def test_a_run_s_first_step_does_not_wait_for_torch_s_compiler():
         "list(itertools.islice(train(preset('toy-2')), 3)); sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_asked_for_counts_from_the_next_step_however_often_it_was_asked(store):
+    """A slider that moves one contender's α at every step leaves all of them in step, and is obeyed at once."""
+    specs = [spec(alpha=0.5, steps=20), spec(alpha=1.0, steps=20)]
+    runs = store.create_race([(s.title, s.flat()) for s in specs], ("a", "b", "c"), queued=False)
+    controls = [Control(), Control()]
+    found = {run: [] for run in runs}
+    sources = dict(zip(runs, train_together(specs, controls), strict=True))
+    for run, item in record_race(store, sources, controls[0]):
+        if isinstance(item, StepRecord):
+            found[run].append(item)
+            if run == runs[1]:
+                assert [len(records) for records in found.values()] == [item.step] * 2
+                controls[0].retune(alpha=item.step / 10)
+    assert [r.alpha for r in found[runs[0]]] == [0.5, *(step / 10 for step in range(1, 20))]
+
+
+def test_a_change_that_cannot_be_ends_its_run_alone():
+    controls = [Control() for _ in range(3)]
+    iterators = train_together([spec(alpha=a) for a in (0.1, 0.2, 0.3)], controls)
+    for records in iterators:
+        assert [next(records).step for _ in range(2)] == [0, 1]
+    controls[1].retune(alpha=99)
+    controls[2].retune(alpha=3.0)
+    assert next(iterators[0]).alpha == 0.1
+    with pytest.raises(ValueError, match=r"alpha should be in \[0, 5\]"):
+        next(iterators[1])
+    assert [type(next(iterators[2])), next(iterators[2]).alpha] == [Checkpoint, 3.0]
+    assert [list(records)[-1].kind for records in (iterators[0], iterators[2])] == ["finished"] * 2
+
+
+def test_a_contender_whose_store_is_gone_fails_alone():
+    def gone(device):
+        raise OSError("disk full")
+
+    entries = [lambda: Entry(spec(), on_device=gone), lambda: Entry(spec(alpha=0.3)), lambda: Entry(spec(width=11))]
+    first, *others = enter(entries)
+    assert next(first).step == 0
+    with pytest.raises(OSError, match="disk full"):
+        list(first)
+    for records, alone in zip(others, (spec(alpha=0.3), spec(width=11)), strict=True):
+        same(list(records), list(train(alone)))
+
+
+def test_a_team_that_fails_leaves_no_gap_in_the_others(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    step = Group.step
+
+    def failing(self):
+        if self.runs[0].spec.seed == 1 and self.runs[0].taken == 5:
+            raise OSError("disk gone")
+        return step(self)
+
+    monkeypatch.setattr(Group, "step", failing)
+    first, second = train_together([spec(seed=0), spec(seed=1)])
+    assert len([next(second) for _ in range(6)]) == 6
+    with pytest.raises(OSError, match="disk gone"):
+        next(second)
+    assert [r.step for r in first if isinstance(r, StepRecord)] == list(range(1, 31))
+
+
+def test_one_that_is_closed_before_it_began_is_never_stepped():
+    before = threading.active_count()
+    first, second = train_together([spec(), spec(seed=1)])
+    second.close()
+    same(list(first), list(train(spec())))
+    assert list(second) == []
+    del first, second
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
