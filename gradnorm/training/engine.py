@@ -146,10 +146,9 @@ class _Contest:
     def leave(self, place: int) -> None:
         """Nobody pulls this run's records any more."""
         self._left.add(place)
-        member = self._members.get(place)
-        if member is not None:
-            member.over = True
-            member.items.clear()
+        if place in self._rounds:
+            self._members[place].over = True
+            self._members[place].items.clear()
             self._rounds[place].close_if_over()
 
     def _prepare(self) -> None:
