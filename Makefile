@@ -41,8 +41,9 @@ $(VENV)/.run: $(VENV)/.made requirements.txt pyproject.toml
 	$(BIN)/pip install -q --no-deps -e .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.txt requirements-bench.txt
 	$(BIN)/pip install -q -r requirements-dev.txt
+	$(BIN)/pip install -q --no-deps -r requirements-bench.txt
 	touch $@
 
 # Debian's Chromium: no other browser build can be had everywhere.
