@@ -11,16 +11,16 @@ from torch import nn
 from torch.nn import functional
 
 from gradnorm.bench.environment import environment
-from gradnorm.bench.rounds import fastest, medians, ratio, timed
+from gradnorm.bench.peers import sizes
+from gradnorm.bench.rounds import fastest, medians, one_thread, ratio, timed
 from gradnorm.datasets.base import Batch
-from gradnorm.datasets.toy import sample_sigmas
 from gradnorm.metrics import task_losses
 from gradnorm.models.mlp import MLP
 from gradnorm.spec import RunSpec, preset
 from gradnorm.training.group import Group
 from gradnorm.training.run import Run
 
-TOYS = {"toy-2": 2, "toy-10": 10, "toy-40": 40}
+TOYS = {name: len(sigmas) for name, sigmas in sizes().items()}
 # So many batches are made beforehand and seen in turn.
 BATCHES = 8
 
@@ -31,11 +31,11 @@ def run(rounds: int = 15) -> dict[str, Any]:
     """Return the ratios, with the medians in milliseconds beside them."""
     from gradnorm.bench.segnet import ratio as segnet
 
-    torch.set_num_threads(1)
     results: dict[str, float] = {}
     details: dict[str, Any] = {}
     for name, tasks in TOYS.items():
-        times = timed(steps(tasks), rounds)
+        with one_thread():
+            times = timed(steps(tasks), rounds)
         plain = fastest(times, [key for key in times if key.startswith("plain")])
         results[name] = round(ratio(times, "gradnorm", plain), 3)
         explicit = round(ratio(times, "gradnorm", "equal weights, as one program"), 3)
@@ -47,11 +47,9 @@ def run(rounds: int = 15) -> dict[str, Any]:
 
 
 def toy(tasks: int, **changes: Any) -> RunSpec:
-    """Return the toy of the paper with T tasks: presets for 2 and 10, σ drawn for more."""
-    changes = {"device": "cpu", "steps": 1_000_000, "learning_rate": 1e-4, **changes}
-    if f"toy-{tasks}" in ("toy-2", "toy-10"):
-        return preset(f"toy-{tasks}", changes)
-    return preset("toy-2", {"sigmas": sample_sigmas(tasks, 10.0, 0), **changes})
+    """Return the toy of the paper with T tasks, one of `TOYS`."""
+    fixed = {"device": "cpu", "steps": 1_000_000, "learning_rate": 1e-4, "sigmas": sizes()[f"toy-{tasks}"]}
+    return preset("toy-2", {**fixed, **changes})
 
 
 def steps(tasks: int) -> dict[str, Step]:

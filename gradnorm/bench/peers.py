@@ -9,13 +9,13 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from gradnorm.bench.competitors import INSTALL, OURS, PEERS, Build, Step, packages, toy
 from gradnorm.bench.environment import environment
+from gradnorm.bench.rounds import fastest, one_thread, ratio
 from gradnorm.datasets.base import Batch
 from gradnorm.datasets.toy import sample_sigmas
 from gradnorm.spec import PRESETS
@@ -36,7 +36,7 @@ def run(rounds: int = ROUNDS, batches: int = BATCHES) -> dict[str, Any]:
     """Measure, and return {"benchmark", "environment", "packages", "missing", "results"}."""
     found = packages()
     builds = {**OURS, **{name: build for name, (package, build) in PEERS.items() if not package or found[package]}}
-    with _one_thread():
+    with one_thread():
         results = {name: _measure(sigmas, builds, rounds, batches) for name, sigmas in sizes().items()}
     return {
         "benchmark": "peers",
@@ -45,16 +45,6 @@ def run(rounds: int = ROUNDS, batches: int = BATCHES) -> dict[str, Any]:
         "missing": {package: INSTALL for package, known in found.items() if not known},
         "results": results,
     }
-
-
-@contextmanager
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _measure(sigmas: Sequence[float], builds: Mapping[str, Build], rounds: int, batches: int) -> dict[str, Any]:
@@ -89,19 +79,14 @@ def _turn(step: Step, batches: Sequence[Batch], steps: int) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def _compared(seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+def _compared(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     """Return medians, and how often faster our engine is than the fastest of the others."""
-    medians = {name: statistics.median(rounds) for name, rounds in seconds.items()}
-    fastest = min((name for name in medians if name not in OURS), key=lambda name: medians[name])
+    others = [name for name in seconds if name not in OURS]
+    best = fastest(seconds, others)
     return {
-        "fastest_peer": fastest,
-        "ratio": _ratio(seconds[fastest], seconds["engine"]),
-        "library_ratio": _ratio(seconds[fastest], seconds["library"]),
-        "ratios": {name: _ratio(seconds[name], seconds["engine"]) for name in seconds if name not in OURS},
-        "milliseconds": {name: round(1000 * median, 3) for name, median in medians.items()},
+        "fastest_peer": best,
+        "ratio": round(ratio(seconds, best, "engine"), 2),
+        "library_ratio": round(ratio(seconds, best, "library"), 2),
+        "ratios": {name: round(ratio(seconds, name, "engine"), 2) for name in others},
+        "milliseconds": {name: round(1000 * statistics.median(rounds), 3) for name, rounds in seconds.items()},
     }
-
-
-def _ratio(peer: Sequence[float], ours: Sequence[float]) -> float:
-    """Return the median of the rounds' own ratios."""
-    return round(statistics.median(theirs / own for theirs, own in zip(peer, ours, strict=True)), 2)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+
+import torch
 
 # Of one thing in one round: long against a clock's grain and a scheduler's slice, short against a change of mood.
 BLOCK_SECONDS = 0.25
@@ -21,6 +24,17 @@ def timed(things: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
         for name, thing in things.items():
             found[name].append(_block(thing, calls[name]) / calls[name])
     return found
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Let torch use one thread for the time being."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def ratio(times: Mapping[str, list[float]], over: str, under: str) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gradnorm.balancer import GradNorm
+from gradnorm.bench.rounds import one_thread
 from gradnorm.models.segnet import SegNet
 from gradnorm.randomness import stream
 
@@ -29,9 +30,7 @@ def ratio(rounds: int = 20, device: str = "cpu") -> dict[str, float]:
     ratio is the median of the rounds' own ratios; the times are medians, in milliseconds of a whole step: forward,
     backward, weights and SGD with momentum.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         # Both train the same network in turns: where a network's memory happens to lie is worth several percent.
         training, batch = _Training(device), _batch(device)
         steps = _gradnorm_step(training, batch), _plain_step(training, batch)
@@ -40,8 +39,6 @@ def ratio(rounds: int = 20, device: str = "cpu") -> dict[str, float]:
             # Each goes first every other time, so that neither gains from a warm cache.
             for k in (0, 1) if i % 2 else (1, 0):
                 times[k].append(_milliseconds(steps[k], device))
-    finally:
-        torch.set_num_threads(threads)
     gradnorm, plain = (row[2:] for row in times)
     return {
         "ratio": statistics.median(a / b for a, b in zip(gradnorm, plain, strict=True)),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gradnorm.bench.environment import environment
-from gradnorm.bench.rounds import medians, ratio, timed
+from gradnorm.bench.rounds import medians, one_thread, ratio, timed
 from gradnorm.records import StepRecord
 from gradnorm.spec import RunSpec, preset
 from gradnorm.training.engine import train
@@ -19,11 +19,11 @@ from gradnorm.training.engine import train
 
 def run(rounds: int = 15) -> dict[str, Any]:
     """Return the share of the products' rate that a run of `toy-2` reaches, and with one core for all it does."""
-    torch.set_num_threads(1)
     spec = preset("toy-2", {"device": "cpu", "steps": 10_000_000, "threads": 1})
-    results, details = _measured(spec, rounds)
-    with _one_core():
-        pinned, _ = _measured(spec, rounds)
+    with one_thread():
+        results, details = _measured(spec, rounds)
+        with _one_core():
+            pinned, _ = _measured(spec, rounds)
     results["share_on_one_core"] = pinned["share"]
     results["steps_per_second_on_one_core"] = pinned["steps_per_second"]
     return {"benchmark": "throughput", "environment": environment(), "results": results, "details": details}

@@ -11,6 +11,7 @@ from torch import Tensor
 from gradnorm.balancing.base import Balance
 from gradnorm.metrics import task_losses
 from gradnorm.records import Checkpoint, StepRecord
+from gradnorm.training.flat import MOMENTUM
 from gradnorm.training.group import Result
 from gradnorm.training.run import Run, learning_rate, to_device, use_threads
 
@@ -22,7 +23,7 @@ class Alone:
         self._run = run
         parameters, rate = run.model.parameters(), run.spec.learning_rate
         self._optimizer = (
-            torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+            torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
             if run.spec.optimizer == "sgd"
             else torch.optim.Adam(parameters, lr=rate)
         )
