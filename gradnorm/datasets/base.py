@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,35 +18,74 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-METRICS: Mapping[Kind, str] = {"regression": "r2", "classification": "accuracy"}
+# What targets look like, B examples, maps of h × w:
+#   regression      [B, outputs]
+#   classification  [B], classes from 0
+#   segmentation    [B, h, w], classes from 0, −1 where there is no label
+#   depth           [B, 1, h, w], metres, 0 where there is none
+#   normals         [B, 3, h, w], of length 1, 0 where there are none
+#   heatmaps        [B, outputs, 2], x and y of each point in [0, 1] of the picture, NaN where there is none
+#   landmarks       [B, outputs], x and y of each point in [0, 1] of the picture; the first two points are the eyes
+Form = Literal["regression", "classification", "segmentation", "depth", "normals", "heatmaps", "landmarks"]
+
+# The test metrics of each form, the one to look at first, and whether more is better. See `gradnorm.metrics`.
+METRICS: Mapping[Form, Mapping[str, bool]] = {
+    "regression": {"r2": True},
+    "classification": {"accuracy": True},
+    "segmentation": {"miou": True, "pixel_accuracy": True},
+    "depth": {"rmse": False, "abs_error": False, "rel_error": False},
+    "normals": {
+        "angle_mean": False,
+        "angle_median": False,
+        "within_11": True,
+        "within_22": True,
+        "within_30": True,
+        "cosine_error": False,
+    },
+    "heatmaps": {"point_error": False},
+    "landmarks": {"landmark_error": False, "failure": False},
+}
+# Networks, of which a data set names those that suit it.
+NETWORKS = ("mlp", "cnn", "segnet", "resnet_fcn", "landmarks_40", "landmarks_160")
 
 
 @dataclass(frozen=True)
 class Task:
     """One task: what its head puts out and how it is judged.
 
-    outputs: numbers per example for a regression, classes for a classification.
+    form: see `Form`.
+    outputs: numbers per example for a regression, classes for a classification, channels of a map.
+    classes: their names, where they have any.
     unit: of the target, for axis labels; empty where it has none.
     center, scale: the head's output is center + scale·(what the affine layer gives), each a number or one
         per output. 0 and 1 leave it alone.
     """
 
     name: str
-    kind: Kind
+    form: Form
     outputs: int
     unit: str = ""
     center: float | tuple[float, ...] = 0.0
     scale: float | tuple[float, ...] = 1.0
+    classes: tuple[str, ...] = ()
 
     @property
-    def metric(self) -> str:
-        """The test metric: "r2" for regressions, "accuracy" for classifications."""
-        return METRICS[self.kind]
+    def kind(self) -> Kind:
+        """Whether the loss is a regression's or a cross entropy."""
+        return "classification" if self.form in ("classification", "segmentation") else "regression"
+
+    @property
+    def plain(self) -> bool:
+        """Whether its output is a vector, rather than a map."""
+        return self.form in ("regression", "classification", "landmarks")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples: inputs of shape [B, D] and, for each task, targets of shape [B, outputs] or [B] (classes)."""
+    """Examples: inputs and, for each task, targets as its `Form` says.
+
+    inputs: vectors [B, D], float32, or pictures [B, channels, H, W], uint8.
+    """
 
     inputs: Tensor
     targets: tuple[Tensor, ...]
@@ -59,8 +98,16 @@ class Source(ABC):
     """
 
     tasks: tuple[Task, ...]
-    features: int
     test: Batch
+    # Height and width of the inputs over those of the maps that are learnt.
+    stride: int = 1
+    # Whether batches take long to make (files are read, pictures turned), so that several should be made at a time.
+    slow: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input: (D,), or (channels, H, W)."""
+        return tuple(self.test.inputs.shape[1:])
 
     @abstractmethod
     def batch(self, step: int, size: int) -> Batch:
@@ -91,6 +138,8 @@ class Dataset(BaseModel, ABC):
     summary: ClassVar[str]
     # Training settings that suit this data set, used where a spec does not say otherwise.
     recommended: ClassVar[Mapping[str, Any]] = {}
+    # The networks that suit it, its own first.
+    networks: ClassVar[tuple[str, ...]] = ("mlp",)
 
     @property
     @abstractmethod
@@ -99,8 +148,8 @@ class Dataset(BaseModel, ABC):
 
     @property
     @abstractmethod
-    def task_kinds(self) -> tuple[Kind, ...]:
-        """Whether each task is a regression or a classification, known without loading anything."""
+    def task_forms(self) -> tuple[Form, ...]:
+        """What each task's targets look like, known without loading anything."""
 
     @property
     def advice(self) -> str:

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradnorm.balancing.base import Kind
-from gradnorm.datasets.base import Source
+from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
 
 TEST_ROWS = 10_000
@@ -40,7 +39,7 @@ class Diamonds(TableDataset):
         return ("price", "carat", *GRADES)
 
     @property
-    def task_kinds(self) -> tuple[Kind, ...]:
+    def task_forms(self) -> tuple[Form, ...]:
         """Two regressions, three classifications."""
         return ("regression", "regression", *("classification" for _ in GRADES))
 

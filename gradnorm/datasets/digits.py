@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradnorm.balancing.base import Kind
-from gradnorm.datasets.base import Source
+from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
 
 TEST_ROWS = 500
@@ -28,7 +27,7 @@ class Digits(TableDataset):
         return ("class", "ink", "reconstruction")
 
     @property
-    def task_kinds(self) -> tuple[Kind, ...]:
+    def task_forms(self) -> tuple[Form, ...]:
         """One classification, two regressions."""
         return ("classification", "regression", "regression")
 

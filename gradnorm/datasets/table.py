@@ -74,7 +74,6 @@ class TableSource(Source):
         train, test = order[test_rows:], order[:test_rows]
         self._seed = seed
         x = (inputs - inputs[train].mean(0)) / _spread(inputs[train])
-        self.features = x.shape[1]
         tasks: list[Task] = []
         columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
         for target in targets:

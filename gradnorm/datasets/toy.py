@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from gradnorm.balancing.base import Kind
-from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
+from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task, unbound
 from gradnorm.declarations import numbers
 from gradnorm.randomness import stream
 
@@ -96,7 +95,7 @@ class Toy(Dataset):
         return tuple(f"task {i + 1}" for i in range(self.tasks))
 
     @property
-    def task_kinds(self) -> tuple[Kind, ...]:
+    def task_forms(self) -> tuple[Form, ...]:
         """All regressions."""
         return ("regression",) * self.tasks
 
@@ -119,7 +118,6 @@ class ToySource(Source):
         self._teacher = torch.from_numpy(np.concatenate(rows).astype(np.float32)).T
         self._sigmas = torch.tensor(toy.sigmas, dtype=torch.float32).repeat_interleave(OUTPUTS)
         self.tasks = tuple(Task(name, "regression", OUTPUTS) for name in toy.task_names)
-        self.features = INPUTS
         (self.test,) = self._examples([stream(seed, "toy test")], TEST_EXAMPLES)
 
     def batch(self, step: int, size: int) -> Batch:
