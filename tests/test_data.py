@@ -161,5 +161,5 @@ def test_metrics_are_pooled_over_the_whole_set():
     losses, metrics = evaluate(predict, test, tasks)
     assert losses[0] == pytest.approx(0.01, rel=1e-4)
     total = ((y - y.mean(0)) ** 2).sum()
-    assert metrics[0] == pytest.approx(1 - 0.01 * 2 * size / float(total), rel=1e-4)
-    assert metrics[1] == pytest.approx(0.8, abs=1e-3)  # wrong between 0.5 and 0.7
+    assert metrics[0]["r2"] == pytest.approx(1 - 0.01 * 2 * size / float(total), rel=1e-4)
+    assert metrics[1]["accuracy"] == pytest.approx(0.8, abs=1e-3)  # wrong between 0.5 and 0.7

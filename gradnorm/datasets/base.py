@@ -32,7 +32,7 @@ Form = Literal["regression", "classification", "segmentation", "depth", "normals
 METRICS: Mapping[Form, Mapping[str, bool]] = {
     "regression": {"r2": True},
     "classification": {"accuracy": True},
-    "segmentation": {"miou": True, "pixel_accuracy": True},
+    "segmentation": {"miou": True, "pixel_accuracy": True, "iou_error": False},
     "depth": {"rmse": False, "abs_error": False, "rel_error": False},
     "normals": {
         "angle_mean": False,
