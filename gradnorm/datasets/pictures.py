@@ -30,7 +30,8 @@ def read(file: Path, size: int, channels: int) -> tuple[NDArray[np.uint8], tuple
     try:
         with Image.open(file, formats=("JPEG", "PNG")) as picture:
             return _resized(picture, size, channels), picture.size
-    except _TooLargeError:
+    # Pillow has a limit of its own, which is higher, for what it opens.
+    except (_TooLargeError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(f"a picture of more than {MOST_PIXELS:,} pixels") from None
     # What Pillow's decoders raise on broken files is no closed list: OSError, ValueError, SyntaxError, struct.error.
     except Exception as error:

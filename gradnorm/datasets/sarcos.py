@@ -1,8 +1,9 @@
 """SARCOS: the torques at seven joints of a robot arm (Vijayakumar & Schaal, 2000), from files that you have.
 
-A row has the joints' 7 positions, 7 velocities and 7 accelerations, then their 7 torques. The public split is of no use:
-4,368 of the 4,449 rows of sarcos_inv_test.mat are rows of sarcos_inv.mat, too. So all rows are put together, each once,
-and split here. Rows were taken at 100 Hz, so a test row still has near neighbours in the training set.
+A row has the joints' 7 positions, 7 velocities and 7 accelerations, then their 7 torques. The public split is of no
+use: nearly all rows of sarcos_inv_test.mat are rows of sarcos_inv.mat, too (see OpenML 44976). So all rows are put
+together, each once, and split here. Rows were taken at 100 Hz, so a test row still has near neighbours in the training
+set.
 """
 
 from __future__ import annotations
