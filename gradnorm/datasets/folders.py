@@ -28,8 +28,9 @@ def allowed(path: str) -> Path:
     if path.startswith(_UPLOAD):
         root, remedy = Path(os.environ.get("GRADNORM_HOME") or "runs") / "uploads", "Upload it once more"
         name = path.removeprefix(_UPLOAD)
+    root = root.resolve()
+    found = root
     try:
-        root = root.resolve()
         found = (root / name).resolve()
         inside, there = found.is_relative_to(root), found.is_file() or found.is_dir()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte

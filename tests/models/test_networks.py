@@ -63,6 +63,14 @@ def test_the_sizes_are_the_paper_s_and_all_but_the_heads_is_shared(network, mill
         assert count(net.heads) < 0.01 * count(net)
 
 
+def test_segnet_mirrors_vgg16_up_to_a_quarter_of_the_picture():
+    # VGG16's convolutions have 14,714,688 parameters, of which 4,224 are biases; here these are normalisations.
+    encoder = 14_714_688 + 4_224
+    up = [(512, 512)] * 5 + [(512, 256), (256, 256)]
+    decoder = sum(9 * inputs * outputs + 2 * outputs for inputs, outputs in up)
+    assert count(SegNet(OUTPUTS, stride=4)) == encoder + decoder + (9 * 256 * 256 + 256) + 17 * (9 * 256 + 1)
+
+
 @pytest.mark.parametrize("kind", [SegNet, ResNetFCN])
 @pytest.mark.parametrize("stride", [1, 2, 4])
 def test_the_maps_are_smaller_by_the_stride(kind, stride):
