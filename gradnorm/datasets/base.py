@@ -140,6 +140,7 @@ class Dataset(BaseModel, ABC):
     recommended: ClassVar[Mapping[str, Any]] = {}
     # The networks that suit it, its own first.
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
+    by_path: ClassVar[bool] = False
 
     @property
     @abstractmethod
