@@ -56,7 +56,7 @@ class RunSpec(BaseModel):
     decay_every: int = Field(
         6000, ge=1, le=10_000_000, title="Decay every", description="Steps between two such decays."
     )
-    network: Literal["auto", "mlp", "cnn", "segnet", "resnet_fcn", "landmarks_40", "landmarks_160"] = Field(
+    network: Literal["auto", "mlp", "cnn", "segnet", "resnet_fcn", "landmarks"] = Field(
         "auto", title="Network", description="auto takes the data set's own."
     )
     channels: float = Field(

@@ -45,8 +45,6 @@ METRICS: Mapping[Form, Mapping[str, bool]] = {
     "heatmaps": {"point_error": False},
     "landmarks": {"landmark_error": False, "failure": False},
 }
-# Networks, of which a data set names those that suit it.
-NETWORKS = ("mlp", "cnn", "segnet", "resnet_fcn", "landmarks_40", "landmarks_160")
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Mtfl(Dataset):
     summary: ClassVar[str] = "Five landmarks, gender, smile, glasses and pose of 12,995 faces; from your copy of MTFL."
     # The paper gives α alone, 0.3 at 40 × 40 and 0.2 at 160 × 160.
     recommended: ClassVar[Mapping[str, Any]] = {"optimizer": "adam", "steps": 4000, "alpha": 0.3}
-    networks: ClassVar[tuple[str, ...]] = ("landmarks_40", "landmarks_160")
+    networks: ClassVar[tuple[str, ...]] = ("landmarks",)
     by_path: ClassVar[bool] = True
 
     path: str = Field(
@@ -100,11 +100,6 @@ class Mtfl(Dataset):
     def task_forms(self) -> tuple[Form, ...]:
         """One of landmarks, four classifications."""
         return ("landmarks", *("classification" for _ in ATTRIBUTES))
-
-    @property
-    def network(self) -> str:
-        """The network that fits the pictures' size."""
-        return f"landmarks_{self.size}"
 
     @property
     def advice(self) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import prod
 
-import numpy as np
-import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from gradnorm.datasets.base import Task
+from gradnorm.models.he import convolution, linear
 from gradnorm.models.network import Network, Units, as_floats
 from gradnorm.randomness import stream
 
@@ -31,13 +29,13 @@ class CNN(Network):
         units = max(1, round(_UNITS * width))
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise(channels)):
-            convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
-            layers += [_filled(convolution, seed, "convolution", i), nn.ReLU(), nn.MaxPool2d(2)]
+            random = stream(seed, "initial cnn convolution", i)
+            layers += [convolution(inputs, outputs, random), nn.ReLU(), nn.MaxPool2d(2)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         flat = channels[-1] * (shape[1] // 8) * (shape[2] // 8)
-        self.last_shared_layer = _filled(nn.Linear(flat, units), seed, "layer", 0)
+        self.last_shared_layer = linear(flat, units, stream(seed, "initial cnn layer", 0))
         self.heads = nn.ModuleList(
-            _filled(nn.Linear(units, task.outputs), seed, "head", i) for i, task in enumerate(tasks)
+            linear(units, task.outputs, stream(seed, "initial cnn head", i)) for i, task in enumerate(tasks)
         )
         self._units = Units(tasks)
 
@@ -49,15 +47,3 @@ class CNN(Network):
         """Return each task's output from Z: T tensors of shape [B, outputs]."""
         hidden = features.relu()
         return self._units([head(hidden) for head in self.heads])
-
-
-def _filled(layer: nn.Conv2d | nn.Linear, seed: int, name: str, index: int) -> nn.Module:
-    """Return the layer with He weights (normal, variance 2/fan-in) from a stream of its own, and biases 0."""
-    weight, bias = layer.weight, layer.bias
-    random = stream(seed, f"initial cnn {name}", index)
-    drawn = random.standard_normal(weight.shape, np.float32) * np.float32(np.sqrt(2 / prod(weight.shape[1:])))
-    with torch.no_grad():
-        weight.copy_(torch.from_numpy(drawn))
-        if bias is not None:
-            bias.zero_()
-    return layer

@@ -102,9 +102,9 @@ def test_the_batch_is_a_function_of_seed_and_step(root):
 @pytest.mark.parametrize("size", ["40", "160"])
 def test_its_network_takes_its_pictures(root, size):
     dataset = Mtfl(path="mtfl", size=size)
-    assert dataset.network in dataset.networks
+    assert dataset.networks == ("landmarks",)
     source = dataset.load(0)
-    net = Landmarks(int(dataset.network.removeprefix("landmarks_")), source.shape[0], source.tasks, width=0.2)
+    net = Landmarks(int(dataset.size), source.shape[0], source.tasks, width=0.2)
     assert [tuple(y.shape) for y in net(source.batch(1, 2).inputs)] == [(2, task.outputs) for task in source.tasks]
 
 

@@ -24,8 +24,8 @@ SMALL = {
     "segnet, stride 4": lambda seed=0: SegNet(OUTPUTS, width=0.1, stride=4, seed=seed),
     "resnet_fcn": lambda seed=0: ResNetFCN(OUTPUTS, width=0.1, seed=seed),
     "resnet_fcn, stride 1": lambda seed=0: ResNetFCN(OUTPUTS, width=0.1, stride=1, seed=seed),
-    "landmarks_40": lambda seed=0: Landmarks(40, 1, TASKS, width=0.5, seed=seed),
-    "landmarks_160": lambda seed=0: Landmarks(160, 3, TASKS, width=0.1, seed=seed),
+    "landmarks 40": lambda seed=0: Landmarks(40, 1, TASKS, width=0.5, seed=seed),
+    "landmarks 160": lambda seed=0: Landmarks(160, 3, TASKS, width=0.1, seed=seed),
 }
 
 
@@ -34,7 +34,7 @@ def count(*modules):
 
 
 def pictures(name):
-    shape = {"landmarks_40": (1, 40, 40), "landmarks_160": (3, 160, 160)}.get(name, (3, 64, 32))
+    shape = {"landmarks 40": (1, 40, 40), "landmarks 160": (3, 160, 160)}.get(name, (3, 64, 32))
     return torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
@@ -172,7 +172,7 @@ def test_one_pass_gives_the_norms_and_gradients_of_the_general_way(name):
 def test_landmarks_are_in_the_tasks_units():
     plain = Landmarks(40, 1, [Task("a", "landmarks", 2)], width=0.2)
     scaled = Landmarks(40, 1, [Task("a", "landmarks", 2, center=(1.0, 2.0), scale=(3.0, 4.0))], width=0.2)
-    x = pictures("landmarks_40")
+    x = pictures("landmarks 40")
     torch.testing.assert_close(scaled(x)[0], torch.tensor([1.0, 2.0]) + torch.tensor([3.0, 4.0]) * plain(x)[0])
 
 
