@@ -220,6 +220,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
+        "bikes": {"dataset": "bikes", "method": "gradnorm"},
+        "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
     }
 )
 
