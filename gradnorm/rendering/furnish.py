@@ -1,0 +1,258 @@
+"""Where furniture stands: along the walls that are seen, on them, and on the floor between them and the camera."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradnorm.rendering import clutter, furniture
+from gradnorm.rendering.camera import Array, in_picture
+from gradnorm.rendering.paint import Paint
+from gradnorm.rendering.parts import Box, Piece
+from gradnorm.rendering.views import View
+
+Maker = Callable[[Paint], Piece]
+# What stands at a wall, and hangs on one, with how often it is tried.
+_STANDING: tuple[tuple[Maker, float], ...] = (
+    (furniture.bed, 1.3),
+    (furniture.sofa, 1.3),
+    (furniture.bookshelf, 1.2),
+    (furniture.desk, 0.8),
+    (furniture.television, 1.2),
+    (furniture.cabinet, 0.6),
+    (furniture.dresser, 0.5),
+    (furniture.night_stand, 0.4),
+    (furniture.chair, 0.4),
+    (clutter.floor_lamp, 0.3),
+    (clutter.plant, 0.3),
+    (clutter.door, 0.35),
+    (clutter.heap, 0.3),
+)
+_HANGING: tuple[tuple[Maker, float], ...] = (
+    (clutter.picture, 1.2),
+    (clutter.window, 1.5),
+    (clutter.wall_screen, 0.6),
+    (clutter.wall_shelf, 0.9),
+    (clutter.wall_cabinet, 0.3),
+)
+_FREE: tuple[Maker, ...] = (furniture.coffee_table, furniture.table, clutter.rug, furniture.chair, clutter.heap)
+# Kinds of which a room may have several.
+_SEVERAL = frozenset({furniture.chair, clutter.picture, clutter.window, clutter.heap, clutter.plant, clutter.wall_shelf})
+# Depth that a piece must leave before the camera, m; the part of the picture that one may take, and must.
+CLEAR, MOST, LEAST = 0.75, 0.3, 0.002
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A piece at its place.
+
+    x, z: of the middle of its back, metres right and forward from the camera. angle: of its right side from that of
+        the camera, radians anticlockwise seen from below.
+    """
+
+    piece: Piece
+    x: float
+    z: float
+    angle: float
+
+    def at(self, x: Array, z: Array) -> tuple[Array, Array]:
+        """Return where a place in the piece's own coordinates lies in the room's."""
+        c, s = math.cos(self.angle), math.sin(self.angle)
+        return self.x + x * c + z * s, self.z + x * s - z * c
+
+    def outline(self) -> tuple[Array, Array]:
+        """Return x and z of its four corners."""
+        w, depth = self.piece.width / 2, self.piece.depth
+        return self.at(np.array([-w, w, w, -w]), np.array([0, 0, depth, depth]))
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """All N boxes of a room: metres right, down, forward from the camera.
+
+    centre, half: [N, 3]; angle: [N], radians; boxes: N, for their names and materials; pieces: [N], which
+        piece each belongs to; standing: the pieces.
+    """
+
+    centre: Array
+    half: Array
+    angle: Array
+    boxes: tuple[Box, ...]
+    pieces: tuple[int, ...]
+    standing: tuple[Standing, ...]
+
+
+def furnish(paint: Paint, view: View) -> Furnished:
+    """Return what stands, hangs and lies in a room."""
+    room = _Room(paint, view)
+    for wall in view.walls:
+        room.line(wall)
+    for _ in range(3):
+        for wall in view.walls:
+            room.hang(wall)
+    room.fill()
+    room.light()
+    return _collected(room.standing, float(view.high[1]))
+
+
+def _collected(standing: Sequence[Standing], floor: float) -> Furnished:
+    boxes = [box for each in standing for box in each.piece.boxes]
+    origin = np.array([(s.x, s.z, s.angle, s.piece.foot) for s in standing for _ in s.piece.boxes]).reshape(-1, 4)
+    own = np.array([(b.x, b.y, b.z, b.angle, *b.half) for b in boxes]).reshape(-1, 7)
+    c, s = np.cos(origin[:, 2]), np.sin(origin[:, 2])
+    x = origin[:, 0] + own[:, 0] * c + own[:, 2] * s
+    z = origin[:, 1] + own[:, 0] * s - own[:, 2] * c
+    y = floor - origin[:, 3] - own[:, 1]
+    angle = origin[:, 2] - own[:, 3]
+    pieces = tuple(i for i, each in enumerate(standing) for _ in each.piece.boxes)
+    return Furnished(np.stack([x, y, z], 1), own[:, 4:], angle, tuple(boxes), pieces, tuple(standing))
+
+
+class _Room:
+    """A room that is being furnished."""
+
+    def __init__(self, paint: Paint, view: View) -> None:
+        self.paint, self.view = paint, view
+        self.standing: list[Standing] = []
+        self.height = float(view.high[1] - view.low[1])
+        self._made: set[Maker] = set()
+        # On the floor: x and z from and to; on each wall: along it and up, from and to.
+        self._floor: list[tuple[float, float, float, float]] = []
+        self._walls: dict[int, list[tuple[float, float, float, float]]] = {wall: [] for wall in range(4)}
+
+    def line(self, wall: int) -> None:
+        """Let pieces stand side by side along a wall, from the left to the right of what is seen of it."""
+        paint = self.paint
+        at, last = self._span(wall, (0.2, 0.9, 1.6))
+        at += paint.between(0, 0.4)
+        for _ in range(9):
+            if at > last - 0.3:
+                return
+            maker, piece = self._make(_STANDING)
+            along = at + piece.width / 2
+            if self._stand(piece, wall, along):
+                self._made.add(maker)
+                at += piece.width + paint.between(0.05, 0.5)
+            elif paint.chance(0.4):
+                at += 0.3
+
+    def _stand(self, piece: Piece, wall: int, along: float) -> bool:
+        standing = self._at_wall(piece, wall, along)
+        span = (along - piece.width / 2, along + piece.width / 2, piece.foot, piece.foot + piece.height)
+        if piece.height > self.height - 0.1 or _meets(span, self._walls[wall], 0.02) or not self._fits(standing):
+            return False
+        self._walls[wall].append(span)
+        return True
+
+    def hang(self, wall: int) -> None:
+        """Hang something on a wall where there is room."""
+        paint = self.paint
+        first, last = self._span(wall, (1.2, 1.7, 2.1))
+        for _ in range(4):
+            maker, piece = self._make(_HANGING)
+            foot = min(piece.foot + paint.between(-0.1, 0.25), self.height - piece.height - 0.08)
+            piece = Piece(piece.boxes, piece.width, piece.depth, piece.height, foot)
+            along = paint.between(first, max(first, last))
+            span = (along - piece.width / 2, along + piece.width / 2, foot, foot + piece.height)
+            if _meets(span, self._walls[wall], 0.05):
+                continue
+            if self._fits(self._at_wall(piece, wall, along), floor=False):
+                self._walls[wall].append(span)
+                self._made.add(maker)
+                return
+
+    def fill(self) -> None:
+        """Put tables, chairs, a rug and clutter on what is seen of the floor."""
+        for maker, chance in zip(_FREE, (0.5, 0.6, 0.5, 0.6, 0.9), strict=True):
+            if not self.paint.chance(chance):
+                continue
+            piece = maker(self.paint)
+            placed = self._anywhere(piece, floor=maker is not clutter.rug)
+            if placed is not None and maker is furniture.table:
+                self._chairs(placed)
+
+    def _chairs(self, table: Standing) -> None:
+        """Put chairs around a table, facing it."""
+        w, depth = table.piece.width, table.piece.depth
+        for x in (-w / 4, w / 4):
+            for z, turned in ((-0.3, 0.0), (depth + 0.3, math.pi)):
+                if self.paint.chance(0.65):
+                    chair = furniture.chair(self.paint)
+                    place = table.at(np.array(x), np.array(z))
+                    angle = table.angle + turned + self.paint.between(-0.2, 0.2)
+                    self._fits(Standing(chair, float(place[0]), float(place[1]), angle))
+
+    def _anywhere(self, piece: Piece, *, floor: bool) -> Standing | None:
+        low, high = self.view.low, self.view.high
+        for _ in range(6):
+            x, z = self.paint.between(low[0], high[0]), self.paint.between(0.8, high[2])
+            angle = math.pi / 2 * self.paint.pick(1, 1, 1, 1) + self.paint.between(-0.15, 0.15)
+            standing = Standing(piece, x, z, angle)
+            if self._fits(standing, floor=floor):
+                return standing
+        return None
+
+    def light(self) -> None:
+        """Hang a lamp from the ceiling."""
+        if self.paint.chance(0.6):
+            self._anywhere(clutter.ceiling_lamp(self.paint, self.height), floor=False)
+
+    def _make(self, kinds: tuple[tuple[Maker, float], ...]) -> tuple[Maker, Piece]:
+        left = [(maker, weight) for maker, weight in kinds if maker not in self._made or maker in _SEVERAL]
+        maker = left[self.paint.pick(*(weight for _, weight in left))][0]
+        return maker, maker(self.paint)
+
+    def _at_wall(self, piece: Piece, wall: int, along: float) -> Standing:
+        """Return a piece with its back to a wall, `along` metres from the wall's left end."""
+        low, high = self.view.low, self.view.high
+        x, z = ((low[0], low[2]), (low[0], high[2]), (high[0], high[2]), (high[0], low[2]))[wall]
+        angle = math.pi / 2 * (1 - wall)
+        return Standing(piece, x + along * math.cos(angle), z + along * math.sin(angle), angle)
+
+    def _span(self, wall: int, heights: tuple[float, ...]) -> tuple[float, float]:
+        """Return from where to where along a wall something at one of these heights is in the picture."""
+        low, high = self.view.low, self.view.high
+        length = float((high - low)[2 if wall % 2 == 0 else 0])
+        at = np.linspace(0, length, 25)
+        origin = self._at_wall(Piece((), 0, 0, 0), wall, 0)
+        x, z = origin.at(at, np.full_like(at, 0.1))
+        points = np.stack([np.stack([x, np.full_like(x, high[1] - y), z], -1) for y in heights]) @ self.view.turn
+        ahead = points[..., 2] > 0.4
+        places = in_picture(np.where(ahead[..., None], points, 1.0))
+        shown = (ahead & (places > 0).all(-1) & (places < 1).all(-1)).any(0)
+        return (float(at[shown][0]), float(at[shown][-1])) if shown.any() else (0.0, 0.0)
+
+    def _fits(self, standing: Standing, *, floor: bool = True) -> bool:
+        """Keep a piece if it is in the room, in the picture but not all over it, and in nothing's way."""
+        piece = standing.piece
+        x, z = standing.outline()
+        span = (float(x.min()), float(x.max()), float(z.min()), float(z.max()))
+        low, high = self.view.low, self.view.high
+        e = 1e-6
+        if span[0] < low[0] - e or span[1] > high[0] + e or span[2] < low[2] - e or span[3] > high[2] + e:
+            return False
+        if (floor and _meets(span, self._floor, 0.02)) or not self._shown(standing, x, z):
+            return False
+        if floor and piece.depth > 0.05:
+            self._floor.append(span)
+        self.standing.append(standing)
+        return True
+
+    def _shown(self, standing: Standing, x: Array, z: Array) -> bool:
+        piece, floor = standing.piece, self.view.high[1]
+        ys = (floor - piece.foot, floor - piece.foot - piece.height)
+        points = np.concatenate([np.stack([x, np.full(4, y), z], 1) for y in ys]) @ self.view.turn
+        if points[:, 2].min() < CLEAR:
+            return False
+        places = in_picture(points)
+        start, end = places.min(0).clip(0, 1), places.max(0).clip(0, 1)
+        part = float(np.prod(end - start))
+        return LEAST < part < (1.0 if piece.height < 0.02 else MOST)
+
+
+def _meets(span: tuple[float, ...], others: list[tuple[float, float, float, float]], gap: float) -> bool:
+    a, b, c, d = span
+    return any(a < y + gap and x < b + gap and c < w + gap and z < d + gap for x, y, z, w in others)

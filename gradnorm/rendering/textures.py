@@ -1,0 +1,131 @@
+"""The colour of a place on a surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradnorm.rendering.parts import ART, CHECKS, NOISE, PLAIN, SCREEN, SKY, SPINES, STRIPES, TILES, WOOD, Material
+
+Float32 = NDArray[np.float32]
+Index = NDArray[np.int32]
+# The side of the table of random numbers that noise is made of.
+_TABLE = 64
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on their surfaces N pixels are.
+
+    s, t: [N], metres. each: [N], a number of the surface. size: [N], of its pattern, metres. half: [N], half of its
+    height, metres.
+    """
+
+    s: Float32
+    t: Float32
+    each: Index
+    size: Float32
+    half: Float32
+
+
+class Textures:
+    """All materials of a picture's faces.
+
+    materials: F. half: [F], half of each face's height, metres.
+    """
+
+    def __init__(self, rng: np.random.Generator, materials: Sequence[Material], half: NDArray[np.float64]) -> None:
+        self._random = rng.random((_TABLE, _TABLE), dtype=np.float32)
+        # Colours of books and of pictures: squares, since many are dark and few are bright.
+        self._colours = rng.random((3, 256), dtype=np.float32) ** 2 * 0.8 + 0.02
+        self.kind = np.array([material.texture for material in materials])
+        self._low, self._high = (
+            np.array([getattr(material, end) for material in materials], np.float32).T.copy() for end in ("low", "high")
+        )
+        self._size = np.array([material.size for material in materials], np.float32)
+        self._half = half.astype(np.float32)
+        self.glow = np.array([material.glow for material in materials], np.float32)
+
+    def colours(self, face: Index, s: Float32, t: Float32, grain: Float32) -> Float32:
+        """Return linear RGB, [3, N].
+
+        face: [N]. s, t: [N], where on it, metres. grain: [N], what a pixel covers there, metres.
+        """
+        kind = self.kind[face]
+        mix = np.zeros_like(s)
+        own: list[tuple[NDArray[np.intp], Float32]] = []
+        for k in np.unique(self.kind):
+            here = np.flatnonzero(kind == k)
+            if k == PLAIN or not len(here):
+                continue
+            each = face[here]
+            place = Place(s[here], t[here], each, self._size[each], self._half[each])
+            if k in (SPINES, ART):
+                own.append((here, self._many(int(k), place)))
+            else:
+                mix[here] = _faded(self._pattern(int(k), place), place.size, grain[here])
+        found = np.empty((3, len(s)), np.float32)
+        for channel in range(3):
+            low = self._low[channel]
+            found[channel] = low[face] + mix * (self._high[channel] - low)[face]
+        for here, colours in own:
+            found[:, here] = colours
+        return found
+
+    def _pattern(self, kind: int, place: Place) -> Float32:
+        """Return how far between its two colours, [N]."""
+        patterns: dict[int, Callable[[Place], Float32]] = {
+            NOISE: lambda p: 0.65 * self._noise(p.s / p.size, p.t / p.size) + 0.35 * self._noise(p.s * 9, p.t * 9),
+            CHECKS: lambda p: ((np.floor(p.s / p.size) + np.floor(p.t / p.size)) % 2).astype(np.float32),
+            STRIPES: lambda p: (np.floor(2 * p.s / p.size) % 2).astype(np.float32),
+            WOOD: self._wood,
+            TILES: self._tiles,
+            SKY: lambda p: np.clip(0.5 + 0.4 * p.t / p.half, 0, 1) * (0.5 + 0.5 * self._noise(p.s * 3, p.t * 5)),
+            SCREEN: lambda p: np.clip(0.5 + p.s - 0.7 * p.t, 0, 1),
+        }
+        return patterns[kind](place)
+
+    def _many(self, kind: int, place: Place) -> Float32:
+        """Return the colours of what has many, [3, N]."""
+        if kind == SPINES:
+            book = np.floor(place.s / place.size).astype(np.int32)
+            colours = self._colours[:, (book * 37 + place.each * 11) & 255]
+            titled = np.abs(place.t / place.half - 0.4) < 0.12
+            edge = np.abs(place.s / place.size - book - 0.5) > 0.42
+            return np.where(titled, 0.5 * colours + 0.35, np.where(edge, 0.4 * colours, colours))
+        blot = 6 * self._noise(place.s / place.size + place.each, place.t / place.size)
+        return self._colours[:, (blot.astype(np.int32) * 29 + place.each) & 255]
+
+    def _wood(self, place: Place) -> Float32:
+        along, plank = place.s, place.t / place.size
+        row = np.floor(plank)
+        tone = self._at(row.astype(np.int32) * 7, place.each)
+        grain = self._noise(1.5 * along + 9 * row, 55 * place.t)
+        seam = (plank - row) < 0.04
+        return np.where(seam, -0.35, 0.15 + 0.4 * tone + 0.45 * grain).astype(np.float32)
+
+    def _tiles(self, place: Place) -> Float32:
+        x, y = place.s / place.size, place.t / place.size
+        column, row = np.floor(x), np.floor(y)
+        tone = 0.75 + 0.25 * self._at(column.astype(np.int32) * 5, row.astype(np.int32) * 3)
+        return np.where((x - column < 0.04) | (y - row < 0.04), 0.0, tone).astype(np.float32)
+
+    def _at(self, x: Index, y: Index) -> Float32:
+        return self._random[x & (_TABLE - 1), y & (_TABLE - 1)]
+
+    def _noise(self, x: Float32, y: Float32) -> Float32:
+        """Return smooth noise in [0, 1] with features of size 1."""
+        i, j = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
+        a, b = x - i, y - j
+        a, b = a * a * (3 - 2 * a), b * b * (3 - 2 * b)
+        first = self._at(i, j) + b * (self._at(i, j + 1) - self._at(i, j))
+        second = self._at(i + 1, j) + b * (self._at(i + 1, j + 1) - self._at(i + 1, j))
+        return first + a * (second - first)
+
+
+def _faded(mix: Float32, size: Float32, grain: Float32) -> Float32:
+    """Return a pattern without contrast where it is finer than the pixels, which would make it flicker."""
+    return 0.5 + (mix - 0.5) * np.clip(size / (2 * grain) - 0.3, 0, 1)
