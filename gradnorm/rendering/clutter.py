@@ -113,7 +113,7 @@ def window(paint: Paint) -> Piece:
     """A window with bars and a sill, often with curtains."""
     width, height, foot = paint.between(0.8, 1.8), paint.between(0.9, 1.35), paint.between(0.75, 1.0)
     w, e, frame = width / 2, 0.05, paint.hard()
-    sky = Material(SKY, (0.75, 0.8, 0.78), (0.5, 0.72, 1.0), height, glow=paint.between(0.5, 0.95))
+    sky = Material(SKY, (0.75, 0.8, 0.78), (0.5, 0.72, 1.0), height, glow=paint.between(0.8, 1.8))
     panes = 1 + paint.pick(0.2, 0.6, 0.2)
     boxes = [
         block("window", (-w, w), (0, height), (0, 0.01), sky),
@@ -128,7 +128,7 @@ def window(paint: Paint) -> Piece:
     if paint.chance(0.45):
         reach, cloth = 0.24, paint.cloth()
         for x in (-w - 0.22, w - 0.16):
-            boxes.append(block("curtain", (x, x + 0.38), (-foot + 0.05, height + 0.1), (0.04, 0.1), cloth))
+            boxes.append(block("curtain", (x, x + 0.38), (-0.2, height + 0.1), (0.04, 0.1), cloth))
     return Piece(tuple(boxes), width + 2 * reach, 0.12, height + 0.1, foot)
 
 
@@ -191,11 +191,11 @@ def plant(paint: Paint) -> Piece:
     height = paint.between(0.7, 1.5)
     boxes = [Box("plant", 0, 0.15, 0.22, (0.14, 0.15, 0.14), paint.any(), 0.4)]
     boxes.append(Box("plant", 0, 0.3 + height / 4, 0.22, (0.02, height / 4, 0.02), Material(PLAIN, (0.1, 0.06, 0.03), (0.1, 0.06, 0.03))))
-    for i in range(7):
-        half = (paint.between(0.1, 0.2), paint.between(0.02, 0.1), paint.between(0.03, 0.08))
+    for i in range(9):
+        half = (paint.between(0.09, 0.17), paint.between(0.015, 0.05), paint.between(0.025, 0.06))
         angle = i * 2.4
         x, z = 0.1 * math.cos(angle), 0.22 + 0.1 * math.sin(angle)
-        boxes.append(Box("plant", x, 0.4 + (height - 0.45) * (i + 1) / 7, z, half, _GREEN, -angle))
+        boxes.append(Box("plant", x, 0.4 + (height - 0.45) * (i + 1) / 9, z, half, _GREEN, -angle))
     return Piece(tuple(boxes), 0.45, 0.45, height)
 
 

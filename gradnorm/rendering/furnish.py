@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradnorm.rendering import clutter, furniture
 from gradnorm.rendering.camera import Array, in_picture
+from gradnorm.rendering.layouts import TYPES
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import Box, Piece
 from gradnorm.rendering.views import View
 
 Maker = Callable[[Paint], Piece]
+Kinds = tuple[tuple[Maker, float], ...]
+Span = tuple[float, float]
 # What stands at a wall, and hangs on one, with how often it is tried.
-_STANDING: tuple[tuple[Maker, float], ...] = (
-    (furniture.bed, 1.3),
-    (furniture.sofa, 1.3),
+_STANDING: Kinds = (
+    (furniture.bed, 2.2),
+    (furniture.sofa, 1.8),
     (furniture.bookshelf, 1.2),
     (furniture.desk, 0.8),
     (furniture.television, 1.2),
@@ -31,9 +34,9 @@ _STANDING: tuple[tuple[Maker, float], ...] = (
     (clutter.door, 0.35),
     (clutter.heap, 0.3),
 )
-_HANGING: tuple[tuple[Maker, float], ...] = (
+_HANGING: Kinds = (
     (clutter.picture, 1.2),
-    (clutter.window, 1.5),
+    (clutter.window, 1.0),
     (clutter.wall_screen, 0.6),
     (clutter.wall_shelf, 0.9),
     (clutter.wall_cabinet, 0.3),
@@ -41,8 +44,10 @@ _HANGING: tuple[tuple[Maker, float], ...] = (
 _FREE: tuple[Maker, ...] = (furniture.coffee_table, furniture.table, clutter.rug, furniture.chair, clutter.heap)
 # Kinds of which a room may have several.
 _SEVERAL = frozenset({furniture.chair, clutter.picture, clutter.window, clutter.heap, clutter.plant, clutter.wall_shelf})
+# At which heights a piece should be seen, m: the first three where it stands, the last three where it hangs.
+_HEIGHTS = (0.2, 0.8, 1.4, 1.8, 2.1)
 # Depth that a piece must leave before the camera, m; the part of the picture that one may take, and must.
-CLEAR, MOST, LEAST = 0.75, 0.3, 0.002
+CLEAR, MOST, LEAST = 0.75, 0.42, 0.002
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,13 @@ class Furnished:
 def furnish(paint: Paint, view: View) -> Furnished:
     """Return what stands, hangs and lies in a room."""
     room = _Room(paint, view)
+    # Before anything tall takes its place.
+    if paint.chance(0.65):
+        room.hang(view.walls[paint.pick(*(1,) * len(view.walls))], ((clutter.window, 1.0),))
     for wall in view.walls:
         room.line(wall)
-    for _ in range(3):
+    # Where little else is seen, more hangs on the walls.
+    for _ in range(2 if any(edge[0] == "f" for edge in TYPES[view.kind].edges) else 4):
         for wall in view.walls:
             room.hang(wall)
     room.fill()
@@ -118,6 +127,7 @@ class _Room:
         self.paint, self.view = paint, view
         self.standing: list[Standing] = []
         self.height = float(view.high[1] - view.low[1])
+        self._spans: dict[int, tuple[Span, Span]] = {}
         self._made: set[Maker] = set()
         # On the floor: x and z from and to; on each wall: along it and up, from and to.
         self._floor: list[tuple[float, float, float, float]] = []
@@ -126,7 +136,7 @@ class _Room:
     def line(self, wall: int) -> None:
         """Let pieces stand side by side along a wall, from the left to the right of what is seen of it."""
         paint = self.paint
-        at, last = self._span(wall, (0.2, 0.9, 1.6))
+        at, last = self._span(wall)[0]
         at += paint.between(0, 0.4)
         for _ in range(9):
             if at > last - 0.3:
@@ -147,14 +157,14 @@ class _Room:
         self._walls[wall].append(span)
         return True
 
-    def hang(self, wall: int) -> None:
+    def hang(self, wall: int, kinds: Kinds = _HANGING) -> None:
         """Hang something on a wall where there is room."""
         paint = self.paint
-        first, last = self._span(wall, (1.2, 1.7, 2.1))
-        for _ in range(4):
-            maker, piece = self._make(_HANGING)
+        first, last = self._span(wall)[1]
+        maker, piece = self._make(kinds)
+        for _ in range(6):
             foot = min(piece.foot + paint.between(-0.1, 0.25), self.height - piece.height - 0.08)
-            piece = Piece(piece.boxes, piece.width, piece.depth, piece.height, foot)
+            piece = replace(piece, foot=foot)
             along = paint.between(first, max(first, last))
             span = (along - piece.width / 2, along + piece.width / 2, foot, foot + piece.height)
             if _meets(span, self._walls[wall], 0.05):
@@ -200,7 +210,7 @@ class _Room:
         if self.paint.chance(0.6):
             self._anywhere(clutter.ceiling_lamp(self.paint, self.height), floor=False)
 
-    def _make(self, kinds: tuple[tuple[Maker, float], ...]) -> tuple[Maker, Piece]:
+    def _make(self, kinds: Kinds) -> tuple[Maker, Piece]:
         left = [(maker, weight) for maker, weight in kinds if maker not in self._made or maker in _SEVERAL]
         maker = left[self.paint.pick(*(weight for _, weight in left))][0]
         return maker, maker(self.paint)
@@ -212,18 +222,23 @@ class _Room:
         angle = math.pi / 2 * (1 - wall)
         return Standing(piece, x + along * math.cos(angle), z + along * math.sin(angle), angle)
 
-    def _span(self, wall: int, heights: tuple[float, ...]) -> tuple[float, float]:
-        """Return from where to where along a wall something at one of these heights is in the picture."""
+    def _span(self, wall: int) -> tuple[Span, Span]:
+        """Return from where to where along a wall things that stand, and that hang, are in the picture."""
+        if wall not in self._spans:
+            self._spans[wall] = self._seen_along(wall)
+        return self._spans[wall]
+
+    def _seen_along(self, wall: int) -> tuple[Span, Span]:
         low, high = self.view.low, self.view.high
-        length = float((high - low)[2 if wall % 2 == 0 else 0])
-        at = np.linspace(0, length, 25)
-        origin = self._at_wall(Piece((), 0, 0, 0), wall, 0)
-        x, z = origin.at(at, np.full_like(at, 0.1))
-        points = np.stack([np.stack([x, np.full_like(x, high[1] - y), z], -1) for y in heights]) @ self.view.turn
+        at = np.linspace(0, float((high - low)[2 if wall % 2 == 0 else 0]), 17)
+        x, z = self._at_wall(Piece((), 0, 0, 0), wall, 0).at(at, np.full_like(at, 0.1))
+        points = np.empty((len(_HEIGHTS), len(at), 3))
+        points[..., 0], points[..., 1], points[..., 2] = x, high[1] - np.array(_HEIGHTS)[:, None], z
+        points = points @ self.view.turn
         ahead = points[..., 2] > 0.4
         places = in_picture(np.where(ahead[..., None], points, 1.0))
-        shown = (ahead & (places > 0).all(-1) & (places < 1).all(-1)).any(0)
-        return (float(at[shown][0]), float(at[shown][-1])) if shown.any() else (0.0, 0.0)
+        shown = ahead & (places > 0).all(-1) & (places < 1).all(-1)
+        return _ends(at[shown[:3].any(0)]), _ends(at[shown[2:].any(0)])
 
     def _fits(self, standing: Standing, *, floor: bool = True) -> bool:
         """Keep a piece if it is in the room, in the picture but not all over it, and in nothing's way."""
@@ -251,6 +266,10 @@ class _Room:
         start, end = places.min(0).clip(0, 1), places.max(0).clip(0, 1)
         part = float(np.prod(end - start))
         return LEAST < part < (1.0 if piece.height < 0.02 else MOST)
+
+
+def _ends(at: Array) -> Span:
+    return (float(at[0]), float(at[-1])) if len(at) else (0.0, 0.0)
 
 
 def _meets(span: tuple[float, ...], others: list[tuple[float, float, float, float]], gap: float) -> bool:

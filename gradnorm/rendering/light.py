@@ -44,7 +44,7 @@ class Light:
         turn = self.view.turn.astype(np.float32)
         room = turn @ points
         up = -(turn[1] @ normals)
-        around = self._open(room) * (0.85 + 0.15 * up) * self._floor_shadow(room)
+        around = self._open(room) * (0.95 + 0.05 * up) * self._floor_shadow(room)
         total = self.ambient[:, None] * around
         for lamp in self.lamps:
             way = lamp.at[:, None] - points
@@ -73,7 +73,7 @@ def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
     """Return light at random: a lamp under the ceiling, and a window's or another lamp's from a side."""
     low, high = view.low, view.high
     size = high - low
-    above = low + size * (paint.between(0.3, 0.7), 0.12, paint.between(0.35, 0.7))
+    above = low + size * (paint.between(0.3, 0.7), 0.2, paint.between(0.35, 0.7))
     side = low + size * (paint.between(0, 1), paint.between(0.2, 0.5), paint.between(0.1, 0.9))
     side[0] = (low if paint.chance(0.5) else high)[0] * 0.9
     warm = paint.between(0, 1)

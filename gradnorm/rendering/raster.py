@@ -93,15 +93,18 @@ def _over_picture(vectors: Array, camera: Intrinsics) -> Array:
     return np.stack([x, y, vectors[..., 2] - x * camera.cx - y * camera.cy], -1)
 
 
-def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: int) -> tuple[Float32, NDArray[np.int32]]:
+def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: int) -> tuple[Float32, NDArray[np.intp]]:
     """Return 1/depth and the index of the face that is seen, both [height, width]; the first six are the room's."""
-    columns = _Lines(affine[:, :, 0], affine[:, :, 1], affine[:, :, 2], height, width)
-    room = columns.over(slice(0, ROOM), 0, slice(0, height), slice(0, width))
-    # Inside a box the next wall ahead is the one with the greatest 1/depth.
-    seen = room.argmax(0).astype(np.int32)
-    nearness = room.max(0)
+    walls = _Lines(affine[:ROOM, :1], height, width)
+    # Inside a box the next wall ahead is the one with the greatest 1/depth, which needs no edges.
+    nearness, seen = np.zeros((height, width), np.float32), np.zeros((height, width), np.intp)
+    for i in range(ROOM):
+        inverse = walls.over(i, 0, slice(None), slice(None))
+        ahead = inverse > nearness
+        np.copyto(nearness, inverse, where=ahead)
+        np.copyto(seen, i, where=ahead)
     edges = _edges(affine[ROOM:], faces.half[ROOM:])
-    lines = _Lines(edges[..., 0], edges[..., 1], edges[..., 2], height, width)
+    lines = _Lines(edges, height, width)
     left, right, top, bottom = _bounds(faces, camera, height, width)
     for i in np.flatnonzero((left < right) & (top < bottom)):
         rows, across = slice(top[i], bottom[i]), slice(left[i], right[i])
@@ -109,18 +112,19 @@ def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: in
         there = nearness[rows, across]
         ahead = (maps[1:].min(0) >= 0) & (maps[0] > there)
         np.copyto(there, maps[0], where=ahead)
-        np.copyto(seen[rows, across], np.int32(i + ROOM), where=ahead)
+        np.copyto(seen[rows, across], i + ROOM, where=ahead)
     return nearness, seen
 
 
 class _Lines:
     """Affine functions of the pixel, made of a part along x and a part along y."""
 
-    def __init__(self, x: Array, y: Array, constant: Array, height: int, width: int) -> None:
-        self._x = (x[..., None] * np.arange(width)).astype(np.float32)
-        self._y = (y[..., None] * np.arange(height) + constant[..., None]).astype(np.float32)
+    def __init__(self, affine: Array, height: int, width: int) -> None:
+        x, y, constant = np.moveaxis(affine[..., None, :], -1, 0)
+        self._x = (x * np.arange(width)).astype(np.float32)
+        self._y = (y * np.arange(height) + constant).astype(np.float32)
 
-    def over(self, which: int | slice, function: int | slice, rows: slice, columns: slice) -> Float32:
+    def over(self, which: int, function: int | slice, rows: slice, columns: slice) -> Float32:
         """Return functions over a part of the picture."""
         return self._y[which, function, rows, None] + self._x[which, function, None, columns]
 

@@ -23,7 +23,7 @@ from gradnorm.rendering.textures import Textures
 from gradnorm.rendering.views import kind_of, view
 
 Float32 = NDArray[np.float32]
-Index = NDArray[np.int32]
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
 
     depth = 1 / nearness
     s, t = _places(affine, face, depth)
-    known = sensed(paint, surfaces.kind[face] == SKY, s + t)
-    normals = faces.normal.astype(np.float32).T.copy()[:, face]
+    known = sensed(paint, surfaces.kind.take(face) == SKY, s + t)
+    normals = faces.normal.astype(np.float32).T.copy().take(face, 1)
     light_ = lights.on((camera.rays(height, width) * depth).reshape(3, -1), normals.reshape(3, -1))
     flat = face.ravel()
     grain = depth.ravel() / np.float32(min(camera.fx, camera.fy))
     colours = surfaces.colours(flat, s.ravel(), t.ravel(), grain)
-    image = photograph(paint, (colours * (light_ + surfaces.glow[flat])).reshape(3, height, width))
-    part, instance = (np.array(each, np.uint8)[face] for each in _numbers(owners, furnished))
-    labels = np.array((0, *LABELS), np.uint8)[part]
+    image = photograph(paint, (colours * (light_ + surfaces.glow.take(flat))).reshape(3, height, width))
+    part, instance = (np.array(each, np.uint8).take(face) for each in _numbers(owners, furnished))
+    labels = np.array((0, *LABELS), np.uint8).take(part)
     labelled = ~gaps(labels, nearness)
     points = keypoints(kind, seen.points, height, width)
     scene = Scene(image, depth * known, normals * known, labels * labelled, points)
@@ -97,7 +97,8 @@ def _places(affine: Array, face: Index, depth: Float32) -> tuple[Float32, Float3
     """Return where on its face each pixel is, in metres along the face's two axes, both [H, W]."""
     x, y = np.arange(depth.shape[1], dtype=np.float32), np.arange(depth.shape[0], dtype=np.float32)[:, None]
     a, b, c, d, e, f = affine[:, 1:].reshape(-1, 6).astype(np.float32).T.copy()
-    return depth * (a[face] * x + b[face] * y + c[face]), depth * (d[face] * x + e[face] * y + f[face])
+    a, b, c, d, e, f = (each.take(face) for each in (a, b, c, d, e, f))
+    return depth * (a * x + b * y + c), depth * (d * x + e * y + f)
 
 
 def _numbers(owners: Sequence[int], furnished: Furnished) -> tuple[list[int], list[int]]:

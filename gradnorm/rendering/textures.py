@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradnorm.rendering.parts import ART, CHECKS, NOISE, PLAIN, SCREEN, SKY, SPINES, STRIPES, TILES, WOOD, Material
 
 Float32 = NDArray[np.float32]
-Index = NDArray[np.int32]
+Index = NDArray[np.intp]
 # The side of the table of random numbers that noise is made of.
 _TABLE = 64
 
@@ -70,7 +70,7 @@ class Textures:
         found = np.empty((3, len(s)), np.float32)
         for channel in range(3):
             low = self._low[channel]
-            found[channel] = low[face] + mix * (self._high[channel] - low)[face]
+            found[channel] = low.take(face) + mix * (self._high[channel] - low).take(face)
         for here, colours in own:
             found[:, here] = colours
         return found
@@ -91,18 +91,18 @@ class Textures:
     def _many(self, kind: int, place: Place) -> Float32:
         """Return the colours of what has many, [3, N]."""
         if kind == SPINES:
-            book = np.floor(place.s / place.size).astype(np.int32)
+            book = np.floor(place.s / place.size).astype(np.intp)
             colours = self._colours[:, (book * 37 + place.each * 11) & 255]
             titled = np.abs(place.t / place.half - 0.4) < 0.12
             edge = np.abs(place.s / place.size - book - 0.5) > 0.42
             return np.where(titled, 0.5 * colours + 0.35, np.where(edge, 0.4 * colours, colours))
         blot = 6 * self._noise(place.s / place.size + place.each, place.t / place.size)
-        return self._colours[:, (blot.astype(np.int32) * 29 + place.each) & 255]
+        return self._colours[:, (blot.astype(np.intp) * 29 + place.each) & 255]
 
     def _wood(self, place: Place) -> Float32:
         along, plank = place.s, place.t / place.size
         row = np.floor(plank)
-        tone = self._at(row.astype(np.int32) * 7, place.each)
+        tone = self._at(row.astype(np.intp) * 7, place.each)
         grain = self._noise(1.5 * along + 9 * row, 55 * place.t)
         seam = (plank - row) < 0.04
         return np.where(seam, -0.35, 0.15 + 0.4 * tone + 0.45 * grain).astype(np.float32)
@@ -110,15 +110,15 @@ class Textures:
     def _tiles(self, place: Place) -> Float32:
         x, y = place.s / place.size, place.t / place.size
         column, row = np.floor(x), np.floor(y)
-        tone = 0.75 + 0.25 * self._at(column.astype(np.int32) * 5, row.astype(np.int32) * 3)
+        tone = 0.75 + 0.25 * self._at(column.astype(np.intp) * 5, row.astype(np.intp) * 3)
         return np.where((x - column < 0.04) | (y - row < 0.04), 0.0, tone).astype(np.float32)
 
     def _at(self, x: Index, y: Index) -> Float32:
-        return self._random[x & (_TABLE - 1), y & (_TABLE - 1)]
+        return self._random.take((x & (_TABLE - 1)) * _TABLE + (y & (_TABLE - 1)))
 
     def _noise(self, x: Float32, y: Float32) -> Float32:
         """Return smooth noise in [0, 1] with features of size 1."""
-        i, j = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
+        i, j = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
         a, b = x - i, y - j
         a, b = a * a * (3 - 2 * a), b * b * (3 - 2 * b)
         first = self._at(i, j) + b * (self._at(i, j + 1) - self._at(i, j))
