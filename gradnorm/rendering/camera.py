@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+# Of a picture's pixels: float32, which numpy's declarations lose track of beside plain numbers.
+Floats = NDArray[np.floating[Any]]
 
 # The size of NYUv2's pictures and the intrinsics of its colour camera (Silberman et al., 2012, camera_params.m).
 HEIGHT, WIDTH = 480, 640

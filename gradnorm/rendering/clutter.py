@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradnorm.rendering.paint import Paint, shade
-from gradnorm.rendering.parts import ART, NOISE, PLAIN, SCREEN, SKY, SPINES, Box, Material, Piece, block
+from gradnorm.rendering.parts import ART, NOISE, PLAIN, SCREEN, SKY, SPINES, Box, Material, Piece, block, solid
 
 _GREEN = Material(NOISE, (0.03, 0.1, 0.02), (0.12, 0.3, 0.07), 0.05)
 _WARM = (1.0, 0.85, 0.6)
@@ -18,7 +18,7 @@ def cup(paint: Paint, x: float, y: float, z: float) -> list[Box]:
 
 def bottle(paint: Paint, x: float, y: float, z: float) -> list[Box]:
     """Return a bottle."""
-    glass, height = Material(PLAIN, *(paint.cloth().low,) * 2), paint.between(0.16, 0.24)
+    glass, height = solid(paint.cloth().low), paint.between(0.16, 0.24)
     return [
         Box("bottle", x, y + height / 2, z, (0.038, height / 2, 0.038), glass),
         Box("bottle", x, y + height + 0.03, z, (0.014, 0.03, 0.014), glass),
@@ -57,7 +57,7 @@ def _shade_of_lamp(paint: Paint) -> Material:
 def screen_on(paint: Paint, x: float, y: float, z: float, width: float) -> list[Box]:
     """Return a television that stands there on a foot."""
     height = width * 0.58
-    foot = Material(PLAIN, (0.01, 0.01, 0.012), (0.01, 0.01, 0.012))
+    foot = solid((0.01, 0.01, 0.012))
     boxes = [
         block("television", (x - width / 5, x + width / 5), (y, y + 0.02), (z - 0.09, z + 0.09), foot),
         block("television", (x - 0.04, x + 0.04), (y, y + 0.1), (z - 0.02, z + 0.02), foot),
@@ -89,7 +89,9 @@ def row_of_books(paint: Paint, x: tuple[float, float], y: float, room: float, de
             boxes.append(block("books", (at, at + width), (y, y + height), (0.02, out), spines))
         elif paint.chance(0.6) and width > 0.15:
             half = (0.05, min(0.09, room * 0.4), 0.05)
-            boxes.append(Box(("vase", "box")[paint.pick(1, 1)], at + width / 2, y + half[1], depth / 2, half, paint.any()))
+            boxes.append(
+                Box(("vase", "box")[paint.pick(1, 1)], at + width / 2, y + half[1], depth / 2, half, paint.any())
+            )
         at += width + 0.005
     return boxes
 
@@ -162,7 +164,7 @@ def wall_cabinet(paint: Paint) -> Piece:
 def door(paint: Paint) -> Piece:
     """A closed door."""
     width, height, w, frame, leaf = 0.9, 2.05, 0.45, paint.hard(), paint.hard()
-    knob = Material(PLAIN, (0.3, 0.27, 0.2), (0.3, 0.27, 0.2))
+    knob = solid((0.3, 0.27, 0.2))
     boxes = [
         block("door", (-w, w), (0, height), (0, 0.03), leaf),
         block("door", (-w - 0.07, -w), (0, height + 0.07), (0, 0.05), frame),
@@ -190,7 +192,16 @@ def plant(paint: Paint) -> Piece:
     """A plant in its pot."""
     height = paint.between(0.7, 1.5)
     boxes = [Box("plant", 0, 0.15, 0.22, (0.14, 0.15, 0.14), paint.any(), 0.4)]
-    boxes.append(Box("plant", 0, 0.3 + height / 4, 0.22, (0.02, height / 4, 0.02), Material(PLAIN, (0.1, 0.06, 0.03), (0.1, 0.06, 0.03))))
+    boxes.append(
+        Box(
+            "plant",
+            0,
+            0.3 + height / 4,
+            0.22,
+            (0.02, height / 4, 0.02),
+            solid((0.1, 0.06, 0.03)),
+        )
+    )
     for i in range(9):
         half = (paint.between(0.09, 0.17), paint.between(0.015, 0.05), paint.between(0.025, 0.06))
         angle = i * 2.4
@@ -207,14 +218,16 @@ def heap(paint: Paint) -> Piece:
     boxes = [Box(("box", "bag", "garbage bin")[kind], 0, half[1], z, half, any_, paint.between(-0.15, 0.15))]
     if kind == 0 and paint.chance(0.4):
         top = tuple(0.7 * h for h in half)
-        boxes.append(Box("box", 0, 2 * half[1] + top[1], z, (top[0], top[1], top[2]), paint.any(), paint.between(-0.5, 0.5)))
+        boxes.append(
+            Box("box", 0, 2 * half[1] + top[1], z, (top[0], top[1], top[2]), paint.any(), paint.between(-0.5, 0.5))
+        )
     return Piece(tuple(boxes), 2 * half[0] + 0.06, 2 * z, 4 * half[1])
 
 
 def rug(paint: Paint) -> Piece:
     """A rug."""
     width, depth, cloth = paint.between(1.4, 2.4), paint.between(1.0, 1.6), paint.cloth()
-    rim = Material(PLAIN, *(shade(cloth.high, 0.6),) * 2)
+    rim = solid(shade(cloth.high, 0.6))
     w = width / 2
     boxes = (
         block("floor mat", (-w, w), (0, 0.008), (0, depth), rim),

@@ -43,7 +43,9 @@ _HANGING: Kinds = (
 )
 _FREE: tuple[Maker, ...] = (furniture.coffee_table, furniture.table, clutter.rug, furniture.chair, clutter.heap)
 # Kinds of which a room may have several.
-_SEVERAL = frozenset({furniture.chair, clutter.picture, clutter.window, clutter.heap, clutter.plant, clutter.wall_shelf})
+_SEVERAL = frozenset(
+    {furniture.chair, clutter.picture, clutter.window, clutter.heap, clutter.plant, clutter.wall_shelf}
+)
 # At which heights a piece should be seen, m: the first three where it stands, the last three where it hangs.
 _HEIGHTS = (0.2, 0.8, 1.4, 1.8, 2.1)
 # Depth that a piece must leave before the camera, m; the part of the picture that one may take, and must.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradnorm.rendering.clutter import bottle, box_on, cup, lamp_on, row_of_books, screen_on, vase
 from gradnorm.rendering.paint import Paint, shade
-from gradnorm.rendering.parts import NOISE, PLAIN, Box, Material, Piece, block
+from gradnorm.rendering.parts import NOISE, Box, Material, Piece, block, solid
 
 
 def bed(paint: Paint) -> Piece:
@@ -18,7 +18,10 @@ def bed(paint: Paint) -> Piece:
         block("bed", (-w + 0.03, w - 0.03), (top - 0.2, top), (0.07, length - 0.03), sheet),
         block("bed", (-w - 0.015, w + 0.015), (top - 0.28, top + 0.03), (paint.between(0.6, 0.9), length), blanket),
     ]
-    boxes += [block("bed", (x - 0.04, x + 0.04), (0, 0.1), (length - 0.1, length - 0.02), frame) for x in (-w + 0.05, w - 0.05)]
+    boxes += [
+        block("bed", (x - 0.04, x + 0.04), (0, 0.1), (length - 0.1, length - 0.02), frame)
+        for x in (-w + 0.05, w - 0.05)
+    ]
     pillows = 2 if width > 1.3 else 1
     cover = paint.cloth()
     for i in range(pillows):
@@ -124,7 +127,7 @@ def _pile(paint: Paint, x: float, y: float, z: float) -> list[Box]:
     boxes: list[Box] = []
     for _ in range(1 + paint.pick(0.3, 0.4, 0.3)):
         thick = paint.between(0.015, 0.04)
-        cover = Material(PLAIN, *(paint.cloth().low,) * 2)
+        cover = solid(paint.cloth().low)
         half = (paint.between(0.09, 0.13), thick / 2, paint.between(0.07, 0.1))
         boxes.append(Box("books", x, y + thick / 2, z, half, cover, paint.between(-0.5, 0.5)))
         y += thick
@@ -187,7 +190,9 @@ def _case(name: str, paint: Paint, width: float, depth: float, height: float, co
         front = Material(body.texture, shade(body.low, 1.12), shade(body.high, 1.12), body.size)
     w = width / 2
     boxes = [
-        block(name, (-w + 0.02, w - 0.02), (0, 0.06), (0, depth - 0.05), Material(NOISE, shade(body.low, 0.5), body.low)),
+        block(
+            name, (-w + 0.02, w - 0.02), (0, 0.06), (0, depth - 0.05), Material(NOISE, shade(body.low, 0.5), body.low)
+        ),
         block(name, (-w, w), (0.06, height), (0, depth - 0.018), body),
         *_fronts(name, (-w, w), (0.06, height), depth - 0.018, columns, rows, front),
     ]
@@ -200,7 +205,7 @@ def _fronts(
     """Return doors or drawers with their handles."""
     boxes: list[Box] = []
     width, height = (x[1] - x[0]) / columns, (y[1] - y[0]) / rows
-    knob = Material(PLAIN, shade(front.high, 0.35), shade(front.high, 0.35))
+    knob = solid(shade(front.high, 0.35))
     for i in range(columns):
         for j in range(rows):
             left, low = x[0] + i * width, y[0] + j * height

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradnorm.rendering.camera import Array
+from gradnorm.rendering.camera import Array, Floats
 from gradnorm.rendering.furnish import Standing
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.views import View
 
-Float32 = NDArray[np.float32]
 # Places a metre in the map of the floor's shadows.
 _PER_METRE = 16
 
@@ -22,8 +20,8 @@ _PER_METRE = 16
 class Lamp:
     """A point that shines: at, [3], camera coordinates, metres; colour: [3], linear; reach: metres to half."""
 
-    at: Float32
-    colour: Float32
+    at: Floats
+    colour: Floats
     reach: float
 
 
@@ -32,11 +30,11 @@ class Light:
     """All light of a room."""
 
     lamps: tuple[Lamp, ...]
-    ambient: Float32
-    shadows: Float32
+    ambient: Floats
+    shadows: Floats
     view: View
 
-    def on(self, points: Float32, normals: Float32) -> Float32:
+    def on(self, points: Floats, normals: Floats) -> Floats:
         """Return the light on N places, [3, N].
 
         points, normals: [3, N], camera coordinates, metres and of length 1.
@@ -53,14 +51,14 @@ class Light:
             total += lamp.colour[:, None] * (facing * around / (1 + square / lamp.reach**2))
         return total
 
-    def _open(self, room: Float32) -> Float32:
+    def _open(self, room: Floats) -> Floats:
         """Return less than 1 near edges of the room: the second nearest wall counts, as all are near their own."""
         low, high = (end.astype(np.float32)[:, None] for end in (self.view.low, self.view.high))
         x, y, z = np.minimum(room - low, high - room)
         near = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))
         return 1 - 0.3 * np.exp(near * np.float32(-1 / 0.3))
 
-    def _floor_shadow(self, room: Float32) -> Float32:
+    def _floor_shadow(self, room: Floats) -> Floats:
         """Return less than 1 on the floor near and under furniture."""
         rows, columns = self.shadows.shape
         x = ((room[0] - np.float32(self.view.low[0])) * _PER_METRE).astype(np.int32).clip(0, columns - 1)
@@ -87,7 +85,7 @@ def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
     return Light(lamps, ambient.astype(np.float32), _shadows(low, high, standing), view)
 
 
-def _shadows(low: Array, high: Array, standing: Sequence[Standing]) -> Float32:
+def _shadows(low: Array, high: Array, standing: Sequence[Standing]) -> Floats:
     """Return how much darker the floor is, [places along z, places along x], in [0, 1]."""
     columns, rows = (int((high - low)[axis] * _PER_METRE) + 1 for axis in (0, 2))
     x = (np.arange(columns) + 0.5) / _PER_METRE + low[0]

@@ -80,11 +80,12 @@ def _fill(file: h5py.File, rooms: Iterable[Room], count: int) -> None:
     file.attrs["description"] = DESCRIPTION
     ids = np.array([0, *(IDS[name] for name in NAMES)], np.uint16)
     kinds: list[str] = []
+    maps: dict[str, h5py.Dataset] = {}
     for at, room in enumerate(rooms):
         if at == 0:
-            _create(file, count, *room.parts.shape)
+            maps = _create(file, count, *room.parts.shape)
         if at < count:
-            _put(file, at, room, ids)
+            _put(maps, at, room, ids)
         kinds.append(_scene_type(room))
     if len(kinds) != count:
         raise ValueError(f"There should be {count} rooms. Found {len(kinds)}. Give as many as are to be written.")
@@ -97,23 +98,25 @@ def _fill(file: h5py.File, rooms: Iterable[Room], count: int) -> None:
     _typed(file.create_dataset("accelData", data=np.zeros((4, count), np.float32)), "single")
 
 
-def _create(file: h5py.File, count: int, height: int, width: int) -> None:
+def _create(file: h5py.File, count: int, height: int, width: int) -> dict[str, h5py.Dataset]:
+    maps: dict[str, h5py.Dataset] = {}
     for name, (dtype, kind, axes) in _MAPS.items():
         shape = (*axes, width, height)
-        made = file.create_dataset(
+        maps[name] = file.create_dataset(
             name, (count, *shape), dtype, chunks=(1, *shape), compression="gzip", compression_opts=1
         )
-        _typed(made, kind)
+        _typed(maps[name], kind)
+    return maps
 
 
-def _put(file: h5py.File, at: int, room: Room, ids: np.ndarray[Any, np.dtype[np.uint16]]) -> None:
+def _put(maps: Mapping[str, h5py.Dataset], at: int, room: Room, ids: np.ndarray[Any, np.dtype[np.uint16]]) -> None:
     """Write one room; MATLAB counts rows fastest, so that width comes before height here."""
     scene = room.scene
-    file["images"][at] = scene.image.transpose(0, 2, 1)
+    maps["images"][at] = scene.image.transpose(0, 2, 1)
     for name in ("depths", "rawDepths"):
-        file[name][at] = scene.depth.T
-    file["labels"][at] = ids[room.parts].T
-    file["instances"][at] = room.instances.T
+        maps[name][at] = scene.depth.T
+    maps["labels"][at] = ids[room.parts].T
+    maps["instances"][at] = room.instances.T
 
 
 def _cells(file: h5py.File, name: str, texts: list[str]) -> None:

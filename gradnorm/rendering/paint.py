@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradnorm.rendering.parts import CHECKS, NOISE, PLAIN, STRIPES, TILES, WOOD, Colour, Material
+from gradnorm.rendering.parts import CHECKS, NOISE, STRIPES, TILES, WOOD, Colour, Material, solid
 
 # sRGB, 0 … 255.
 _WOODS = ((94, 62, 40), (133, 94, 60), (168, 124, 82), (196, 160, 116), (70, 48, 36), (215, 190, 155), (120, 72, 48))
@@ -58,7 +58,7 @@ class Paint:
 
     def plain(self) -> Material:
         """Return lacquer, metal or plastic."""
-        return Material(PLAIN, *(self.colour(_PLAINS),) * 2)
+        return solid(self.colour(_PLAINS))
 
     def hard(self) -> Material:
         """Return what cabinets and tables are made of."""

@@ -70,6 +70,11 @@ class Material:
     glow: float = 0.0
 
 
+def solid(colour: Colour) -> Material:
+    """Return what has one colour."""
+    return Material(PLAIN, colour, colour)
+
+
 @dataclass(frozen=True)
 class Box:
     """A box on an upright axis, metres.

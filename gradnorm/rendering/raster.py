@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.rendering.camera import Array, Intrinsics
+from gradnorm.rendering.camera import Array, Floats, Intrinsics
 
-Float32 = NDArray[np.float32]
 # Nothing nearer than this is drawn, metres.
 NEAR = 0.3
 # Each face of a box: its axis, the way it looks along that, and the two axes that lie in it (right, up, out).
@@ -93,7 +92,7 @@ def _over_picture(vectors: Array, camera: Intrinsics) -> Array:
     return np.stack([x, y, vectors[..., 2] - x * camera.cx - y * camera.cy], -1)
 
 
-def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: int) -> tuple[Float32, NDArray[np.intp]]:
+def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: int) -> tuple[Floats, NDArray[np.intp]]:
     """Return 1/depth and the index of the face that is seen, both [height, width]; the first six are the room's."""
     walls = _Lines(affine[:ROOM, :1], height, width)
     # Inside a box the next wall ahead is the one with the greatest 1/depth, which needs no edges.
@@ -124,7 +123,7 @@ class _Lines:
         self._x = (x * np.arange(width)).astype(np.float32)
         self._y = (y * np.arange(height) + constant).astype(np.float32)
 
-    def over(self, which: int, function: int | slice, rows: slice, columns: slice) -> Float32:
+    def over(self, which: int, function: int | slice, rows: slice, columns: slice) -> Floats:
         """Return functions over a part of the picture."""
         return self._y[which, function, rows, None] + self._x[which, function, None, columns]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gradnorm.datasets.scene import Scene
 from gradnorm.randomness import stream
-from gradnorm.rendering.camera import Array, intrinsics
+from gradnorm.rendering.camera import Array, Floats, intrinsics
 from gradnorm.rendering.furnish import Furnished, furnish
 from gradnorm.rendering.layouts import keypoints
 from gradnorm.rendering.light import light
@@ -22,7 +22,6 @@ from gradnorm.rendering.sensor import gaps, photograph, sensed
 from gradnorm.rendering.textures import Textures
 from gradnorm.rendering.views import kind_of, view
 
-Float32 = NDArray[np.float32]
 Index = NDArray[np.intp]
 
 
@@ -68,7 +67,7 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
     affine = faces.affine(camera)
     nearness, face = draw(faces, affine, camera, height, width)
 
-    depth = 1 / nearness
+    depth = (1 / nearness).astype(np.float32, copy=False)
     s, t = _places(affine, face, depth)
     known = sensed(paint, surfaces.kind.take(face) == SKY, s + t)
     normals = faces.normal.astype(np.float32).T.copy().take(face, 1)
@@ -93,7 +92,7 @@ def _shell(paint: Paint) -> tuple[Material, ...]:
     return (*walls, paint.ceiling(), paint.floor())
 
 
-def _places(affine: Array, face: Index, depth: Float32) -> tuple[Float32, Float32]:
+def _places(affine: Array, face: Index, depth: Floats) -> tuple[Floats, Floats]:
     """Return where on its face each pixel is, in metres along the face's two axes, both [H, W]."""
     x, y = np.arange(depth.shape[1], dtype=np.float32), np.arange(depth.shape[0], dtype=np.float32)[:, None]
     a, b, c, d, e, f = affine[:, 1:].reshape(-1, 6).astype(np.float32).T.copy()
@@ -102,7 +101,7 @@ def _places(affine: Array, face: Index, depth: Float32) -> tuple[Float32, Float3
 
 
 def _numbers(owners: Sequence[int], furnished: Furnished) -> tuple[list[int], list[int]]:
-    """Return for each face the part's label, from 1, and which of the pieces that have this part it belongs to, from 1."""
+    """Return each face's part, and which of the pieces with such a part it belongs to, both from 1."""
     shell = (*["wall"] * 4, "ceiling", "floor")
     counted: dict[str, dict[int, int]] = {name: {} for name in NAMES}
     parts, instances = [], []

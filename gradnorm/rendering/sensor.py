@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.rendering.camera import HEIGHT, WIDTH
+from gradnorm.rendering.camera import HEIGHT, WIDTH, Floats
 from gradnorm.rendering.paint import Paint
 
-Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 # How far from the picture's edges NYUv2's labels end, in pixels of its size.
 _BORDER = 8
 
 
-def sensed(paint: Paint, glass: Mask, slant: Float32) -> Mask:
+def sensed(paint: Paint, glass: Mask, slant: Floats) -> Mask:
     """Return where the sensor gives a depth: not at the picture's edges, nor on all of the glass.
 
     glass: [H, W]. slant: [H, W], metres across the pane.
@@ -22,7 +21,7 @@ def sensed(paint: Paint, glass: Mask, slant: Float32) -> Mask:
     return ~(glass & (slant > paint.between(-0.6, 1.4))) & ~_border(*glass.shape)
 
 
-def gaps(labels: NDArray[np.uint8], nearness: Float32) -> Mask:
+def gaps(labels: NDArray[np.uint8], nearness: Floats) -> Mask:
     """Return what is left without a label: the picture's edges, and outlines.
 
     labels, nearness: [H, W]. In small pictures only what lies behind an outline is, or thin things would vanish.
@@ -47,7 +46,7 @@ def _border(height: int, width: int) -> Mask:
     return border
 
 
-def photograph(paint: Paint, light: Float32) -> NDArray[np.uint8]:
+def photograph(paint: Paint, light: Floats) -> NDArray[np.uint8]:
     """Return the picture that a camera takes of linear RGB, [3, H, W]: exposed, a little blurred, with noise."""
     exposure = paint.between(0.2, 0.36) / float(light.mean())
     tint = np.array([paint.between(0.93, 1.07) for _ in range(3)], np.float32)
@@ -60,7 +59,7 @@ def photograph(paint: Paint, light: Float32) -> NDArray[np.uint8]:
     return (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _blurred(picture: Float32, axis: int) -> Float32:
+def _blurred(picture: Floats, axis: int) -> Floats:
     """Return the picture blurred along an axis with weights 1 : 4 : 1."""
     found = picture * np.float32(4 / 6)
     sixth = picture * np.float32(1 / 6)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gradnorm.rendering.camera import Floats
 from gradnorm.rendering.parts import ART, CHECKS, NOISE, PLAIN, SCREEN, SKY, SPINES, STRIPES, TILES, WOOD, Material
 
-Float32 = NDArray[np.float32]
 Index = NDArray[np.intp]
 # The side of the table of random numbers that noise is made of.
 _TABLE = 64
@@ -24,11 +24,11 @@ class Place:
     height, metres.
     """
 
-    s: Float32
-    t: Float32
+    s: Floats
+    t: Floats
     each: Index
-    size: Float32
-    half: Float32
+    size: Floats
+    half: Floats
 
 
 class Textures:
@@ -49,14 +49,14 @@ class Textures:
         self._half = half.astype(np.float32)
         self.glow = np.array([material.glow for material in materials], np.float32)
 
-    def colours(self, face: Index, s: Float32, t: Float32, grain: Float32) -> Float32:
+    def colours(self, face: Index, s: Floats, t: Floats, grain: Floats) -> Floats:
         """Return linear RGB, [3, N].
 
         face: [N]. s, t: [N], where on it, metres. grain: [N], what a pixel covers there, metres.
         """
         kind = self.kind[face]
         mix = np.zeros_like(s)
-        own: list[tuple[NDArray[np.intp], Float32]] = []
+        own: list[tuple[NDArray[np.intp], Floats]] = []
         for k in np.unique(self.kind):
             here = np.flatnonzero(kind == k)
             if k == PLAIN or not len(here):
@@ -75,9 +75,9 @@ class Textures:
             found[:, here] = colours
         return found
 
-    def _pattern(self, kind: int, place: Place) -> Float32:
+    def _pattern(self, kind: int, place: Place) -> Floats:
         """Return how far between its two colours, [N]."""
-        patterns: dict[int, Callable[[Place], Float32]] = {
+        patterns: dict[int, Callable[[Place], Floats]] = {
             NOISE: lambda p: 0.65 * self._noise(p.s / p.size, p.t / p.size) + 0.35 * self._noise(p.s * 9, p.t * 9),
             CHECKS: lambda p: ((np.floor(p.s / p.size) + np.floor(p.t / p.size)) % 2).astype(np.float32),
             STRIPES: lambda p: (np.floor(2 * p.s / p.size) % 2).astype(np.float32),
@@ -88,7 +88,7 @@ class Textures:
         }
         return patterns[kind](place)
 
-    def _many(self, kind: int, place: Place) -> Float32:
+    def _many(self, kind: int, place: Place) -> Floats:
         """Return the colours of what has many, [3, N]."""
         if kind == SPINES:
             book = np.floor(place.s / place.size).astype(np.intp)
@@ -99,7 +99,7 @@ class Textures:
         blot = 6 * self._noise(place.s / place.size + place.each, place.t / place.size)
         return self._colours[:, (blot.astype(np.intp) * 29 + place.each) & 255]
 
-    def _wood(self, place: Place) -> Float32:
+    def _wood(self, place: Place) -> Floats:
         along, plank = place.s, place.t / place.size
         row = np.floor(plank)
         tone = self._at(row.astype(np.intp) * 7, place.each)
@@ -107,16 +107,16 @@ class Textures:
         seam = (plank - row) < 0.04
         return np.where(seam, -0.35, 0.15 + 0.4 * tone + 0.45 * grain).astype(np.float32)
 
-    def _tiles(self, place: Place) -> Float32:
+    def _tiles(self, place: Place) -> Floats:
         x, y = place.s / place.size, place.t / place.size
         column, row = np.floor(x), np.floor(y)
         tone = 0.75 + 0.25 * self._at(column.astype(np.intp) * 5, row.astype(np.intp) * 3)
         return np.where((x - column < 0.04) | (y - row < 0.04), 0.0, tone).astype(np.float32)
 
-    def _at(self, x: Index, y: Index) -> Float32:
+    def _at(self, x: Index, y: Index) -> Floats:
         return self._random.take((x & (_TABLE - 1)) * _TABLE + (y & (_TABLE - 1)))
 
-    def _noise(self, x: Float32, y: Float32) -> Float32:
+    def _noise(self, x: Floats, y: Floats) -> Floats:
         """Return smooth noise in [0, 1] with features of size 1."""
         i, j = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
         a, b = x - i, y - j
@@ -126,6 +126,6 @@ class Textures:
         return first + a * (second - first)
 
 
-def _faded(mix: Float32, size: Float32, grain: Float32) -> Float32:
+def _faded(mix: Floats, size: Floats, grain: Floats) -> Floats:
     """Return a pattern without contrast where it is finer than the pixels, which would make it flicker."""
     return 0.5 + (mix - 0.5) * np.clip(size / (2 * grain) - 0.3, 0, 1)

@@ -116,7 +116,7 @@ def _depths_fit(low: Array, high: Array, turn: Array) -> NDArray[np.bool_]:
 
 
 def _apart(points: Array) -> NDArray[np.bool_]:
-    """Return where keypoints [N, points, 2] are not too near to each other, nor to an edge that they are not on, [N]."""
+    """Return where keypoints [N, points, 2] are far enough from each other and from edges that they are not on, [N]."""
     gaps = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
     gaps[:, np.arange(points.shape[1]), np.arange(points.shape[1])] = np.inf
     margin = np.minimum(points, 1 - points).min(-1)
