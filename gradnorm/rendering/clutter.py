@@ -115,7 +115,8 @@ def window(paint: Paint) -> Piece:
     """A window with bars and a sill, often with curtains."""
     width, height, foot = paint.between(0.8, 1.8), paint.between(0.9, 1.35), paint.between(0.75, 1.0)
     w, e, frame = width / 2, 0.05, paint.hard()
-    sky = Material(SKY, (0.75, 0.8, 0.78), (0.5, 0.72, 1.0), height, glow=paint.between(0.8, 1.8))
+    outside = (0.18, 0.3, 0.12) if paint.chance(0.6) else paint.wood().high
+    sky = Material(SKY, outside, (0.62, 0.8, 1.0), height, glow=paint.between(0.8, 1.8))
     panes = 1 + paint.pick(0.2, 0.6, 0.2)
     boxes = [
         block("window", (-w, w), (0, height), (0, 0.01), sky),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from gradnorm.rendering.views import View
 Maker = Callable[[Paint], Piece]
 Kinds = tuple[tuple[Maker, float], ...]
 Span = tuple[float, float]
+# x, z and height from, then to, m.
+_Extent = tuple[float, float, float, float, float, float]
 # What stands at a wall, and hangs on one, with how often it is tried.
 _STANDING: Kinds = (
     (furniture.bed, 2.2),
@@ -48,8 +51,14 @@ _SEVERAL = frozenset(
 )
 # At which heights a piece should be seen, m: the first three where it stands, the last three where it hangs.
 _HEIGHTS = (0.2, 0.8, 1.4, 1.8, 2.1)
+# Of two that rival each other a room has one.
+_RIVALS: Mapping[Maker, Maker] = MappingProxyType(
+    {furniture.television: clutter.wall_screen, clutter.wall_screen: furniture.television}
+)
 # Depth that a piece must leave before the camera, m; the part of the picture that one may take, and must.
 CLEAR, MOST, LEAST = 0.75, 0.42, 0.002
+# What is kept between things, and what is so flat that things may stand on it, m.
+_GAP, _FLAT = 0.02, 0.02
 
 
 @dataclass(frozen=True)
@@ -131,9 +140,7 @@ class _Room:
         self.height = float(view.high[1] - view.low[1])
         self._spans: dict[int, tuple[Span, Span]] = {}
         self._made: set[Maker] = set()
-        # On the floor: x and z from and to; on each wall: along it and up, from and to.
-        self._floor: list[tuple[float, float, float, float]] = []
-        self._walls: dict[int, list[tuple[float, float, float, float]]] = {wall: [] for wall in range(4)}
+        self._taken: list[_Extent] = []
 
     def line(self, wall: int) -> None:
         """Let pieces stand side by side along a wall, from the left to the right of what is seen of it."""
@@ -145,19 +152,11 @@ class _Room:
                 return
             maker, piece = self._make(_STANDING)
             along = at + piece.width / 2
-            if self._stand(piece, wall, along):
-                self._made.add(maker)
+            if piece.height < self.height - 0.1 and self._fits(self._at_wall(piece, wall, along)):
+                self._made |= {maker, _RIVALS.get(maker, maker)}
                 at += piece.width + paint.between(0.05, 0.5)
             elif paint.chance(0.4):
                 at += 0.3
-
-    def _stand(self, piece: Piece, wall: int, along: float) -> bool:
-        standing = self._at_wall(piece, wall, along)
-        span = (along - piece.width / 2, along + piece.width / 2, piece.foot, piece.foot + piece.height)
-        if piece.height > self.height - 0.1 or _meets(span, self._walls[wall], 0.02) or not self._fits(standing):
-            return False
-        self._walls[wall].append(span)
-        return True
 
     def hang(self, wall: int, kinds: Kinds = _HANGING) -> None:
         """Hang something on a wall where there is room."""
@@ -168,12 +167,8 @@ class _Room:
             foot = min(piece.foot + paint.between(-0.1, 0.25), self.height - piece.height - 0.08)
             piece = replace(piece, foot=foot)
             along = paint.between(first, max(first, last))
-            span = (along - piece.width / 2, along + piece.width / 2, foot, foot + piece.height)
-            if _meets(span, self._walls[wall], 0.05):
-                continue
-            if self._fits(self._at_wall(piece, wall, along), floor=False):
-                self._walls[wall].append(span)
-                self._made.add(maker)
+            if self._fits(self._at_wall(piece, wall, along)):
+                self._made |= {maker, _RIVALS.get(maker, maker)}
                 return
 
     def fill(self) -> None:
@@ -182,7 +177,7 @@ class _Room:
             if not self.paint.chance(chance):
                 continue
             piece = maker(self.paint)
-            placed = self._anywhere(piece, floor=maker is not clutter.rug)
+            placed = self._anywhere(piece)
             if placed is not None and maker is furniture.table:
                 self._chairs(placed)
 
@@ -197,20 +192,20 @@ class _Room:
                     angle = table.angle + turned + self.paint.between(-0.2, 0.2)
                     self._fits(Standing(chair, float(place[0]), float(place[1]), angle))
 
-    def _anywhere(self, piece: Piece, *, floor: bool) -> Standing | None:
+    def _anywhere(self, piece: Piece) -> Standing | None:
         low, high = self.view.low, self.view.high
         for _ in range(6):
             x, z = self.paint.between(low[0], high[0]), self.paint.between(0.8, high[2])
             angle = math.pi / 2 * self.paint.pick(1, 1, 1, 1) + self.paint.between(-0.15, 0.15)
             standing = Standing(piece, x, z, angle)
-            if self._fits(standing, floor=floor):
+            if self._fits(standing):
                 return standing
         return None
 
     def light(self) -> None:
         """Hang a lamp from the ceiling."""
         if self.paint.chance(0.6):
-            self._anywhere(clutter.ceiling_lamp(self.paint, self.height), floor=False)
+            self._anywhere(clutter.ceiling_lamp(self.paint, self.height))
 
     def _make(self, kinds: Kinds) -> tuple[Maker, Piece]:
         left = [(maker, weight) for maker, weight in kinds if maker not in self._made or maker in _SEVERAL]
@@ -242,19 +237,20 @@ class _Room:
         shown = ahead & (places > 0).all(-1) & (places < 1).all(-1)
         return _ends(at[shown[:3].any(0)]), _ends(at[shown[2:].any(0)])
 
-    def _fits(self, standing: Standing, *, floor: bool = True) -> bool:
+    def _fits(self, standing: Standing) -> bool:
         """Keep a piece if it is in the room, in the picture but not all over it, and in nothing's way."""
-        piece = standing.piece
+        piece, low, high = standing.piece, self.view.low, self.view.high
         x, z = standing.outline()
-        span = (float(x.min()), float(x.max()), float(z.min()), float(z.max()))
-        low, high = self.view.low, self.view.high
+        extent = (float(x.min()), float(z.min()), piece.foot, float(x.max()), float(z.max()), piece.foot + piece.height)
+        left, near, _, right, far, _ = extent
+        # What stands at a wall touches it, but for rounding.
         e = 1e-6
-        if span[0] < low[0] - e or span[1] > high[0] + e or span[2] < low[2] - e or span[3] > high[2] + e:
+        within = low[0] - e < left and right < high[0] + e and low[2] - e < near and far < high[2] + e
+        flat = piece.height < _FLAT
+        if not within or (not flat and _meets(extent, self._taken)) or not self._shown(standing, x, z):
             return False
-        if (floor and _meets(span, self._floor, 0.02)) or not self._shown(standing, x, z):
-            return False
-        if floor and piece.depth > 0.05:
-            self._floor.append(span)
+        if not flat:
+            self._taken.append(extent)
         self.standing.append(standing)
         return True
 
@@ -267,13 +263,16 @@ class _Room:
         places = in_picture(points)
         start, end = places.min(0).clip(0, 1), places.max(0).clip(0, 1)
         part = float(np.prod(end - start))
-        return LEAST < part < (1.0 if piece.height < 0.02 else MOST)
+        return LEAST < part < (1.0 if piece.height < _FLAT else MOST)
 
 
 def _ends(at: Array) -> Span:
     return (float(at[0]), float(at[-1])) if len(at) else (0.0, 0.0)
 
 
-def _meets(span: tuple[float, ...], others: list[tuple[float, float, float, float]], gap: float) -> bool:
-    a, b, c, d = span
-    return any(a < y + gap and x < b + gap and c < w + gap and z < d + gap for x, y, z, w in others)
+def _meets(one: _Extent, others: Sequence[_Extent]) -> bool:
+    left, near, foot, right, far, top = (*(low - _GAP for low in one[:3]), *(high + _GAP for high in one[3:]))
+    return any(
+        left < x1 and x0 < right and near < z1 and z0 < far and foot < y1 and y0 < top
+        for x0, z0, y0, x1, z1, y1 in others
+    )

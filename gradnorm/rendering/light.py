@@ -73,7 +73,7 @@ def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
     size = high - low
     above = low + size * (paint.between(0.3, 0.7), 0.2, paint.between(0.35, 0.7))
     side = low + size * (paint.between(0, 1), paint.between(0.2, 0.5), paint.between(0.1, 0.9))
-    side[0] = (low if paint.chance(0.5) else high)[0] * 0.9
+    side[0] = (low if paint.chance(0.5) else high)[0] * 0.55
     warm = paint.between(0, 1)
     colour = np.array([1.0, 0.9 - 0.08 * warm, 0.85 - 0.3 * warm])
     cool = np.array([0.85, 0.93, 1.0])

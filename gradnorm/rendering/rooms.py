@@ -17,12 +17,14 @@ from gradnorm.rendering.layouts import keypoints
 from gradnorm.rendering.light import light
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import LABELS, NAMES, SKY, Material
-from gradnorm.rendering.raster import box_faces, draw, room_faces
+from gradnorm.rendering.raster import CEILING, box_faces, draw, room_faces
 from gradnorm.rendering.sensor import gaps, photograph, sensed
 from gradnorm.rendering.textures import Textures
 from gradnorm.rendering.views import kind_of, view
 
 Index = NDArray[np.intp]
+# Height of the skirting board, metres.
+_SKIRTING = 0.07
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
     faces = room_faces(seen.low, seen.high, seen.turn).joined(boxes)
     owners = faces.owner.tolist()
     materials = [shell[-1 - owner] if owner < 0 else furnished.boxes[owner].material for owner in owners]
-    surfaces = Textures(rng, materials, faces.half[:, 1])
+    surfaces = Textures(rng, materials, faces.half)
     affine = faces.affine(camera)
     nearness, face = draw(faces, affine, camera, height, width)
 
@@ -75,6 +77,8 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
     flat = face.ravel()
     grain = depth.ravel() / np.float32(min(camera.fx, camera.fy))
     colours = surfaces.colours(flat, s.ravel(), t.ravel(), grain)
+    # A skirting board.
+    colours[:, (flat < CEILING) & (t.ravel() < _SKIRTING)] = np.array(shell[-1].low)[:, None]
     image = photograph(paint, (colours * (light_ + surfaces.glow.take(flat))).reshape(3, height, width))
     part, instance = (np.array(each, np.uint8).take(face) for each in _numbers(owners, furnished))
     labels = np.array((0, *LABELS), np.uint8).take(part)
@@ -85,11 +89,11 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
 
 
 def _shell(paint: Paint) -> tuple[Material, ...]:
-    """Return the materials of the room's own faces; one wall may differ from the others."""
+    """Return the materials of the room's own faces and of its skirting board; one wall may differ from the others."""
     walls = [paint.wall()] * 4
     if paint.chance(0.3):
         walls[paint.pick(1, 1, 1, 1)] = paint.wall()
-    return (*walls, paint.ceiling(), paint.floor())
+    return (*walls, paint.ceiling(), paint.floor(), paint.hard())
 
 
 def _places(affine: Array, face: Index, depth: Floats) -> tuple[Floats, Floats]:

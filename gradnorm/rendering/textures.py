@@ -20,8 +20,8 @@ _TABLE = 64
 class Place:
     """Where on their surfaces N pixels are.
 
-    s, t: [N], metres. each: [N], a number of the surface. size: [N], of its pattern, metres. half: [N], half of its
-    height, metres.
+    s, t: [N], metres. each: [N], a number of the surface. size: [N], of its pattern, metres. half: [2, N], half of its
+    width and height, metres.
     """
 
     s: Floats
@@ -34,19 +34,20 @@ class Place:
 class Textures:
     """All materials of a picture's faces.
 
-    materials: F. half: [F], half of each face's height, metres.
+    materials: F. half: [F, 2], half of each face's width and height, metres.
     """
 
     def __init__(self, rng: np.random.Generator, materials: Sequence[Material], half: NDArray[np.float64]) -> None:
         self._random = rng.random((_TABLE, _TABLE), dtype=np.float32)
-        # Colours of books and of pictures: squares, since many are dark and few are bright.
-        self._colours = rng.random((3, 256), dtype=np.float32) ** 2 * 0.8 + 0.02
+        # Colours of books and of pictures: many dark, few bright, none pure.
+        colours = rng.random((3, 256), dtype=np.float32)
+        self._colours = (0.55 * colours + 0.45 * colours.mean(0)) ** 2 * 0.8 + 0.02
         self.kind = np.array([material.texture for material in materials])
         self._low, self._high = (
             np.array([getattr(material, end) for material in materials], np.float32).T.copy() for end in ("low", "high")
         )
         self._size = np.array([material.size for material in materials], np.float32)
-        self._half = half.astype(np.float32)
+        self._half = half.astype(np.float32).T.copy()
         self.glow = np.array([material.glow for material in materials], np.float32)
 
     def colours(self, face: Index, s: Floats, t: Floats, grain: Floats) -> Floats:
@@ -62,7 +63,7 @@ class Textures:
             if k == PLAIN or not len(here):
                 continue
             each = face[here]
-            place = Place(s[here], t[here], each, self._size[each], self._half[each])
+            place = Place(s[here], t[here], each, self._size[each], self._half.take(each, 1))
             if k in (SPINES, ART):
                 own.append((here, self._many(int(k), place)))
             else:
@@ -83,7 +84,7 @@ class Textures:
             STRIPES: lambda p: (np.floor(2 * p.s / p.size) % 2).astype(np.float32),
             WOOD: self._wood,
             TILES: self._tiles,
-            SKY: lambda p: np.clip(0.5 + 0.4 * p.t / p.half, 0, 1) * (0.5 + 0.5 * self._noise(p.s * 3, p.t * 5)),
+            SKY: lambda p: np.clip(1.2 + 2 * p.t / p.half[1] + 0.9 * self._noise(p.s * 4, p.t * 4), 0, 1),
             SCREEN: lambda p: np.clip(0.5 + p.s - 0.7 * p.t, 0, 1),
         }
         return patterns[kind](place)
@@ -93,17 +94,22 @@ class Textures:
         if kind == SPINES:
             book = np.floor(place.s / place.size).astype(np.intp)
             colours = self._colours[:, (book * 37 + place.each * 11) & 255]
-            titled = np.abs(place.t / place.half - 0.4) < 0.12
+            titled = np.abs(place.t / place.half[1] + 0.3 - self._at(book * 13, place.each)) < 0.12
             edge = np.abs(place.s / place.size - book - 0.5) > 0.42
             return np.where(titled, 0.5 * colours + 0.35, np.where(edge, 0.4 * colours, colours))
         blot = 6 * self._noise(place.s / place.size + place.each, place.t / place.size)
         return self._colours[:, (blot.astype(np.intp) * 29 + place.each) & 255]
 
     def _wood(self, place: Place) -> Floats:
-        along, plank = place.s, place.t / place.size
+        # Its grain runs along the longer side; what is narrow is one plank.
+        width, height = place.half
+        upright = height > width
+        along, across = np.where(upright, place.t, place.s), np.where(upright, place.s, place.t)
+        narrow = np.minimum(width, height) < 0.6 * place.size
+        plank = np.where(narrow, 0.5, across / place.size)
         row = np.floor(plank)
         tone = self._at(row.astype(np.intp) * 7, place.each)
-        grain = self._noise(1.5 * along + 9 * row, 55 * place.t)
+        grain = self._noise(1.5 * along + 9 * row, 55 * across)
         seam = (plank - row) < 0.04
         return np.where(seam, -0.35, 0.15 + 0.4 * tone + 0.45 * grain).astype(np.float32)
 
