@@ -182,23 +182,23 @@ def floor_lamp(paint: Paint) -> Piece:
     """A lamp as high as a man."""
     foot, height = paint.plain(), paint.between(1.4, 1.75)
     boxes = (
-        Box("lamp", 0, 0.015, 0.2, (0.14, 0.015, 0.14), foot),
-        Box("lamp", 0, height / 2, 0.2, (0.015, height / 2, 0.015), foot),
-        Box("lamp", 0, height, 0.2, (0.18, 0.14, 0.18), _shade_of_lamp(paint), 0.3),
+        Box("lamp", 0, 0.015, 0.24, (0.14, 0.015, 0.14), foot),
+        Box("lamp", 0, height / 2, 0.24, (0.015, height / 2, 0.015), foot),
+        Box("lamp", 0, height, 0.24, (0.18, 0.14, 0.18), _shade_of_lamp(paint), 0.3),
     )
-    return Piece(boxes, 0.4, 0.4, height + 0.14)
+    return Piece(boxes, 0.46, 0.48, height + 0.14)
 
 
 def plant(paint: Paint) -> Piece:
     """A plant in its pot."""
     height = paint.between(0.7, 1.5)
-    boxes = [Box("plant", 0, 0.15, 0.22, (0.14, 0.15, 0.14), paint.any(), 0.4)]
+    boxes = [Box("plant", 0, 0.15, 0.29, (0.14, 0.15, 0.14), paint.any(), 0.4)]
     boxes.append(
         Box(
             "plant",
             0,
             0.3 + height / 4,
-            0.22,
+            0.29,
             (0.02, height / 4, 0.02),
             solid((0.1, 0.06, 0.03)),
         )
@@ -206,9 +206,9 @@ def plant(paint: Paint) -> Piece:
     for i in range(9):
         half = (paint.between(0.09, 0.17), paint.between(0.015, 0.05), paint.between(0.025, 0.06))
         angle = i * 2.4
-        x, z = 0.1 * math.cos(angle), 0.22 + 0.1 * math.sin(angle)
+        x, z = 0.1 * math.cos(angle), 0.29 + 0.1 * math.sin(angle)
         boxes.append(Box("plant", x, 0.4 + (height - 0.45) * (i + 1) / 9, z, half, _GREEN, -angle))
-    return Piece(tuple(boxes), 0.45, 0.45, height)
+    return Piece(tuple(boxes), 0.58, 0.58, height)
 
 
 def heap(paint: Paint) -> Piece:
@@ -241,10 +241,10 @@ def ceiling_lamp(paint: Paint, height: float) -> Piece:
     """A lamp that hangs from a ceiling of this height, or a panel on it."""
     glow = Material(PLAIN, _WARM, _WARM, glow=paint.between(0.5, 0.9))
     if paint.chance(0.5):
-        return Piece((Box("lamp", 0, height - 0.03, 0.3, (0.3, 0.03, 0.3), glow),), 0.6, 0.6, 0.06, height - 0.06)
+        return Piece((Box("lamp", 0, 0.03, 0.3, (0.3, 0.03, 0.3), glow),), 0.6, 0.6, 0.06, height - 0.06)
     drop = paint.between(0.2, 0.45)
     boxes = (
-        Box("lamp", 0, height - drop / 2, 0.2, (0.008, drop / 2, 0.008), paint.plain()),
-        Box("lamp", 0, height - drop - 0.08, 0.2, (0.17, 0.08, 0.17), glow, 0.5),
+        Box("lamp", 0, 0.16 + drop / 2, 0.2, (0.008, drop / 2, 0.008), paint.plain()),
+        Box("lamp", 0, 0.08, 0.2, (0.17, 0.08, 0.17), glow, 0.5),
     )
     return Piece(boxes, 0.4, 0.4, drop + 0.16, height - drop - 0.16)

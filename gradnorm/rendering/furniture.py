@@ -39,6 +39,7 @@ def sofa(paint: Paint) -> Piece:
     darker = Material(cloth.texture, shade(cloth.low, 0.85), shade(cloth.high, 0.85), cloth.size)
     w = width / 2
     boxes = [
+        *_legs("sofa", width, depth - 0.02, 0.06, 0.07, paint.hard()),
         block("sofa", (-w, w), (0.06, seat - 0.13), (0.02, depth - 0.03), darker),
         block("sofa", (-w, w), (0.06, back), (0.0, 0.2), cloth),
         block("sofa", (-w, -w + arm), (0.06, seat + 0.18), (0.02, depth), cloth),
