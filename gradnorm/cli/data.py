@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
-from gradnorm.cli.output import STOPPED
+from gradnorm.cli.output import STOPPED, check_writable
 from gradnorm.spec import SpecError
 
 MOST_ROOMS = 100_000
@@ -14,37 +16,53 @@ SMALLEST, LARGEST = 32, 2048
 
 
 def data(given: argparse.Namespace) -> int:
-    """Write rooms, and their splits."""
+    """Write rooms, and if they are asked for their splits and keypoints."""
+    import numpy as np
     from tqdm import tqdm
 
     from gradnorm.rendering.nyu_file import DESCRIPTION, write_mat, write_splits
-    from gradnorm.rendering.rooms import room
+    from gradnorm.rendering.rooms import Room, room
 
-    count, (height, width) = given.count, _size(given.size)
-    if not (2 if given.splits else 1) <= count <= MOST_ROOMS:
-        least = "2, for --splits," if given.splits else "1"
-        raise SpecError(f"count should be from {least} to {MOST_ROOMS:,}. Found {count}. Set it with --count.")
-    if given.seed < 0:
-        raise SpecError(f"seed should be at least 0. Found {given.seed}. Set it with --seed.")
-    splits = write_splits(given.splits, count) if given.splits else None
-    bar = tqdm(range(count), "Rooms", unit="room", disable=not sys.stderr.isatty())
+    height, width = _checked(given)
+    splits = write_splits(given.splits, given.count) if given.splits else None
+    check_writable(given.layouts)
+    points: list[Any] = []
+
+    def rooms() -> Iterator[Room]:
+        for i in tqdm(range(given.count), "Rooms", unit="room", disable=not sys.stderr.isatty()):
+            each = room(given.seed, i, height, width)
+            points.append(each.scene.keypoints)
+            yield each
+
     try:
-        write_mat(given.out, (room(given.seed, i, height, width) for i in bar), count)
+        write_mat(given.out, rooms(), given.count)
     except KeyboardInterrupt:
-        print("gradnorm: stopped; nothing was written.", file=sys.stderr)
+        print(f"gradnorm: stopped; {given.out} was not written.", file=sys.stderr)
         return STOPPED
-    print(f"{given.out}: {count} rooms of {height} × {width} pixels, {DESCRIPTION}")
+    print(f"{given.out}: {given.count} rooms of {height} × {width} pixels, {DESCRIPTION}")
     if splits:
         print(f"{given.splits}: {splits[0]} for training, {splits[1]} for testing, {DESCRIPTION}")
+    if given.layouts:
+        with given.layouts.open("wb") as file:
+            np.save(file, np.stack(points))
+        print(f"{given.layouts}: keypoints of their layouts, {DESCRIPTION}")
     return 0
 
 
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text)
+def _checked(given: argparse.Namespace) -> tuple[int, int]:
+    """Return height and width; raise SpecError for what cannot be made."""
+    least, why = (2, ", for --splits,") if given.splits else (1, "")
+    if not least <= given.count <= MOST_ROOMS:
+        raise SpecError(
+            f"count should be from {least}{why} to {MOST_ROOMS:,}. Found {given.count}. Set it with --count."
+        )
+    if given.seed < 0:
+        raise SpecError(f"seed should be at least 0. Found {given.seed}. Set it with --seed.")
+    found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", given.size)
     height, width = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
         raise SpecError(
-            f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {text!r}. "
+            f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {given.size!r}. "
             "Set it with --size."
         )
     return height, width

@@ -83,6 +83,7 @@ def _add_data(data: argparse.ArgumentParser) -> None:
     rooms.add_argument("--size", default="480x640", metavar="HEIGHTxWIDTH", help="of each picture (default: 480x640)")
     rooms.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file, as rooms.mat")
     rooms.add_argument("--splits", type=Path, metavar="FILE", help="write training and test numbers, as splits.mat has")
+    rooms.add_argument("--layouts", type=Path, metavar="FILE", help="write RoomNet's keypoints, as layouts.npy")
     rooms.add_argument("--seed", type=int, default=0, help="another seed makes other rooms (default: 0)")
 
 

@@ -57,18 +57,15 @@ def sofa(paint: Paint) -> Piece:
 
 
 def chair(paint: Paint) -> Piece:
-    """A chair with a back, or a stool."""
+    """A chair."""
     width, depth, seat, back = 0.44, 0.44, paint.between(0.42, 0.48), paint.between(0.8, 1.0)
     wood = paint.hard()
     cover = paint.cloth() if paint.chance(0.5) else wood
-    stool = paint.chance(0.15)
-    name = "stool" if stool else "chair"
     w = width / 2
-    boxes = _legs(name, width, depth, seat - 0.04, 0.035, wood)
-    boxes.append(block(name, (-w, w), (seat - 0.05, seat), (0, depth), cover))
-    if not stool:
-        boxes += [block(name, (x - 0.018, x + 0.018), (seat, back), (0, 0.035), wood) for x in (-w + 0.018, w - 0.018)]
-        boxes.append(block(name, (-w + 0.02, w - 0.02), (back - 0.28, back), (0.005, 0.035), cover))
+    boxes = _legs("chair", width, depth, seat - 0.04, 0.035, wood)
+    boxes.append(block("chair", (-w, w), (seat - 0.05, seat), (0, depth), cover))
+    boxes += [block("chair", (x - 0.018, x + 0.018), (seat, back), (0, 0.035), wood) for x in (-w + 0.018, w - 0.018)]
+    boxes.append(block("chair", (-w + 0.02, w - 0.02), (back - 0.28, back), (0.005, 0.035), cover))
     return Piece(tuple(boxes), width, depth, back)
 
 

@@ -25,7 +25,7 @@ IDS: Mapping[str, int] = MappingProxyType(
         "bottle": 2, "cabinet": 3, "ceiling": 4, "chair": 5, "floor": 11, "garbage bin": 12, "table": 19, "wall": 21,
         "box": 26, "door": 28, "cup": 35, "desk": 36, "shelves": 42, "bag": 55, "window": 59, "picture": 64,
         "vase": 78, "plant": 82, "sofa": 83, "books": 85, "bookshelf": 88, "curtain": 89, "pillow": 119,
-        "floor mat": 143, "lamp": 144, "stool": 150, "bed": 157, "night stand": 158, "dresser": 169,
+        "floor mat": 143, "lamp": 144, "bed": 157, "night stand": 158, "dresser": 169,
         "television": 172, "tv stand": 291, "coffee table": 356,
     }
 )  # fmt: skip

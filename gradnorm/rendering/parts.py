@@ -19,7 +19,6 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "bed": "bed",
         "books": "books",
         "chair": "chair",
-        "stool": "chair",
         "bookshelf": "furniture",
         "cabinet": "furniture",
         "dresser": "furniture",

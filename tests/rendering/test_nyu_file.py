@@ -100,16 +100,19 @@ def test_splits_have_nyu_s_proportion(tmp_path, count, sizes):
     assert [*found["trainNdxs"][:, 0], *found["testNdxs"][:, 0]] == list(range(1, count + 1))
 
 
-def test_the_command_writes_both(tmp_path, capsys):
-    out, splits = tmp_path / "rooms.mat", tmp_path / "splits.mat"
+def test_the_command_writes_all_three(tmp_path, capsys):
+    out, splits, layouts = tmp_path / "rooms.mat", tmp_path / "splits.mat", tmp_path / "layouts.npy"
     given = ["data", "rooms", "--count", "2", "--size", "32x48", "--seed", "5"]
-    assert main([*given, "--out", str(out), "--splits", str(splits)]) == 0
+    assert main([*given, "--out", str(out), "--splits", str(splits), "--layouts", str(layouts)]) == 0
     said = capsys.readouterr()
-    assert said.out.count("rendered, not NYUv2") == 2
+    assert said.out.count("rendered, not NYUv2") == 3
     assert said.err == ""
     with h5py.File(out) as file:
         np.testing.assert_array_equal(file["images"][1].transpose(0, 2, 1), room(5, 1, 32, 48).scene.image)
     assert loadmat(splits)["testNdxs"].tolist() == [[2]]
+    points = np.load(layouts)
+    assert (points.shape, points.dtype) == ((2, 48, 2), np.float32)
+    np.testing.assert_array_equal(points[1], room(5, 1, 32, 48).scene.keypoints)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,7 @@ def test_the_command_writes_both(tmp_path, capsys):
         (["--count", "2", "--seed", "-1"], "seed should be at least 0. Found -1."),
         (["--count", "2", "--out", "missing/rooms.mat"], "missing/rooms.mat"),
         (["--count", "2", "--splits", "missing/splits.mat"], "missing/splits.mat"),
+        (["--count", "2", "--layouts", "missing/layouts.npy"], "missing/layouts.npy"),
         (["--count", "many"], "many"),
     ],
 )
@@ -136,4 +140,14 @@ def test_wrong_use_is_one_clear_line_and_no_file(tmp_path, monkeypatch, capsys, 
     assert message in said.err
     assert said.err.startswith("gradnorm")
     assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing_and_says_so(tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gradnorm.rendering.rooms.room", interrupted)
+    assert main(["data", "rooms", "--count", "2", "--out", str(tmp_path / "rooms.mat")]) == 130
+    assert "rooms.mat was not written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
