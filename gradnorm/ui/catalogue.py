@@ -54,7 +54,7 @@ def _table(found: list[RunInfo]) -> pd.DataFrame:
             "Run": [f"{base_path()}/?run={info.run}" for info in found],
             "What": [info.title for info in found],
             "State": [info.state if info.place is None else f"queued ({info.place})" for info in found],
-            "Done": [info.steps / info.spec["steps"] for info in found],
+            "Done": [info.steps / info.total if info.total else None for info in found],
             "Steps": [info.steps for info in found],
             "Seconds": [info.seconds for info in found],
             "Device": [info.device or "" for info in found],
