@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from threading import Event, Lock, Thread
 from typing import Any
 
-from gradnorm.records import Evaluation, Outcome, StepRecord
 from gradnorm.recorder import BEAT_SECONDS, BLOCK_SECONDS
+from gradnorm.records import Evaluation, Outcome, StepRecord
 from gradnorm.store import RunStore, UnknownRunError
 
 log = logging.getLogger(__name__)

@@ -174,7 +174,7 @@ class RunInfo:
 
     @property
     def recorded(self) -> bool:
-        """Whether a training loop of somebody's own has logged it (`gradnorm.recording`): it cannot be trained again."""
+        """Whether a training loop of somebody's own has logged it: it cannot be trained again."""
         return "recorded" in self.spec
 
     @property

@@ -218,10 +218,8 @@ def test_logging_costs_little(store):
 
 def test_ten_lines_in_somebody_s_script(tmp_path):
     code = (ROOT / "tests" / "own_loop.py").read_text()
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={"PATH": "", "GRADNORM_HOME": str(tmp_path)}, timeout=120
-    )
-    assert done.returncode == 0
+    environment = {"PATH": "", "GRADNORM_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment, timeout=120)
     (info,) = RunStore(tmp_path).runs()
     snapshot = RunStore(tmp_path).read(info.run)
     assert (info.title, info.state, info.steps) == ("my network", "finished", 60)

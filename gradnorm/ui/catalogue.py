@@ -15,6 +15,14 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.server import base_path
 
 SHOWN, COMPARED = 500, 8
+_FILES = {
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "json": "JSON",
+    "tensorboard": "TensorBoard",
+    "python": "Python script",
+    "spec": "Spec",
+}
 
 
 def catalogue() -> None:
@@ -77,10 +85,11 @@ def _charts(chosen: list[RunInfo]) -> None:
 
 def _actions(chosen: list[RunInfo]) -> None:
     if len(chosen) == 1:
-        run = chosen[0].run
+        run, kinds = chosen[0].run, dict(_FILES)
+        if chosen[0].recorded:
+            del kinds["python"]
         links = [
-            f'<a href="{base_path()}/live/{run}/export/{kind}" download>{label}</a>'
-            for kind, label in (("csv", "CSV"), ("parquet", "Parquet"), ("json", "JSON"), ("spec", "Spec"))
+            f'<a href="{base_path()}/live/{run}/export/{kind}" download>{label}</a>' for kind, label in kinds.items()
         ]
         st.html(f'<p class="gradnorm-links">Download {" · ".join(links)}</p>')
     with st.popover("Cite", icon=":material/format_quote:"):
