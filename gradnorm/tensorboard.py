@@ -40,7 +40,7 @@ def write(store: RunStore, run: str, folder: Path) -> None:
 
 
 def _add(writer: Any, info: RunInfo, step: int, numbers: Iterable[tuple[str, float]]) -> None:
-    from tensorboardX.proto.summary_pb2 import Summary
+    from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
     values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers if math.isfinite(value)]
     taken = max(1, info.steps - info.forked_at)
