@@ -68,11 +68,15 @@ class Post:
                 self._spec = None if self._spec is spec else self._spec
 
     def close(self) -> None:
-        """Write what is left, and end the thread. Raises what `flush` does."""
+        """Write what is left, and end the thread; what cannot be written is told in the log, and lost."""
         self._closing.set()
         self._come.set()
         self._thread.join()
-        self.flush()
+        try:
+            self.flush()
+        except Exception as error:
+            # Whoever trains may have a network to save yet.
+            log.error("The last records of run %s could not be written: %s.", self.run, error)
 
     def _write(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +17,7 @@ from gradnorm.balancing.base import Balance, NonFiniteLossError
 from gradnorm.measured import task_metrics, task_numbers, task_vector, titles, vectors_of
 from gradnorm.posting import Post
 from gradnorm.records import Evaluation, Outcome, OutcomeKind, StepRecord
-from gradnorm.store import RunStore
+from gradnorm.store import RunStore, UnknownRunError
 
 MOST_STEPS = 2**24
 
@@ -106,7 +107,7 @@ class Recorder:
             raise ValueError("log should get what a step brought. Found nothing. Pass a Balance, or losses=….")
         imbalance = given.pop("imbalance", None)
         read = {name: task_vector(name, value, self.tasks) for name, value in given.items()}
-        self._name_device(given)
+        self._name_device(losses if balance is None else balance.losses)
         self._step += 1
         if losses is not None:
             self._note(task_numbers("losses", losses, self.tasks))
@@ -206,12 +207,15 @@ class Recorder:
             elif loss is not None:
                 self._unsound.setdefault(task, (self._step, loss))
 
-    def _name_device(self, given: Mapping[str, Any]) -> None:
-        """Take the device from the first tensor, where nobody has named it."""
-        if not self._device:
-            named = (getattr(value, "device", None) for value in given.values())
-            self._device = str(next((device for device in named if device is not None), "cpu"))
-            self._store.start(self.run, self._device)
+    def _name_device(self, losses: Any) -> None:
+        """Take the device from a tensor, where nobody has named it."""
+        first = losses[0] if isinstance(losses, list | tuple) and losses else losses
+        found = getattr(first, "device", None)
+        # An array's is a text, and says nothing of what the network is trained on.
+        if not self._device and found is not None and not isinstance(found, str):
+            self._device = str(found)
+            with suppress(UnknownRunError):
+                self._store.start(self.run, self._device)
 
     def _describe(self, **changes: Any) -> None:
         """Change what the run says of itself."""
@@ -223,6 +227,7 @@ class Recorder:
         atexit.unregister(self._post.close)
         self._post.put(outcome)
         self._post.close()
+        self._store.close()
 
     def _check_going(self) -> None:
         if self._over:
