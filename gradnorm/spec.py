@@ -116,6 +116,11 @@ class RunSpec(BaseModel):
         where numbers are due. Raises SpecError for an unknown key or a value out of range.
         """
         given = dict(flat)
+        if "recorded" in given:
+            raise SpecError(
+                "A spec should be one that gradnorm trains. "
+                f"Found that of {given['recorded']!r}, which a script recorded. Run the script again."
+            )
         dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
         method = _chosen("method", given.pop("method", "gradnorm"), methods())
         values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}

@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from gradnorm.checkpoints import CheckpointError
         from gradnorm.database import StoreError
+        from gradnorm.script import NoScriptError
         from gradnorm.store import CannotGoOnError, UnknownRunError
 
-        if isinstance(error, CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
+        if isinstance(error, NoScriptError | CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
             return _complain(str(error))
         raise
 

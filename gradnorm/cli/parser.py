@@ -46,9 +46,14 @@ def parser() -> argparse.ArgumentParser:
     cite = commands.add_parser("cite", help="print the BibTeX of what a run, or all methods, use")
     cite.add_argument("run", nargs="?", help="the run's id; left out: all methods")
 
-    export = commands.add_parser("export", help="write a run's records, a row a step")
+    export = commands.add_parser("export", help="write a run's records, or the run as a script")
     export.add_argument("run", help="the run's id")
-    export.add_argument("--format", choices=["csv", "parquet", "json"], default="csv")
+    export.add_argument(
+        "--format",
+        choices=["csv", "parquet", "json", "python", "tensorboard"],
+        default="csv",
+        help="python: a script that repeats the run; tensorboard: an event file in the folder --out",
+    )
     export.add_argument("--out", type=Path, help="a file; left out: standard output")
 
     dashboard = commands.add_parser("dashboard", help="serve the dashboard")
