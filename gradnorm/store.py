@@ -228,7 +228,7 @@ class RunStore:
                 raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
-                    f"A run that goes on should have been stopped or interrupted. Found {info.state}. Fork it instead."
+                    f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
                 )
             group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
             change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
