@@ -1,0 +1,43 @@
+"""Where data files may be read: below the data root, or among what was uploaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_UPLOAD = "upload:"
+
+
+class DataError(ValueError):
+    """What is wrong with a data file, in a sentence or two for whoever gave it."""
+
+
+def data_root() -> Path:
+    """Return where data files lie: the environment's GRADNORM_DATA, else `data/` in the working directory."""
+    return Path(os.environ.get("GRADNORM_DATA") or "data")
+
+
+def allowed(path: str) -> Path:
+    """Return the file or folder that `path` names, with all symbolic links followed.
+
+    path: relative to the data root, or absolute; `upload:HASH/NAME` lies in `uploads/` of GRADNORM_HOME.
+    Raises DataError for what is missing, is neither file nor folder, or lies outside of that root in the end.
+    """
+    root, remedy = data_root(), "Put it there, or set GRADNORM_DATA to the folder that holds it"
+    name = path
+    if path.startswith(_UPLOAD):
+        root, remedy = Path(os.environ.get("GRADNORM_HOME") or "runs") / "uploads", "Upload it once more"
+        name = path.removeprefix(_UPLOAD)
+    root = root.resolve()
+    found = root
+    try:
+        found = (root / name).resolve()
+        inside, there = found.is_relative_to(root), found.is_file() or found.is_dir()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte
+        inside, there = True, False
+    # Whether something is there is told only of what may be read.
+    if not name or not inside:
+        raise DataError(f"Data should lie below {root}. Found {path!r}. {remedy}.")
+    if not there:
+        raise DataError(f"A file or folder should be at {path!r} below {root}. Found none. {remedy}.")
+    return found
