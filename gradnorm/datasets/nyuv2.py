@@ -22,8 +22,9 @@ from pydantic import Field, model_validator
 from gradnorm.datasets import hdf5, npy
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.folders import DataError, allowed
+from gradnorm.datasets.foreign import directions, metres
 from gradnorm.datasets.kept import Kept, Lazy
-from gradnorm.datasets.normals import Camera, normals_from_depth, unit
+from gradnorm.datasets.normals import Camera, normals_from_depth
 from gradnorm.datasets.nyu_names import class_of
 from gradnorm.datasets.nyu_splits import drawn, published
 from gradnorm.datasets.scene import Scene
@@ -35,7 +36,7 @@ CAMERA = Camera(518.86, 519.47, 325.58, 253.74)
 ROWS, COLUMNS = (45, 470), (41, 600)
 # Half the side of the windows that normals are fitted in.
 RADIUS = 5
-_LONGEST_SIDE, _FARTHEST, _LONGEST_NAME = 2048, 100.0, 256
+_LONGEST_SIDE, _MOST_NAMES, _LONGEST_NAME = 2048, 10_000, 256
 
 
 class NYUv2(SceneDataset):
@@ -163,49 +164,24 @@ class File:
     def _normals_of(self, i: int, depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the normals as given, else from the depths, else none."""
         if self._normals:
-            return units(npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}")
+            return directions(npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}")
         if self._fit:
             return normals_from_depth(depth, self._camera, max(2, round(RADIUS * self._size[0] / HEIGHT)))
         return np.zeros((3, *self._size), np.float32)
 
 
-def metres(depth: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Return depths as float32, 0 where they are no positive number.
-
-    Raises DataError where there is no number at all, or one beyond 100 m.
-    """
-    known = np.isfinite(depth)
-    if not known.any():
-        raise DataError(f"{what} should have depths in metres. Found no number at all, only NaN or infinity.")
-    depth = np.where(known & (depth > 0), depth, 0).astype(np.float32)
-    if depth.max() > _FARTHEST:
-        raise DataError(f"{what} should have depths in metres, at most {_FARTHEST:g}. Found {depth.max():.6g}.")
-    return depth
-
-
-def units(normals: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Return normals [H, W, 3] as [3, H, W] of length 1, 0 where they are not known.
-
-    Raises DataError where there is no number at all.
-    """
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(normals).all(2))
-    if not known.any():
-        raise DataError(f"{what} should be vectors. Found no number at all, only NaN or infinity.")
-    return unit(np.where(known[..., None], normals, 0).astype(np.float32).transpose(2, 0, 1))
-
-
 def _names(file: Any) -> list[str]:
     """Return the names of the labels, from 1 on."""
     references = hdf5.dataset(file, "names", (1, None), "O")
-    if references.size > 10_000:
-        raise DataError(f"'names' should have at most 10,000 names. Found {references.size:,}.")
+    if references.shape[1] > _MOST_NAMES:
+        raise DataError(f"'names' should have at most {_MOST_NAMES:,} names. Found {references.shape[1]:,}.")
     names: list[str] = []
     for i, reference in enumerate(references[0]):
         what = f"names[{i}]"
         if not reference:
             raise DataError(f"{what!r} should refer to characters. It refers to nothing.")
         letters = hdf5.checked(file[reference], what, (None, 1), "u")
-        if letters.size > _LONGEST_NAME:
-            raise DataError(f"{what!r} should have at most {_LONGEST_NAME} characters. Found {letters.size:,}.")
+        if letters.shape[0] > _LONGEST_NAME:
+            raise DataError(f"{what!r} should have at most {_LONGEST_NAME} characters. Found {letters.shape[0]:,}.")
         names.append("".join(map(chr, letters[:, 0])))
     return names
