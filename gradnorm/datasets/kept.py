@@ -57,7 +57,7 @@ class Kept:
     does not depend on what was asked for before.
     """
 
-    def __init__(self, read: Callable[[int], Scene], limit: int = 2_000_000_000) -> None:
+    def __init__(self, read: Callable[[int], Scene], limit: int = 1_600_000_000) -> None:
         self._read, self._room = read, limit
         self._small: dict[int, _Small] = {}
         self._lock = Lock()

@@ -23,7 +23,7 @@ def plane(normal, distance, size=SIZE, camera=None):
 
 def room(index, size=SIZE, camera: Camera | None = None):
     """Return depth [H, W], true normals [3, H, W] and labels of a wall and a floor (8 and 7 of NAMES)."""
-    wall, far = plane((0.1 * index, 0, -1), 3 + 0.1 * index, size, camera)
+    wall, far = plane((0.1 * (index % 6), 0, -1), 3 + 0.1 * (index % 6), size, camera)
     floor, near = plane((0, -1, -0.05), 1.3, size, camera)
     on_floor = near < far
     normals = np.where(on_floor, floor[:, None, None], wall[:, None, None])
@@ -46,7 +46,9 @@ def write_nyu(path, count=5, size=SIZE, names=NAMES, **other):
     with h5py.File(path, "w", userblock_size=512) as file:
         for key, values in arrays.items():
             if values is not None:
-                file.create_dataset(key, data=np.ascontiguousarray(np.swapaxes(values, -1, -2)), compression="gzip")
+                file.create_dataset(
+                    key, data=np.ascontiguousarray(np.swapaxes(values, -1, -2)), compression="gzip", compression_opts=1
+                )
         group = file.create_group("#refs#")
         references = []
         for i, name in enumerate(names):
