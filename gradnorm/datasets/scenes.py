@@ -44,7 +44,14 @@ class SceneDataset(Dataset):
     learn_classes: bool = Field(True, title="Classes", description="Learn which of 13 classes each pixel shows.")
     learn_depth: bool = Field(True, title="Depth", description="Learn how far away each pixel is, in metres.")
     learn_normals: bool = Field(True, title="Normals", description="Learn which way each surface faces.")
-    size: int = Field(320, ge=32, le=640, title="Size", description="Side of the pictures in pixels, a multiple of 32.")
+    size: int = Field(
+        320,
+        ge=32,
+        le=640,
+        title="Size",
+        description="Side of the pictures in pixels, a multiple of 32.",
+        json_schema_extra={"step": 32},
+    )
     output_stride: Literal["1", "2", "4"] = Field(
         "4", title="Output stride", description="Side of the pictures over that of the maps that are learnt."
     )
