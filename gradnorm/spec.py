@@ -45,16 +45,32 @@ class RunSpec(BaseModel):
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
-    schedule: Literal["constant", "cosine"] = Field(
+    schedule: Literal["constant", "cosine", "steps"] = Field(
         "constant",
         title="Schedule",
-        description="Of the learning rate. cosine falls to 0 at the last step.",
+        description="Of the learning rate. cosine falls to 0 at the last step; steps multiplies by the decay.",
+    )
+    decay: float = Field(
+        0.2, gt=0, le=1, title="Decay", description="What schedule steps multiplies the learning rate by."
+    )
+    decay_every: int = Field(
+        6000, ge=1, le=10_000_000, title="Decay every", description="Steps between two such decays."
+    )
+    network: Literal["auto", "mlp", "cnn", "segnet", "resnet_fcn", "landmarks"] = Field(
+        "auto", title="Network", description="auto takes the data set's own."
+    )
+    channels: float = Field(
+        1.0,
+        gt=0,
+        le=4,
+        title="Channel factor",
+        description="Of networks for pictures, on the channels of every layer; 1 is the paper's.",
     )
     initialization: Literal["he", "xavier", "uniform"] = Field(
         "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."
     )
-    width: int = Field(100, ge=1, le=4096, title="Width", description="Units in each shared layer.")
-    depth: int = Field(4, ge=1, le=32, title="Depth", description="Shared layers; the last one is W.")
+    width: int = Field(100, ge=1, le=4096, title="Width", description="Of an mlp: units in each shared layer.")
+    depth: int = Field(4, ge=1, le=32, title="Depth", description="Of an mlp: shared layers; the last one is W.")
     eval_every: int = Field(
         100, ge=1, le=1_000_000, title="Evaluate every", description="Steps between two test evaluations."
     )
@@ -85,6 +101,11 @@ class RunSpec(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self.method.check(len(self.dataset.task_names))
+        if self.network not in ("auto", *self.dataset.networks):
+            raise ValueError(
+                f"network should be one that suits {self.dataset.name}: auto, {', '.join(self.dataset.networks)}. "
+                f"Found {self.network!r}. Choose one of these"
+            )
         return self
 
     @classmethod

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradnorm.datasets.base import METRICS
 from gradnorm.records import Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import RunSpec
+
+# Metrics of which less is better, and those that only say in other units what another one of the task says.
+ERRORS = frozenset(name for each in METRICS.values() for name, more in each.items() if not more)
+RESTATED = frozenset({"iou_error", "cosine_error"})
 
 
 class Summary:
@@ -68,5 +74,37 @@ def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict
     for i, task in enumerate(results[0]["tasks"]):
         found[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
         for metric in next(iter(tests.values()))["metrics"][i]:
-            found[f"{metric}.{task}"] = max(tests, key=lambda label: tests[label]["metrics"][i][metric])
+            best = min if metric in ERRORS else max
+            found[f"{metric}.{task}"] = best(tests, key=lambda label: tests[label]["metrics"][i][metric])
     return found
+
+
+def delta_m(results: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """Return Δm in per cent for each contender: how much better its test metrics are than those of single-task runs.
+
+    Δm = 100/T Σ_i 1/n_i Σ_k ±(M_k − B_k)/|B_k|, over the n_i metrics of each task, minus where less is better; B is of
+    the run that was trained for that task alone with the same seed (Maninis, Radosavovic, Kokkinos, CVPR 2019).
+    None for those single-task runs themselves, and where one of them, a metric or an evaluation is missing.
+    results: their `Summary.result`.
+    """
+    alone = {
+        (result["spec"]["seed"], result["spec"]["task"] - 1): result["test"]
+        for result in results
+        if result["spec"]["method"] == "single" and result["test"]
+    }
+    return [None if result["spec"]["method"] == "single" else _delta_m(result, alone) for result in results]
+
+
+def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[str, Any]]) -> float | None:
+    tasks, seed = len(result["tasks"]), result["spec"]["seed"]
+    if not result["test"] or any((seed, i) not in alone for i in range(tasks)):
+        return None
+    gains: list[float] = []
+    for i in range(tasks):
+        own, base = result["test"]["metrics"][i], alone[seed, i]["metrics"][i]
+        names = [name for name in own if name not in RESTATED]
+        if any(not (math.isfinite(own[name]) and math.isfinite(base[name]) and base[name]) for name in names):
+            return None
+        each = [(own[name] - base[name]) / abs(base[name]) * (-1 if name in ERRORS else 1) for name in names]
+        gains.append(sum(each) / len(each))
+    return 100 * sum(gains) / tasks

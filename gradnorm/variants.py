@@ -10,7 +10,7 @@ from gradnorm.spec import RunSpec, SpecError, changed, methods
 # As many line styles as an eye tells apart.
 MOST_CONTENDERS = 8
 # What makes another network or another data set cannot change at a checkpoint.
-_FIXED_AT_FORK = ("dataset", "seed", "width", "depth", "initialization")
+_FIXED_AT_FORK = ("dataset", "seed", "network", "width", "depth", "channels", "initialization")
 # What would put contenders out of step.
 _FIXED_IN_RACE = ("dataset", "steps", "eval_every", "checkpoint_every", "pace")
 

@@ -80,12 +80,13 @@ export function comparable(members) {
 function columnsOf(run, at) {
   const metrics = run.metrics ?? [];
   const measured = (name, i) => (run.task_metrics?.[i] ?? name) === name;
+  const more = (name) => !(run.errors ?? []).includes(name);
   const hidden = run.tasks.length > MOST_TASKS;
   const sum = { at: at.total, head: "Σ L/L(0)", title: "Task-normalised test loss: the sum over tasks of Lᵢ(t)/Lᵢ(0)" };
   const tasks = run.tasks.flatMap((task, i) => [
     { at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: `${task.name}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better` },
     ...metrics
-      .map((name, m) => ({ name, at: at.metrics + i * metrics.length + m, task: i, more: true, hidden, head: label(name), title: `${task.name}: test ${label(name)}; more is better` }))
+      .map((name, m) => ({ name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: `${task.name}: test ${label(name)}; ${more(name) ? "more" : "less"} is better` }))
       .filter(({ name }) => measured(name, i)),
   ]);
   return [sum, ...tasks];

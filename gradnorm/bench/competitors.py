@@ -47,7 +47,7 @@ def toy(tasks: int, sigmas: Sequence[float]) -> RunSpec:
 def network(spec: RunSpec) -> tuple[MLP, Source]:
     """Return the untrained network, the same each time, and its data."""
     source = spec.dataset.load(spec.seed)
-    return MLP(source.features, source.tasks, width=spec.width, depth=spec.depth, seed=spec.seed), source
+    return MLP(source.shape[0], source.tasks, width=spec.width, depth=spec.depth, seed=spec.seed), source
 
 
 def _sgd(model: nn.Module, spec: RunSpec) -> torch.optim.SGD:

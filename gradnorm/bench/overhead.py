@@ -57,9 +57,9 @@ def steps(tasks: int) -> dict[str, Step]:
     source = toy(tasks).dataset.load(0)
     batches = [source.batch(step, 100) for step in range(1, BATCHES + 1)]
     found = {
-        "plain, one head for all": one_head(source.features, source.tasks, batches, fused=True),
-        "plain, one head for all, foreach": one_head(source.features, source.tasks, batches, fused=False),
-        "plain, a head a task": head_a_task(source.features, source.tasks, batches),
+        "plain, one head for all": one_head(source.shape[0], source.tasks, batches, fused=True),
+        "plain, one head for all, foreach": one_head(source.shape[0], source.tasks, batches, fused=False),
+        "plain, a head a task": head_a_task(source.shape[0], source.tasks, batches),
     }
     found["gradnorm"] = program(toy(tasks))
     found["equal weights, as one program"] = program(toy(tasks, method="equal", watch_norms=False))

@@ -14,7 +14,7 @@ from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write
 from gradnorm.options import options
 from gradnorm.records import Evaluation, Outcome, Record, RunInfo, StepRecord
 from gradnorm.spec import RunSpec, preset
-from gradnorm.summary import Summary, leaders
+from gradnorm.summary import Summary, delta_m, leaders
 from gradnorm.training.control import Control
 from gradnorm.variants import contenders, labels
 from gradnorm.variants import fork as forked
@@ -121,7 +121,8 @@ def _report(summaries: Mapping[str, Summary], given: argparse.Namespace, race: b
     results = [summary.result() for summary in summaries.values()]
     names = labels([summary.spec.flat() for summary in summaries.values()])
     if given.json:
-        write_json({"race": results, "leaders": leaders(names, results)} if race else results[0], given.json)
+        found = {"race": results, "leaders": leaders(names, results), "delta_m": delta_m(results)}
+        write_json(found if race else results[0], given.json)
         return
     for name, summary in zip(names, summaries.values(), strict=True):
         print(f"{summary.run} {summary.outcome.kind}: {summary.outcome.message}")
@@ -131,6 +132,9 @@ def _report(summaries: Mapping[str, Summary], given: argparse.Namespace, race: b
     if race:
         for what, name in leaders(names, results).items():
             print(f"{what}: {name} leads")
+        for name, delta in zip(names, delta_m(results), strict=True):
+            if delta is not None:
+                print(f"delta_m of {name}: {delta:+.2f} %")
 
 
 class _Bar:

@@ -32,7 +32,7 @@ Form = Literal["regression", "classification", "segmentation", "depth", "normals
 METRICS: Mapping[Form, Mapping[str, bool]] = {
     "regression": {"r2": True},
     "classification": {"accuracy": True},
-    "segmentation": {"miou": True, "pixel_accuracy": True},
+    "segmentation": {"miou": True, "pixel_accuracy": True, "iou_error": False},
     "depth": {"rmse": False, "abs_error": False, "rel_error": False},
     "normals": {
         "angle_mean": False,
@@ -45,8 +45,6 @@ METRICS: Mapping[Form, Mapping[str, bool]] = {
     "heatmaps": {"point_error": False},
     "landmarks": {"landmark_error": False, "failure": False},
 }
-# Networks, of which a data set names those that suit it.
-NETWORKS = ("mlp", "cnn", "segnet", "resnet_fcn", "landmarks_40", "landmarks_160")
 
 
 @dataclass(frozen=True)
@@ -140,6 +138,7 @@ class Dataset(BaseModel, ABC):
     recommended: ClassVar[Mapping[str, Any]] = {}
     # The networks that suit it, its own first.
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
+    by_path: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -39,6 +39,7 @@ class MTAN(SceneDataset):
     name: ClassVar[str] = "mtan"
     title: ClassVar[str] = "NYUv2 of MTAN"
     summary: ClassVar[str] = "Rooms by Kinect, from MTAN's folder of .npy files: 13 classes, depth, normals."
+    by_path: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "optimizer": "adam",
         "learning_rate": 1e-4,

@@ -45,6 +45,7 @@ class NYUv2(SceneDataset):
     name: ClassVar[str] = "nyuv2"
     title: ClassVar[str] = "NYU Depth v2"
     summary: ClassVar[str] = "Rooms by Kinect, from nyu_depth_v2_labeled.mat: 13 classes, depth, normals, keypoints."
+    by_path: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = {
         "optimizer": "adam",
         "learning_rate": 1e-4,

@@ -1,9 +1,9 @@
-"""Tables of real columns: what `digits` and `diamonds` have in common."""
+"""Tables of real columns: what `digits`, `bikes` and `diamonds` have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,13 +29,13 @@ class Target:
     classes: int = 0
 
 
-class TableDataset(Dataset):
-    """Options of all tables: inputs are standardised by the training rows; targets as chosen here."""
+class MeasuredDataset(Dataset):
+    """Options of all data sets whose regression targets come in units."""
 
-    units: Literal["raw", "standardised"] = Field(
+    units: Literal["raw", "centred", "standardised"] = Field(
         "raw",
         title="Target units",
-        description="raw: as in the file (dollars, pixels). standardised: mean 0, variance 1.",
+        description="raw: as in the file (dollars, pixels). centred: mean 0. standardised: mean 0, variance 1.",
     )
     output_scale: bool = Field(
         False,
@@ -46,12 +46,31 @@ class TableDataset(Dataset):
     @property
     def advice(self) -> str:
         """Warn of raw targets whose head has to reach large numbers in small steps."""
-        if self.units == "raw" and not self.output_scale:
+        if self.units != "standardised" and not self.output_scale:
             return (
                 "In raw units a head has to reach large numbers in small steps, so a regression can end "
                 "worse than its mean (R² below 0) once its weight is small. Remedy: Scale the outputs."
             )
         return ""
+
+    def measured(
+        self, name: str, center: NDArray[np.float64], scale: NDArray[np.float64], unit: str = ""
+    ) -> tuple[Task, NDArray[np.float64], NDArray[np.float64]]:
+        """Return a regression's task, and what its targets are reduced by and then divided by.
+
+        center, scale: mean and deviation of each output in training, shape [outputs].
+        """
+        if self.units == "standardised":
+            return Task(name, "regression", len(center)), center, scale
+        shift = center if self.units == "centred" else np.zeros_like(center)
+        task = Task(name, "regression", len(center), unit)
+        if self.output_scale:
+            task = replace(task, center=tuple(map(float, center - shift)), scale=tuple(map(float, scale)))
+        return task, shift, np.ones_like(center)
+
+
+class TableDataset(MeasuredDataset):
+    """Options of all tables: inputs are standardised by the training rows."""
 
 
 class TableSource(Source):
@@ -73,7 +92,7 @@ class TableSource(Source):
         order = stream(0, "table split").permutation(len(inputs))
         train, test = order[test_rows:], order[:test_rows]
         self._seed = seed
-        x = (inputs - inputs[train].mean(0)) / _spread(inputs[train])
+        x = (inputs - inputs[train].mean(0)) / spread(inputs[train])
         tasks: list[Task] = []
         columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
         for target in targets:
@@ -107,16 +126,11 @@ def _task(
     values = target.values
     if target.kind == "classification":
         return Task(target.name, target.kind, target.classes), values.astype(np.int64)
-    center, scale = values[train].mean(0), _spread(values[train])
-    if options.units == "standardised":
-        return Task(target.name, target.kind, values.shape[1]), (values - center) / scale
-    if options.output_scale:
-        numbers = tuple(map(float, center)), tuple(map(float, scale))
-        return Task(target.name, target.kind, values.shape[1], target.unit, *numbers), values
-    return Task(target.name, target.kind, values.shape[1], target.unit), values
+    task, shift, factor = options.measured(target.name, values[train].mean(0), spread(values[train]), target.unit)
+    return task, (values - shift) / factor
 
 
-def _spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+def spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the standard deviation of each column, 1 where a column is constant."""
     deviation = np.asarray(values, dtype=np.float64).std(0)
     return np.where(deviation > 0, deviation, 1.0)

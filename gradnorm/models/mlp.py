@@ -11,20 +11,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gradnorm.datasets.base import Task
+from gradnorm.models.network import Network, Units
 from gradnorm.randomness import stream
 
 Initialization = Literal["he", "xavier", "uniform"]
 
 
-class MLP(nn.Module):
+class MLP(Network):
     """`depth` ReLU layers of `width`, the last of which is W, and T heads.
 
     features: inputs per example.  tasks: declarations of the heads.
     depth: ≥ 1.  seed: the same numbers on every device; head i depends on (seed, i) alone.
     """
-
-    center: Tensor
-    scale: Tensor
 
     def __init__(
         self,
@@ -46,10 +44,7 @@ class MLP(nn.Module):
         self.heads = nn.ModuleList(
             _linear(width, task.outputs, initialization, seed, "head", i) for i, task in enumerate(tasks)
         )
-        for i, task in enumerate(tasks):
-            self.register_buffer(f"center_{i}", torch.tensor(task.center), persistent=False)
-            self.register_buffer(f"scale_{i}", torch.tensor(task.scale), persistent=False)
-        self._plain = [task.center == 0.0 and task.scale == 1.0 for task in tasks]
+        self._units = Units(tasks)
 
     def shared(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch width"]:
         """Return Z, the output of the last shared layer before its ReLU: [B, D] → [B, width]."""
@@ -58,17 +53,7 @@ class MLP(nn.Module):
     def predict(self, features: Float[Tensor, "batch width"]) -> list[Float[Tensor, "batch _"]]:
         """Return each task's output from Z: T tensors of shape [B, outputs]."""
         hidden = features.relu()
-        outputs: list[Tensor] = []
-        for i, head in enumerate(self.heads):
-            output = head(hidden)
-            if not self._plain[i]:
-                output = getattr(self, f"center_{i}") + getattr(self, f"scale_{i}") * output
-            outputs.append(output)
-        return outputs
-
-    def forward(self, inputs: Float[Tensor, "batch features"]) -> list[Float[Tensor, "batch _"]]:
-        """Return each task's output: [B, D] → T tensors of shape [B, outputs]."""
-        return self.predict(self.shared(inputs))
+        return self._units([head(hidden) for head in self.heads])
 
 
 def _linear(inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int) -> nn.Linear:

@@ -69,11 +69,12 @@ class Stack:
     """
 
     def __init__(self, models: Sequence[MLP], batch: int) -> None:
-        shared = [layer for layer in [*models[0].trunk, models[0].last_shared_layer] if isinstance(layer, nn.Linear)]
-        outputs = [head.out_features for head in models[0].heads if isinstance(head, nn.Linear)]
+        layers = [layer for layer in models[0].modules() if isinstance(layer, nn.Linear)]
+        shared, heads = layers[: -len(models[0].heads)], layers[-len(models[0].heads) :]
+        outputs = [head.out_features for head in heads]
         sizes = (shared[0].in_features, *(layer.out_features for layer in shared))
         self.layout = Layout(len(models), sizes, tuple(outputs))
-        like = models[0].last_shared_layer.weight.detach()
+        like = shared[-1].weight.detach()
         self.parameters, self.gradients = self.layout.empty(like), self.layout.empty(like)
         for run, model in enumerate(models):
             for parameter, view in zip(model.parameters(), self.layout.of_run(self.parameters, run), strict=True):

@@ -1,4 +1,4 @@
-"""Batches made ahead, in a thread of their own, while the steps before them are computed."""
+"""Batches made ahead, in threads of their own, while the steps before them are computed."""
 
 from __future__ import annotations
 
@@ -25,26 +25,33 @@ class Ahead(Generic[Made]):
     last: the last step that there will be.
     block: steps that are made at one go; they begin at 1, 1 + block … wherever a run begins, so that it always sees
         the same numbers.
+    workers: threads, and blocks that are made ahead.
     """
 
-    def __init__(self, make: Callable[[int, int], Sequence[Made]], last: int, block: int = MOST_STEPS) -> None:
-        self._make, self._last, self._block = make, last, block
-        self._pool = ThreadPoolExecutor(1, "gradnorm-batches")
+    def __init__(
+        self, make: Callable[[int, int], Sequence[Made]], last: int, block: int = MOST_STEPS, workers: int = 1
+    ) -> None:
+        self._make, self._last, self._block, self._workers = make, last, block, workers
+        self._pool = ThreadPoolExecutor(workers, "gradnorm-batches")
         self._first = 0
         self._ready: Sequence[Made] = ()
-        self._next: tuple[int, Future[Sequence[Made]]] | None = None
+        self._coming: dict[int, Future[Sequence[Made]]] = {}
 
     def take(self, step: int) -> Made:
         """Return what belongs to step t, best asked for in order."""
-        block = self._block
-        first = (step - 1) // block * block + 1
+        first = (step - 1) // self._block * self._block + 1
         if first != self._first:
-            waiting = self._next[1] if self._next is not None and self._next[0] == first else None
-            self._ready = self._make(first, block) if waiting is None else waiting.result()
-            self._first, after = first, first + block
-            self._next = (after, self._pool.submit(self._make, after, block)) if after <= self._last else None
+            waiting = self._coming.pop(first, None)
+            self._ready = self._make(first, self._block) if waiting is None else waiting.result()
+            self._first = first
+            wanted = [first + i * self._block for i in range(1, self._workers + 1)]
+            # Of another place in the run: a step that was asked for out of order.
+            self._coming = {after: made for after, made in self._coming.items() if after in wanted}
+            for after in wanted:
+                if after <= self._last and after not in self._coming:
+                    self._coming[after] = self._pool.submit(self._make, after, self._block)
         return self._ready[step - first]
 
     def close(self) -> None:
-        """End the thread; what it is making is lost."""
+        """End the threads; what they are making is lost."""
         self._pool.shutdown(wait=False, cancel_futures=True)

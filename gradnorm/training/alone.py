@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from gradnorm.balancing.base import Balance
+from gradnorm.datasets.base import Batch
 from gradnorm.metrics import task_losses
 from gradnorm.records import Checkpoint, StepRecord
+from gradnorm.training.ahead import Ahead, block_of
 from gradnorm.training.flat import MOMENTUM
 from gradnorm.training.group import Result
 from gradnorm.training.run import Run, learning_rate, to_device, use_threads
+
+# Threads that read and turn pictures for a GPU; a CPU that trains has no core to spare for more than one.
+READERS = 8
 
 
 class Alone:
@@ -29,6 +35,10 @@ class Alone:
         )
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
+        slow = run.source.slow
+        readers = min(READERS, os.cpu_count() or 1) if slow and run.device.type != "cpu" else 1
+        block = 1 if slow else block_of(_bytes(run.source.test) * run.spec.batch_size)
+        self._batches = Ahead(self._made, run.spec.steps, block, readers)
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of the record."""
@@ -54,11 +64,16 @@ class Alone:
         return self._run.checkpoint()
 
     def close(self) -> None:
-        """Nothing to be ended."""
+        """End the threads that make batches."""
+        self._batches.close()
+
+    def _made(self, first: int, count: int) -> Sequence[Batch]:
+        """Return the batches of some steps: what is done ahead."""
+        return self._run.source.block(first, count, self._run.spec.batch_size)
 
     def _step(self) -> StepRecord:
         run, step = self._run, self._run.taken + 1
-        batch = to_device(run.source.batch(step, run.spec.batch_size), run.device)
+        batch = to_device(self._batches.take(step), run.device)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(run.spec, step)
         self._optimizer.zero_grad(set_to_none=True)
@@ -70,6 +85,11 @@ class Alone:
         self._optimizer.step()
         run.taken = step
         return _record(step, balance, alpha)
+
+
+def _bytes(examples: Batch) -> int:
+    """Return how many bytes one example takes."""
+    return sum(part[0].nbytes for part in (examples.inputs, *examples.targets))
 
 
 def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:

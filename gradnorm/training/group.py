@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from gradnorm.arguments import zero_first_loss
 from gradnorm.balancing.base import Needs, NonFiniteLossError
 from gradnorm.datasets.base import Batch
 from gradnorm.models.criterion import Criterion, Targets
+from gradnorm.models.mlp import MLP
 from gradnorm.models.stack import Stack
 from gradnorm.records import Checkpoint, StepRecord
 from gradnorm.training.ahead import Ahead, block_of
@@ -42,7 +43,9 @@ def partition(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def fits(run: Run) -> bool:
-    """Whether a run can be stepped by a group: gradient surgery and very unequal heads cannot."""
+    """Whether a run can be stepped by a group: other networks, gradient surgery and very unequal heads cannot."""
+    if not isinstance(run.model, MLP):
+        return False
     outputs = [task.outputs for task in run.source.tasks]
     return run.balancer.method.needs is not Needs.GRAMIAN and max(outputs) * len(outputs) <= MOST_PADDING * sum(outputs)
 
@@ -68,7 +71,7 @@ class Group:
         self.runs = runs
         first = runs[0]
         self._spec, self._device = first.spec, first.device
-        self._stack = Stack([run.model for run in runs], self._spec.batch_size)
+        self._stack = Stack([cast("MLP", run.model) for run in runs], self._spec.batch_size)
         states = [run.optimizer_state for run in runs]
         self._optimizer = flat_optimizer(self._spec.optimizer, self._stack, states)
         self._criterion = Criterion(first.source.tasks, self._spec.batch_size, self._stack.parameters)
@@ -77,7 +80,7 @@ class Group:
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        numbers = first.source.features + sum(task.outputs for task in first.source.tasks)
+        numbers = first.source.shape[0] + sum(task.outputs for task in first.source.tasks)
         self._batches = Ahead(self._made, self._spec.steps, block_of(4 * numbers * self._spec.batch_size))
         self._settled = -1
 

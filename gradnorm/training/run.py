@@ -13,7 +13,8 @@ from torch import Tensor
 from gradnorm.balancer import Balancer
 from gradnorm.datasets.base import Batch, Source
 from gradnorm.metrics import constant_losses, evaluate
-from gradnorm.models.mlp import MLP
+from gradnorm.models.build import build
+from gradnorm.models.network import Network
 from gradnorm.records import Checkpoint, Evaluation
 from gradnorm.spec import RunSpec, SpecError
 from gradnorm.training.checkpoint import Saved, pack, unpack
@@ -30,7 +31,7 @@ class Run:
 
     spec: RunSpec
     source: Source
-    model: MLP
+    model: Network
     balancer: Balancer
     test: Batch
     device: torch.device
@@ -47,14 +48,7 @@ class Run:
         """
         device = resolve_device(spec.device)
         source = source or spec.dataset.load(spec.seed)
-        model = MLP(
-            source.features,
-            source.tasks,
-            width=spec.width,
-            depth=spec.depth,
-            initialization=spec.initialization,
-            seed=spec.seed,
-        ).to(device)
+        model = build(spec, source).to(device)
         balancer = Balancer(
             [task.name for task in source.tasks],
             spec.method,
@@ -99,7 +93,9 @@ class Run:
 
     def evaluate(self) -> Evaluation:
         """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
+        self.model.eval()
         losses, scores = evaluate(self.model, self.test, self.source.tasks)
+        self.model.train()
         first = self.initial.losses if self.initial else losses
         ratios = tuple(loss / initial for loss, initial in zip(losses, first, strict=True))
         evaluation = Evaluation(
@@ -107,7 +103,7 @@ class Run:
             losses=tuple(losses),
             loss_ratios=ratios,
             task_normalized_loss=sum(ratios),
-            metrics=tuple({task.metric: s} for task, s in zip(self.source.tasks, scores, strict=True)),
+            metrics=tuple(scores),
             constant_losses=self.constant_losses,
         )
         self.initial = self.initial or evaluation
@@ -115,9 +111,14 @@ class Run:
 
 
 def learning_rate(spec: RunSpec, step: int) -> float:
-    """Return the network's learning rate at step t: constant, or η·½(1 + cos(π(t−1)/steps)) for "cosine"."""
+    """Return the network's learning rate at step t.
+
+    η for "constant", η·½(1 + cos(π(t−1)/steps)) for "cosine", η·decay^⌊(t−1)/decay_every⌋ for "steps".
+    """
     if spec.schedule == "constant":
         return spec.learning_rate
+    if spec.schedule == "steps":
+        return spec.learning_rate * spec.decay ** ((step - 1) // spec.decay_every)
     return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
 
 

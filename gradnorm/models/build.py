@@ -1,0 +1,34 @@
+"""The network of a run."""
+
+from __future__ import annotations
+
+from gradnorm.datasets.base import Source
+from gradnorm.models.cnn import CNN
+from gradnorm.models.landmarks import Landmarks
+from gradnorm.models.mlp import MLP
+from gradnorm.models.network import Network
+from gradnorm.models.resnet_fcn import ResNetFCN
+from gradnorm.models.segnet import SegNet
+from gradnorm.spec import RunSpec
+
+
+def build(spec: RunSpec, source: Source) -> Network:
+    """Return the spec's network, or the data set's own, for these data; on the CPU, at its initial values."""
+    name = spec.dataset.networks[0] if spec.network == "auto" else spec.network
+    if name == "mlp":
+        return MLP(
+            source.shape[0],
+            source.tasks,
+            width=spec.width,
+            depth=spec.depth,
+            initialization=spec.initialization,
+            seed=spec.seed,
+        )
+    if name == "cnn":
+        return CNN(source.shape, source.tasks, width=spec.channels, seed=spec.seed)
+    if name == "landmarks":
+        size = 160 if source.shape[1] == 160 else 40
+        return Landmarks(size, source.shape[0], source.tasks, width=spec.channels, seed=spec.seed)
+    dense = SegNet if name == "segnet" else ResNetFCN
+    outputs = [task.outputs for task in source.tasks]
+    return dense(outputs, width=spec.channels, stride=source.stride, seed=spec.seed)
