@@ -51,6 +51,10 @@ def _should(info: FieldInfo) -> str:
         return f"one of {', '.join(words)}"
     if info.annotation is bool:
         return "true or false"
+    if info.annotation is str:
+        return "text"
+    if info.annotation == tuple[str, ...]:
+        return "names with commas between"
     low, high = bounds(info)
     if low is None or high is None:
         return ""

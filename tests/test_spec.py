@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradnorm.datasets.own_table import target_of
+from gradnorm.declarations import names_as_text
 from gradnorm.options import options
 from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, methods, preset
 
@@ -27,6 +29,14 @@ BOUNDED = [
 ]
 
 
+# Columns may be called anything, as long as no blanks are around it.
+NAMES = (
+    st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(',":\n\r '), max_size=12)
+    .map(str.strip)
+    .filter(bool)
+)
+
+
 def is_open_below(option):
     """Whether the lower bound itself is refused."""
     zero_is_fine = {"alpha", "pace", "c", "decay"}
@@ -41,6 +51,10 @@ def values(option):
         return st.sampled_from(option.choices)
     if option.kind == "integer":
         return st.integers(int(option.low), int(option.high))
+    if option.kind == "text":
+        return st.text(max_size=20)
+    if option.kind == "names":
+        return st.lists(NAMES, max_size=4, unique_by=lambda text: target_of(text)[0])
     return st.floats(option.low, option.high, exclude_min=is_open_below(option))
 
 
@@ -87,7 +101,9 @@ def test_query_and_parse_are_inverse(flat):
 @given(flat_specs())
 def test_text_is_read_as_numbers(flat):
     def text(value):
-        return ",".join(map(repr, value)) if isinstance(value, list) else str(value)
+        if isinstance(value, list):
+            return names_as_text(value) if isinstance(next(iter(value), ""), str) else ",".join(map(repr, value))
+        return str(value)
 
     assert RunSpec.parse({key: text(value) for key, value in flat.items()}) == RunSpec.parse(flat)
 
@@ -164,7 +180,10 @@ def test_what_is_no_finite_number_is_refused(key, value):
         ({"learning_rate": 0}, "learning_rate should be in (0, 10]. Found 0. Set it with --learning-rate."),
         ({"width": 0}, "width should be a whole number in [1, 4096]. Found 0. Set it with --width."),
         ({"optimizer": "lion"}, "optimizer should be one of sgd, adam. Found 'lion'. Set it with --optimizer."),
-        ({"dataset": "x"}, "dataset should be one of diamonds, digits, toy. Found 'x'. Choose one with --dataset."),
+        (
+            {"dataset": "x"},
+            "dataset should be one of diamonds, digits, table, toy. Found 'x'. Choose one with --dataset.",
+        ),
         ({"method": "x"}, "method should be one of aligned-mtl, cagrad, dwa, "),
         ({"tasks": 2, "sigmas": (1.0,)}, "sigmas should have one value for each of the 2 tasks. Found 1. Give as many"),
         ({"sigmas": (1.0, 0.0)}, "sigmas should be in [0.000001, 1000000]. Found 0. Choose a σ > 0."),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,9 @@ from gradnorm.datasets.texts import (
     too_many_columns,
 )
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+# What pyarrow leaves untyped: its tables, columns and texts.
+Cells: TypeAlias = Any
+Words: TypeAlias = Any
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
 # So many different texts are categories; with more of them a column is free text or names its rows.
@@ -55,7 +56,7 @@ class Column:
     distinct: int
     example: str
     values: NDArray[np.float64] | NDArray[np.int64]
-    words: pa.Array[Any] | None = None
+    words: Words | None = None
 
     @property
     def absent(self) -> NDArray[np.bool_]:
@@ -103,7 +104,7 @@ def _read(path: Path, changed: int, size: int) -> Table:
     return Table(path.name, cells.num_rows, tuple(_column(names[i], cells.column(i)) for i in range(len(names))))
 
 
-def _csv(path: Path) -> pa.Table:
+def _csv(path: Path) -> Cells:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -173,7 +174,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _parquet(path: Path, size: int) -> pa.Table:
+def _parquet(path: Path, size: int) -> Cells:
     import pyarrow as pa
     from pyarrow import parquet, types
 
@@ -211,7 +212,7 @@ def _check_footer(path: Path, size: int) -> None:
         raise too_many_columns(path, "a table of contents that is too long")
 
 
-def _column(name: str, cells: pa.ChunkedArray[Any]) -> Column:
+def _column(name: str, cells: Cells) -> Column:
     import pyarrow as pa
     from pyarrow import types
 
@@ -231,7 +232,7 @@ def _column(name: str, cells: pa.ChunkedArray[Any]) -> Column:
     return Column(name, "text", False, 0, 0, str(kind)[:40], np.full(len(cells), np.nan))
 
 
-def _numbers(name: str, cells: pa.ChunkedArray[Any]) -> Column:
+def _numbers(name: str, cells: Cells) -> Column:
     import pyarrow as pa
 
     values = _floats(cells.cast(pa.float64(), safe=False))
@@ -247,26 +248,26 @@ def _numbers(name: str, cells: pa.ChunkedArray[Any]) -> Column:
     return Column(name, kind, whole, len(values) - len(present), len(different), example, values)
 
 
-def _dates(name: str, cells: pa.ChunkedArray[Any]) -> Column:
+def _dates(name: str, cells: Cells) -> Column:
     import pyarrow as pa
-    from pyarrow import compute, types
+    from pyarrow import types
 
     if types.is_time(cells.type):
         seconds = _floats(cells.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64())) / 1e6
     else:
         seconds = _floats(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).cast(pa.float64()))
-    days, ends = seconds / 86_400, compute.min_max(cells).as_py()
+    days = seconds / 86_400
     present = days[~np.isnan(days)]
     kind: ColumnKind = "date" if len(present) else "empty"
-    example = f"{ends['min']} … {ends['max']}" if len(present) else ""
+    example = f"{cells[int(np.nanargmin(days))]} … {cells[int(np.nanargmax(days))]}" if len(present) else ""
     return Column(name, kind, False, len(days) - len(present), len(np.unique(present)), example, days)
 
 
-def _floats(cells: pa.ChunkedArray[Any]) -> NDArray[np.float64]:
+def _floats(cells: Cells) -> NDArray[np.float64]:
     return np.array(cells.to_numpy(), dtype=np.float64)
 
 
-def _texts(name: str, cells: pa.ChunkedArray[Any]) -> Column:
+def _texts(name: str, cells: Cells) -> Column:
     import pyarrow as pa
     from pyarrow import compute, types
 

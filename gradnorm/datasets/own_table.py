@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.columns import Table, read_table
 from gradnorm.datasets.folders import DataError, allowed
-from gradnorm.datasets.preparing import Choice, Prepared, TargetForm, form_of, prepare
+from gradnorm.datasets.preparing import Choice, Prepared, TargetForm, form_of, input_columns, prepare
 from gradnorm.datasets.table import TableDataset, TableSource
 from gradnorm.declarations import names
 
@@ -91,10 +91,16 @@ class OwnTable(TableDataset):
 
         Raises DataError for a file or a choice of columns that cannot be learnt from.
         """
-        choice = Choice(
+        return _prepared(self.table(), self._choice())
+
+    def input_names(self) -> tuple[str, ...]:
+        """Return the columns that the targets are learnt from. Raises DataError."""
+        return tuple(column.name for column in input_columns(self.table(), self._choice())[0])
+
+    def _choice(self) -> Choice:
+        return Choice(
             tuple(map(target_of, self.targets)), self.inputs, self.group, self.test_share, self.missing == "fill"
         )
-        return _prepared(self.table(), choice)
 
     def load(self, seed: int) -> Source:
         """Return the rows. Raises DataError."""

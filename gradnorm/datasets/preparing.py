@@ -61,9 +61,8 @@ def prepare(table: Table, choice: Choice) -> Prepared:
     if not choice.targets:
         raise DataError("There should be a column to learn. Found no target. Choose one or more with --targets.")
     targets: list[tuple[Column, TargetForm | None]] = [(table.column(name), form) for name, form in choice.targets]
-    names = [name for name, _ in choice.targets]
     group = table.column(choice.group) if choice.group else None
-    inputs, notes = _inputs(table, choice, names)
+    inputs, notes = input_columns(table, choice)
     for column in [column for column, _ in targets] + inputs + ([group] if group else []):
         _check(column)
     strict = [column for column, _ in targets] + ([group] if group else [])
@@ -77,8 +76,9 @@ def prepare(table: Table, choice: Choice) -> Prepared:
     return Prepared(x, made, test, tuple(notes))
 
 
-def _inputs(table: Table, choice: Choice, targets: Sequence[str]) -> tuple[list[Column], list[str]]:
-    """Return the input columns that can be used, and what is said of the others."""
+def input_columns(table: Table, choice: Choice) -> tuple[list[Column], list[str]]:
+    """Return the input columns that can be used, and what is said of the others. Raises DataError."""
+    targets = [name for name, _ in choice.targets]
     for name in choice.inputs:
         if name in targets:
             raise DataError(f"Inputs should not tell the target. Found {name!r} among both. Take it out of one.")

@@ -35,8 +35,8 @@ class Choice:
         return product(base, self.methods, alphas, seeds)
 
 
-def race() -> None:
-    """Show the race's controls, filled from the address."""
+def race() -> bool:
+    """Show the race's controls, filled from the address; True if a race has just been started."""
     choice = session.extra(_KEYS, _read)
     with st.expander("Race", icon=":material/sports_score:", expanded=choice != Choice()):
         titles = {name: method.title for name, method in methods().items()}
@@ -61,7 +61,7 @@ def race() -> None:
             placeholder="the seed above",
             help="As in 0, 1. One race for all.",
         )
-        st.button(
+        return st.button(
             "Start race", icon=":material/flag:", type="primary", on_click=_launch, key="start race", width="stretch"
         )
 
