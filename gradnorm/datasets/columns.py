@@ -244,7 +244,7 @@ def _numbers(name: str, cells: Cells) -> Column:
     whole = finite and bool((different == np.floor(different)).all())
     counts = whole and len(different) == len(values) and bool((np.diff(values) == 1).all())
     kind: ColumnKind = "text" if counts else "class" if whole and len(different) <= 2 else "number"
-    example = f"{different[0]:,.6g} … {different[-1]:,.6g}"
+    example = f"{different[0]:.6g} … {different[-1]:.6g}"
     return Column(name, kind, whole, len(values) - len(present), len(different), example, values)
 
 

@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 from gradnorm.datasets.folders import DataError
 
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 200 * 2**20
 MOST_COLUMNS = 10_000
-MOST_CELLS = 20_000_000
+MOST_CELLS = 10_000_000
 # The first line must end within this many bytes, and compressed text may be this many times as long as its file.
 _HEAD = 2**20
 _RATIO = 100

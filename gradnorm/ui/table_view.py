@@ -19,7 +19,7 @@ def columns_view(own: OwnTable, table: Table) -> None:
     except DataError:  # said beside the choice
         inputs = ()
     uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
-    st.caption(f"{table.rows:,} rows, {len(table.columns):,} columns")
+    st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
     st.dataframe(
         pd.DataFrame(
             {

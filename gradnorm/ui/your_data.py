@@ -14,6 +14,7 @@ from gradnorm.datasets.folders import UPLOADED, DataError, data_root
 from gradnorm.datasets.own_table import FORMS, OwnTable, target_of
 from gradnorm.datasets.preparing import MOST_CLASSES, form_of
 from gradnorm.options import options
+from gradnorm.spec import RunSpec
 from gradnorm.ui import pages, session, uploads
 from gradnorm.ui.lab import lab
 from gradnorm.ui.race import race
@@ -77,7 +78,7 @@ def _file(own: OwnTable) -> None:
         )
     else:
         st.caption(
-            plain(f"To choose files on the server, set GRADNORM_DATA to their folder. Now it is {root}: not there.")
+            plain(f"To choose files on the server, set GRADNORM_DATA to their folder. There is no {root}.")
         )
 
 
@@ -94,8 +95,7 @@ def _take_upload() -> None:
 def _choose(file: str) -> None:
     """Take another file; targets and inputs stay as far as it has such columns."""
     own = _own()
-    first = not isinstance(session.spec().dataset, OwnTable)
-    start: dict[str, Any] = {**OwnTable.recommended, "units": "standardised"} if first else {}
+    start = {} if isinstance(session.spec().dataset, OwnTable) else _start_with()
     try:
         names = {column.name for column in OwnTable.model_validate({"file": file}).table().columns}
     except (DataError, ValueError):
@@ -110,6 +110,14 @@ def _choose(file: str) -> None:
             "group": own.group if own.group in names else "",
         }
     )
+
+
+def _start_with() -> dict[str, Any]:
+    """Return the settings that suit a table, of those that nobody has changed yet."""
+    spec = session.spec().flat()
+    default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
+    suits = {key: value for key, value in OwnTable.recommended.items() if spec[key] == default[key]}
+    return {**suits, "units": "standardised"}
 
 
 def _read(own: OwnTable) -> Table | None:
@@ -181,7 +189,7 @@ def _set_targets(names: list[str]) -> None:
 
 
 def _form(table: Table, text: str) -> None:
-    """Choose whether a target is learnt as a number or as a class, where it can be both."""
+    """Choose whether a target is learnt as a number or as a class, if it can be either."""
     name, form = target_of(text)
     column = next((column for column in table.columns if column.name == name), None)
     if column is None:
@@ -190,6 +198,9 @@ def _form(table: Table, text: str) -> None:
     if column.words is not None or (column.whole and column.distinct <= MOST_CLASSES):
         words.append("class")
     word = _WORDS[form or form_of(column)]
+    words = words if word in words else [*words, word]
+    if len(words) < 2:
+        return
     key = f"table form {name}"
     show(key, word)
 
@@ -199,7 +210,7 @@ def _form(table: Table, text: str) -> None:
 
     st.radio(
         plain(f"{name} is learnt as a"),
-        words if word in words else [*words, word],
+        words,
         key=key,
         horizontal=True,
         on_change=changed,

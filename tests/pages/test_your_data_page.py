@@ -142,8 +142,8 @@ def test_an_upload_is_kept_under_a_plain_name(tab, houses, home):
     page.at.file_uploader(key="upload").set_value(("../../My houses (2).CSV", content, "text/csv")).run()
     page.check()
     assert not page.errors
-    (kept,) = (home / "uploads").rglob("*.CSV")
-    assert page.query["file"] == f"upload:{kept.parent.name}/My-houses-2.CSV"
+    (kept,) = (home / "uploads").rglob("*.csv")
+    assert page.query["file"] == f"upload:{kept.parent.name}/My-houses-2.csv"
     assert kept.read_bytes() == content
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
     assert columns(page).loc["town", "Type"] == "class"
@@ -184,7 +184,7 @@ def test_names_are_shown_as_they_are(tab, tmp_path, monkeypatch):
     name = "$x$ *bold* [a](b) :smile:"
     root = tmp_path / "odd"
     root.mkdir()
-    pd.DataFrame({name: np.arange(30) * 1.5, "b": np.tile([1, 2, 3], 10)}).to_csv(root / "odd.csv", index=False)
+    pd.DataFrame({name: np.arange(30) % 7, "b": np.tile([1, 2, 3], 10)}).to_csv(root / "odd.csv", index=False)
     monkeypatch.setenv("GRADNORM_DATA", str(root))
     page = tab("your_data", dataset="table", file="odd.csv", targets=f'"{name}"')
     assert not page.errors
