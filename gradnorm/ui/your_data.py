@@ -21,11 +21,14 @@ from gradnorm.ui.race import race
 from gradnorm.ui.table_view import columns_view
 from gradnorm.ui.widgets import show, widget
 
+_LEAVING = "gradnorm.leaving"
 _WORDS = {form: word for word, form in FORMS.items()}
 
 
 def your_data() -> None:
     """Show the page: file, columns, what is learnt from what, and the buttons that start."""
+    if st.session_state.pop(_LEAVING, False):
+        st.switch_page(pages.playground())
     st.subheader("Your data")
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
@@ -77,9 +80,7 @@ def _file(own: OwnTable) -> None:
             help=f"Below {root}; set GRADNORM_DATA for another folder.",
         )
     else:
-        st.caption(
-            plain(f"To choose files on the server, set GRADNORM_DATA to their folder. There is no {root}.")
-        )
+        st.caption(plain(f"To choose files on the server, set GRADNORM_DATA to their folder. There is no {root}."))
 
 
 def _take_upload() -> None:
@@ -260,15 +261,17 @@ def _run(own: OwnTable) -> None:
     for key in ("alpha", "steps"):
         if key in found:
             widget(found[key], values[key], _change)
-    started = st.button(
+    st.button(
         "Start run", icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
     )
-    raced = race()
-    if fault := session.fault():
-        st.error(plain(fault), icon=":material/error:")
-    elif started or raced:
-        st.switch_page(pages.playground())
+    race(_leave)
 
 
 def _start() -> None:
     session.watch(lab().launch(session.spec()))
+    _leave()
+
+
+def _leave() -> None:
+    """Go and watch: remembered, since a run of the page may be cut short by the next one."""
+    st.session_state[_LEAVING] = True
