@@ -60,7 +60,8 @@ def _own_table(values: Mapping[str, Any]) -> None:
         st.text(Path(values["file"]).name or "No file yet")
         if values["targets"]:
             st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
-        st.page_link(pages.your_data(), label="Choose the file and its columns under Your data")
+        st.caption("Choose the file and its columns under")
+        st.page_link(pages.your_data(), label="Your data")
 
 
 def _show(found: dict[str, Option], values: dict[str, Any], key: str) -> None:

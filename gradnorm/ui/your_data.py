@@ -21,13 +21,12 @@ from gradnorm.ui.race import race
 from gradnorm.ui.table_view import columns_view
 from gradnorm.ui.widgets import show, widget
 
-_LEAVING = "gradnorm.leaving"
 _WORDS = {form: word for word, form in FORMS.items()}
 
 
 def your_data() -> None:
     """Show the page: file, columns, what is learnt from what, and the buttons that start."""
-    if st.session_state.pop(_LEAVING, False):
+    if session.leaving():
         st.switch_page(pages.playground())
     st.subheader("Your data")
     if fault := session.fault():
@@ -264,14 +263,9 @@ def _run(own: OwnTable) -> None:
     st.button(
         "Start run", icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
     )
-    race(_leave)
+    race(session.leave)
 
 
 def _start() -> None:
     session.watch(lab().launch(session.spec()))
-    _leave()
-
-
-def _leave() -> None:
-    """Go and watch: remembered, since a run of the page may be cut short by the next one."""
-    st.session_state[_LEAVING] = True
+    session.leave()

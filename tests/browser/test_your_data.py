@@ -78,6 +78,7 @@ def test_a_file_becomes_a_race_becomes_a_download(server, open_page, houses):
     expect(page.get_by_text("37 of 400 rows were left out since a value is missing: size (37).")).to_be_visible()
     tab.wait_for_query(r"targets=price%3Anumber%2Ckind%3Aclass")
     page.get_by_test_id("stExpander").filter(has_text="Contenders").locator("summary").click()
+    page.wait_for_timeout(500)  # until the expander stands still
     tab.press("Start race")
     tab.wait_until_drawn()
     tab.wait_for_query("run=")
