@@ -179,7 +179,7 @@ def _schedule(spec: RunSpec) -> str:
         return f"return {rate}"
     if spec.schedule == "cosine":
         return f"return {rate} * 0.5 * (1 + math.cos(math.pi * (step - 1) / {spec.steps}))"
-    return f"return {rate} * {flat['decay']!r} ** ((step - 1) // {flat['decay_every']})"
+    return f"return {rate} * {flat['rate_decay']!r} ** ((step - 1) // {flat['rate_decay_every']})"
 
 
 def _import(made: BaseModel) -> str:

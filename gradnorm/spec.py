@@ -50,11 +50,11 @@ class RunSpec(BaseModel):
         title="Schedule",
         description="Of the learning rate. cosine falls to 0 at the last step; steps multiplies by the decay.",
     )
-    decay: float = Field(
-        0.2, gt=0, le=1, title="Decay", description="What schedule steps multiplies the learning rate by."
+    rate_decay: float = Field(
+        0.2, gt=0, le=1, title="Rate decay", description="What schedule steps multiplies the learning rate by."
     )
-    decay_every: int = Field(
-        6000, ge=1, le=10_000_000, title="Decay every", description="Steps between two such decays."
+    rate_decay_every: int = Field(
+        6000, ge=1, le=10_000_000, title="Rate decay every", description="Steps between two such decays."
     )
     network: Literal["auto", "mlp", "cnn", "segnet", "resnet_fcn", "landmarks"] = Field(
         "auto", title="Network", description="auto takes the data set's own."

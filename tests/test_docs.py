@@ -26,9 +26,9 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-def test_the_readme_s_loop_runs():
-    code = re.search(r"```python\n(from gradnorm.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert code
+def loop_of_the_readme(place, tasks):
+    """Run the README's loop of that place on a small network; return its names."""
+    code = re.findall(r"```python\n(from gradnorm.*?)```", (ROOT / "README.md").read_text(), re.S)[place]
     import torch
     from torch import nn
 
@@ -36,21 +36,33 @@ def test_the_readme_s_loop_runs():
         def __init__(self):
             super().__init__()
             self.last_shared_layer = nn.Linear(3, 4)
-            self.heads = nn.ModuleList(nn.Linear(4, 1) for _ in range(3))
+            self.heads = nn.ModuleList(nn.Linear(4, 1) for _ in range(tasks))
 
         def forward(self, x):
             return [head(self.last_shared_layer(x).relu()) for head in self.heads]
 
     model = Model()
-    loader = [(torch.randn(8, 3), torch.randn(3, 8, 1)) for _ in range(3)]
     names = {
         "model": model,
-        "loader": loader,
+        "loader": [(torch.randn(8, 3), torch.randn(tasks, 8, 1)) for _ in range(3)],
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.01),
         "loss": nn.functional.mse_loss,
+        "evaluate": lambda model: ([0.8, 0.3], [{"rmse": 0.9}, {"angle_mean": 24.0}]),
     }
-    exec(code.group(1), names)
-    assert names["balance"].weights.sum().item() == pytest.approx(3)
+    exec(code, names)
+    assert names["balance"].weights.sum().item() == pytest.approx(tasks)
+    return names
+
+
+def test_the_readme_s_loop_runs():
+    loop_of_the_readme(0, 3)
+
+
+def test_the_readme_s_recorded_loop_runs(store):
+    run = loop_of_the_readme(1, 2)["recorder"].run
+    snapshot = store.read(run)
+    assert (snapshot.info.state, len(snapshot.rows), snapshot.info.tasks) == ("finished", 3, ("depth", "normals"))
+    assert snapshot.evaluations[0].metrics[0] == {"rmse": 0.9}
 
 
 def test_every_room_is_in_the_architecture():

@@ -122,12 +122,12 @@ class Run:
 def learning_rate(spec: RunSpec, step: int) -> float:
     """Return the network's learning rate at step t.
 
-    η for "constant", η·½(1 + cos(π(t−1)/steps)) for "cosine", η·decay^⌊(t−1)/decay_every⌋ for "steps".
+    η for "constant", η·½(1 + cos(π(t−1)/steps)) for "cosine", η·rate_decay^⌊(t−1)/rate_decay_every⌋ for "steps".
     """
     if spec.schedule == "constant":
         return spec.learning_rate
     if spec.schedule == "steps":
-        return spec.learning_rate * spec.decay ** ((step - 1) // spec.decay_every)
+        return spec.learning_rate * spec.rate_decay ** ((step - 1) // spec.rate_decay_every)
     return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / spec.steps))
 
 

@@ -113,6 +113,11 @@ def test_equal_weights_are_a_plain_training_loop():
         torch.testing.assert_close(last.model[name], p.detach(), rtol=1e-4, atol=1e-5)
 
 
+def test_step_schedule():
+    spec = small(schedule="steps", learning_rate=0.1, rate_decay=0.5, rate_decay_every=3, steps=10)
+    assert [learning_rate(spec, step) for step in range(1, 8)] == pytest.approx([0.1] * 3 + [0.05] * 3 + [0.025])
+
+
 def test_cosine_schedule():
     spec = small(schedule="cosine", learning_rate=0.1, steps=10)
     assert learning_rate(spec, 1) == pytest.approx(0.1)
