@@ -84,7 +84,7 @@ def test_a_path_below_the_data_folder_stays_as_it_is(capsys, houses, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dataset", "table:gone.csv", "--targets", "z"], "There should be a file '/"),
+        (["--dataset", "table:gone.csv", "--targets", "z"], "A file or folder should be at '/"),
         (
             ["--dataset", "table:houses.csv", "--targets", "q"],
             "houses.csv should have a column 'q'. Found x, a, b, cut, z.",
@@ -95,7 +95,7 @@ def test_a_path_below_the_data_folder_stays_as_it_is(capsys, houses, tmp_path):
             ["--dataset", "table:houses.csv", "--targets", "cut:number"],
             "Column cut should hold numbers. Found 'fair' in",
         ),
-        (["--dataset", "toy:houses.csv"], "and table may be followed by :PATH. Found 'toy:houses.csv'."),
+        (["--dataset", "toy:houses.csv"], "table may be followed by :PATH. Found 'toy:houses.csv'."),
         (["--dataset", "tabel:houses.csv"], f"dataset should be one of {', '.join(datasets())}"),
         (["--dataset", "tabel"], f"dataset should be one of {', '.join(datasets())}. Found 'tabel'."),
     ],
@@ -113,4 +113,4 @@ def test_the_data_folder_is_kept_to_where_it_is_set(capsys, houses, monkeypatch,
     monkeypatch.setenv("GRADNORM_DATA", str(tmp_path / "data"))
     code, _, err = train(capsys, "--dataset", "table:houses.csv", "--targets", "z")
     assert code == 2
-    assert "which lies elsewhere" in err
+    assert "Data should lie below" in err

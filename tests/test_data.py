@@ -65,10 +65,17 @@ def test_the_batch_is_a_function_of_seed_and_step(name):
     assert not torch.equal(one.batch(9, 8).inputs, one.batch(10, 8).inputs)
     assert not torch.equal(one.batch(9, 8).inputs, other.batch(9, 8).inputs)
     assert [task.name for task in one.tasks] == list(dataset.task_names)
+    assert [task.form for task in one.tasks] == list(dataset.task_forms)
+    size, maps = len(one.test.inputs), tuple(side // one.stride for side in one.shape[1:])
     for task, target in zip(one.tasks, one.test.targets, strict=True):
-        assert target.shape == (
-            (len(one.test.inputs),) if task.kind == "classification" else (len(target), task.outputs)
-        )
+        expected = {
+            "classification": (size,),
+            "segmentation": (size, *maps),
+            "depth": (size, 1, *maps),
+            "normals": (size, 3, *maps),
+            "heatmaps": (size, task.outputs, 2),
+        }
+        assert target.shape == expected.get(task.form, (size, task.outputs))
 
 
 @pytest.mark.parametrize("dataset", [Digits, Diamonds])

@@ -17,8 +17,8 @@ from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, method
 PAIRS = [(dataset, method) for dataset in datasets() for method in methods()]
 # What hangs on the number of tasks has another bound for each data set.
 BY_TASKS = {"task", "noise"}
-# What hangs on other options: a scene needs one task at least, and keypoints need a file.
-BY_OTHERS = {"learn_classes", "learn_keypoints"}
+# What hangs on other options: a scene needs one task at least, keypoints a file, and a network data that suit it.
+BY_OTHERS = {"learn_classes", "learn_keypoints", "network"}
 # Each option once: a data set's with one method, a method's and the run's with one data set.
 BOUNDED = [
     (d, m, o)
@@ -289,6 +289,18 @@ def test_the_paper_toys_have_2_and_10_tasks():
 def test_an_unknown_preset_is_refused():
     with pytest.raises(SpecError, match=r"preset should be one of toy-2, .* Found 'toy-3'"):
         preset("toy-3")
+
+
+@pytest.mark.parametrize("dataset", list(datasets()))
+def test_a_network_suits_the_data(dataset):
+    (network,) = (option for option in options(dataset, "gradnorm") if option.key == "network")
+    for name in network.choices:
+        given = {"dataset": dataset, "network": name}
+        if name in ("auto", *datasets()[dataset].networks):
+            assert RunSpec.parse(given).network == name
+        else:
+            with pytest.raises(SpecError, match=f"^network should be one that suits {dataset}: auto, .* Found '{name}'"):
+                RunSpec.parse(given)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -25,7 +25,7 @@ def test_files_and_folders_below_the_root_are_found(data):
 def test_without_the_environment_the_root_is_data(monkeypatch, tmp_path):
     monkeypatch.delenv("GRADNORM_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert str(data_root()) == "data"
+    assert data_root() == (tmp_path / "data").resolve()
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a").touch()
     assert allowed("a") == (tmp_path / "data" / "a").resolve()

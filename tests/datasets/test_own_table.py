@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradnorm.datasets.folders import DataError, allowed
+from gradnorm.datasets.folders import DataError, allowed, allowed_file
 from gradnorm.datasets.own_table import OwnTable, target_of
 from gradnorm.declarations import names, names_as_text
 from gradnorm.spec import RunSpec
@@ -231,8 +231,8 @@ def test_paths_stay_below_their_roots(root, home, tmp_path):
     assert allowed("in/a.csv") == allowed(str(inside)) == allowed("fine.csv") == inside.resolve()
     assert allowed("upload:0123/c.csv") == upload.resolve()
     for path in ("../b.csv", str(outside), "link.csv", "upload:../gradnorm.db", f"upload:{inside}"):
-        with pytest.raises(DataError, match="lies elsewhere"):
+        with pytest.raises(DataError, match="should lie below"):
             allowed(path)
-    for path in ("in", "gone.csv", "loop.csv", "a\0b", "x" * 5000, "upload:0123", "upload:gone/c.csv", ""):
+    for path in ("in", "gone.csv", "loop.csv", "a\0b", "x" * 5000, "upload:0123", "upload:gone/c.csv"):
         with pytest.raises(DataError, match=r"Found (none|a folder)"):
-            allowed(path)
+            allowed_file(path)

@@ -119,9 +119,9 @@ def test_an_address_is_a_choice(tab, houses):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"file": "gone.csv"}, "There should be a file 'gone.csv'"),
-        ({"file": "../../etc/passwd"}, "which lies elsewhere"),
-        ({"file": "/etc/passwd"}, "which lies elsewhere"),
+        ({"file": "gone.csv"}, "A file or folder should be at 'gone.csv'"),
+        ({"file": "../../etc/passwd"}, "Data should lie below"),
+        ({"file": "/etc/passwd"}, "Data should lie below"),
         ({"targets": "prize"}, "should have a column 'prize'"),
         ({"targets": "town:number"}, "Column town should hold numbers. Found"),
         ({"targets": "kind", "inputs": "kind"}, "Inputs should not tell the target"),

@@ -582,7 +582,7 @@ def test_a_large_download_comes_whole(server, store):
 def test_an_unknown_download_is_not_found(server, over, path):
     assert server.get(f"/live/{path.format(run=over)}").status_code == 404
     message = server.get(f"/live/{over}/export/xls").text
-    assert message == "The format should be one of csv, parquet, json, spec. Found 'xls'."
+    assert message == "The format should be one of csv, parquet, json, python, tensorboard, spec. Found 'xls'."
 
 
 def test_assets_are_served_and_nothing_else(server):
