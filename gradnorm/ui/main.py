@@ -21,6 +21,7 @@ def main() -> None:
         [
             st.Page(pages / "playground.py", title="Playground", icon=":material/tune:", default=True),
             st.Page(pages / "lesson.py", title="Lesson", icon=":material/school:"),
+            st.Page(pages / "gallery.py", title="Gallery", icon=":material/photo_library:"),
             st.Page(pages / "runs.py", title="Runs", icon=":material/list:"),
         ],
         position="top",

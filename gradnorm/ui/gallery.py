@@ -1,0 +1,309 @@
+"""Predictions beside the ground truth: which run, which picture, which checkpoint, and a row a contender."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from gradnorm.charts import gallery as charts
+from gradnorm.datasets.base import NETWORKS
+from gradnorm.records import RunInfo
+from gradnorm.spec import RunSpec, SpecError, datasets
+from gradnorm.store import UnknownRunError
+from gradnorm.ui import exhibits
+from gradnorm.ui.exhibits import Exhibit
+from gradnorm.ui.lab import lab
+from gradnorm.ui.panel import contenders
+from gradnorm.ui.server import base_path
+from gradnorm.ui.widgets import show
+from gradnorm.variants import MOST_CONTENDERS
+
+if TYPE_CHECKING:
+    from gradnorm.models.network import Network
+    from gradnorm.training.predict import Answer, Showcase
+
+ASSETS = Path(__file__).parents[2] / "assets"
+SHOWN = 500
+SECONDS = 4.0
+NEWEST = "newest"
+_PICTURES = frozenset(NETWORKS) - {"mlp"}
+# What the tab last showed, so that it is there again after a look at another page.
+_LAST = "gallery.last"
+_RUN, _IMAGE, _STEP, _ERRORS = "gallery-run", "gallery-image", "gallery-step", "gallery-errors"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender: its name, and the step whose checkpoint is shown; None where it has none."""
+
+    info: RunInfo
+    label: str
+    step: int | None
+
+
+def gallery() -> None:
+    """Show the run that the address names, `?run=…&image=3&step=400`, or the newest one of pictures."""
+    st.html(ASSETS / "gallery.css")
+    st.subheader("Gallery")
+    query = _query()
+    info = _chosen(query.get("run"))
+    if info is None:
+        return
+    family = [(lab().store.info(each["run"]), each["label"]) for each in contenders(info)]
+    left, right = st.columns([2, 3])
+    with left:
+        step = _step(info, query.get("step"))
+    rows = [Row(member, label, _at(member, step)) for member, label in family]
+    # Also where there is nothing yet to see: it may come.
+    if step == NEWEST and any(not row.info.ended for row in rows):
+        st.fragment(_follow, run_every=SECONDS)([row.info.run for row in rows], _state(rows))
+    try:
+        spec = RunSpec.parse(info.spec)
+        shown = _showcase(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
+    except (SpecError, ValueError, OSError) as error:
+        st.error(f"The test pictures cannot be shown. {error}", icon=":material/error:")
+        return
+    with right:
+        image = _image(query.get("image"), len(shown))
+    _remember({"run": info.run, "image": str(image), "step": str(step)})
+    _hang(shown, rows, image - 1)
+
+
+def has_pictures(spec: Mapping[str, object]) -> bool:
+    """Whether a flat spec is of a data set whose inputs are pictures."""
+    dataset = datasets().get(str(spec.get("dataset")))
+    return dataset is not None and not _PICTURES.isdisjoint(dataset.networks)
+
+
+def address(run: str) -> str:
+    """Return where the gallery shows a run."""
+    return f"{base_path()}/gallery?run={run}"
+
+
+def _query() -> dict[str, str]:
+    given = dict(st.query_params)
+    return given or dict(st.session_state.get(_LAST, {}))
+
+
+def _remember(shown: dict[str, str]) -> None:
+    wanted = {key: value for key, value in shown.items() if value != NEWEST}
+    st.session_state[_LAST] = wanted
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def _set(key: str, value: object) -> None:
+    st.query_params[key] = str(value)
+
+
+def _chosen(wanted: str | None) -> RunInfo | None:
+    """Show the runs to choose from, a race as one, and return the one to look at."""
+    found = [info for info in lab().store.runs(SHOWN) if has_pictures(info.spec)]
+    if not found:
+        st.info(
+            "No run of pictures yet. Start one in the Playground, or with "
+            "`python -m gradnorm train --dataset overlay`."
+        )
+        return None
+    watched = next((info for info in found if info.run == wanted), None)
+    if wanted is not None and watched is None:
+        st.warning(f"There is no run {wanted[:40]} of pictures here. This is the newest.", icon=":material/signpost:")
+    watched = watched or found[0]
+    entries: dict[str, list[RunInfo]] = {}
+    for info in found:
+        entries.setdefault(info.race or info.run, []).append(info)
+    show(_RUN, watched.race or watched.run)
+    st.selectbox(
+        "Run",
+        list(entries),
+        key=_RUN,
+        format_func=lambda entry: _entry(entries[entry]),
+        on_change=lambda: _open(entries[st.session_state[_RUN]][-1].run),
+    )
+    return watched
+
+
+def _entry(members: Sequence[RunInfo]) -> str:
+    first = members[-1]
+    started = datetime.fromtimestamp(first.created).strftime("%d %b, %H:%M")
+    race = f" · race of {len(members)}" if len(members) > 1 else ""
+    return f"{first.title}{race} · {started}"
+
+
+def _open(run: str) -> None:
+    # Another run has other checkpoints; the picture may be compared.
+    st.query_params.pop("step", None)
+    _set("run", run)
+
+
+def _step(info: RunInfo, wanted: str | None) -> int | str:
+    """Show the kept checkpoints of a run and return the chosen one's step, or NEWEST."""
+    steps = lab().store.checkpoints.steps(info.run)
+    if len(steps) < 2:
+        if not steps:
+            _nothing_kept(info)
+        return NEWEST
+    options: list[int | str] = [*steps[:-1], NEWEST]
+    chosen: int | str = NEWEST
+    if wanted is not None and wanted.isdecimal() and int(wanted) < steps[-1]:
+        chosen = min(steps[:-1], key=lambda step: abs(step - int(wanted)))
+    show(_STEP, chosen)
+    st.select_slider(
+        "Checkpoint",
+        options,
+        key=_STEP,
+        format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
+        on_change=lambda: _set("step", st.session_state[_STEP]),
+        help="The step after which the network is shown. The newest follows the training.",
+    )
+    return chosen
+
+
+def _nothing_kept(info: RunInfo) -> None:
+    every = int(info.spec.get("checkpoint_every", 0))
+    if not every:
+        st.info("This run keeps no checkpoints: Checkpoint every is 0. Set it to 200, say, and train again.")
+    elif info.ended:
+        st.info("This run ended before its first checkpoint. Set Checkpoint every to fewer steps and train again.")
+    else:
+        st.info(f"The first checkpoint comes at step {every:,}; this page shows it then.", icon=":material/schedule:")
+
+
+def _at(info: RunInfo, step: int | str) -> int | None:
+    """Return the newest kept step of a contender that is not beyond the chosen one."""
+    kept = lab().store.checkpoints.steps(info.run)
+    return max((own for own in kept if step == NEWEST or own <= int(step)), default=None)
+
+
+def _image(wanted: str | None, count: int) -> int:
+    """Show the slider over the test pictures and return the number of the chosen one, from 1."""
+    number = int(wanted) if wanted is not None and wanted.isdecimal() else 1
+    number = min(max(number, 1), count)
+    if count < 2:
+        return 1
+    show(_IMAGE, number)
+    st.slider(
+        f"Test picture, of {count:,}",
+        1,
+        count,
+        key=_IMAGE,
+        on_change=lambda: _set("image", st.session_state[_IMAGE]),
+        help="No network has been trained on these. Arrow keys go to the next one.",
+    )
+    return number
+
+
+def _state(rows: Sequence[Row]) -> list[tuple[int | None, bool]]:
+    return [(row.step, row.info.ended) for row in rows]
+
+
+def _follow(runs: Sequence[str], drawn: list[tuple[int | None, bool]]) -> None:
+    """Draw the page again once a contender has a newer checkpoint or has ended."""
+    try:
+        infos = [lab().store.info(run) for run in runs]
+    except UnknownRunError:
+        st.rerun()
+    if [(_at(info, NEWEST), info.ended) for info in infos] != drawn:
+        st.rerun()
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the test pictures …")
+def _showcase(dataset: str, options: str, seed: int) -> Showcase:
+    """Return the test set of a data set; `options` as JSON, since it is what the cache goes by."""
+    from gradnorm.training.predict import Showcase
+
+    return Showcase(datasets()[dataset].model_validate_json(options).load(seed))
+
+
+@st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
+def _network(run: str, step: int, _shown: Showcase) -> Network:
+    store = lab().store
+    return _shown.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
+
+
+# A run that goes on after its last checkpoint may write one of the same step again: it is the same to the last digit.
+@st.cache_data(max_entries=200, show_spinner=False)
+def _answers(run: str, step: int, image: int, _shown: Showcase) -> list[Answer]:
+    return _shown.answers(_network(run, step, _shown), image)
+
+
+def _hang(shown: Showcase, rows: Sequence[Row], image: int) -> None:
+    """Show the truth and a row a contender."""
+    found: list[tuple[Row, list[Answer] | str]] = []
+    with st.spinner("Asking the networks …", show_time=False):
+        for row in rows:
+            if row.step is not None:
+                found.append((row, _asked(shown, row, row.step, image)))
+    sound = [answers for _, answers in found if not isinstance(answers, str)]
+    if not sound:
+        for _, fault in found:
+            st.error(fault, icon=":material/error:")
+        return
+    drawn = [i for i, answer in enumerate(sound[0]) if exhibits.is_map(answer)]
+    errors = bool(drawn) and st.toggle("Show errors", key=_ERRORS, help="Where each answer is wrong, and how far.")
+    picture = shown.picture(image)
+    with st.container(key="gallery"):
+        _truth(picture, sound, drawn)
+        if errors and (legend := exhibits.errors_legend([sound[0][i] for i in drawn])):
+            st.html(f'<p class="gallery-scales">{legend}</p>')
+        for i, (row, answers) in enumerate(found):
+            with st.container(key=f"gallery-row-{i + 1}"):
+                _contender(picture, row, answers, drawn, i, errors=errors)
+        for row in rows:
+            if row.step is None:
+                st.caption(f"{row.label} has no checkpoint up to this step.")
+
+
+def _asked(shown: Showcase, row: Row, step: int, image: int) -> list[Answer] | str:
+    """Return a contender's answers, or what is wrong with its checkpoint."""
+    try:
+        return _answers(row.info.run, step, image, shown)
+    except (ValueError, UnknownRunError) as error:  # a CheckpointError, SpecError, PredictionError is a ValueError
+        return str(error)
+
+
+def _truth(picture: charts.Image, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
+    with st.container(key="gallery-row-0"):
+        _cell("0-picture", Exhibit(charts.picture(picture), "The test picture", "<b>picture</b> and ground truth"))
+        for i in drawn:
+            _cell(f"0-{i}", exhibits.truth(picture, [answers[i] for answers in sound]))
+        _card("0-card", sound[0], drawn, true=True)
+
+
+def _contender(
+    picture: charts.Image, row: Row, answers: Sequence[Answer] | str, drawn: Sequence[int], place: int, *, errors: bool
+) -> None:
+    with st.container(key=f"gallery-name-{place}"):
+        fault = f"<p>{escape(answers)}</p>" if isinstance(answers, str) else ""
+        st.html(f"<h3>{escape(row.label)}</h3><p>step {row.step:,}</p>{fault}")
+    if isinstance(answers, str):
+        return
+    for i in drawn:
+        _cell(f"{place + 1}-{i}", exhibits.answer(picture, answers[i], row.label, errors=errors))
+    _card(f"{place + 1}-card", answers, drawn, true=False)
+
+
+def _cell(key: str, exhibit: Exhibit) -> None:
+    with st.container(key=f"gallery-cell-{key}"):
+        with st.container(key=f"gallery-frame-{key}"):
+            st.plotly_chart(
+                exhibit.figure,
+                key=f"gallery-chart-{key}",
+                config={"displayModeBar": False},
+                alt=exhibit.alt,
+                height="stretch",
+            )
+        st.html(f'<div class="gallery-words">{exhibit.words}</div>')
+
+
+def _card(key: str, answers: Sequence[Answer], drawn: Sequence[int], *, true: bool) -> None:
+    written = [answer for i, answer in enumerate(answers) if i not in drawn]
+    if written:
+        with st.container(key=f"gallery-cell-{key}"):
+            st.html(exhibits.card(written, true=true))
