@@ -72,21 +72,38 @@ def gap(values: Floats, top: float, unit: str) -> go.Figure:
 
 
 def normals(vectors: Floats) -> go.Figure:
-    """Return normals as colours, (n + 1)/2 as red, green, blue; hovering tells x, y, z.
+    """Return normals as colours, `normal_colors`; hovering tells x (right), y (down), z (away from the camera).
 
     vectors: [h, w, 3] of length 1, NaN where there are none.
     """
     shown = _thinned(vectors)
     height, width = shown.shape[:2]
-    colours = np.where(np.isnan(shown), 0, (shown + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
-    unknown = np.isnan(shown).any(-1)
+    colours, unknown = normal_colors(shown), np.isnan(shown).any(-1)
     colours[unknown] = _hatch(height, width)[unknown]
     figure = _figure(height, width)
     trace = _paint(colours, smooth=False)
     trace.update(customdata=shown.round(2), hoverinfo=None)
-    trace.update(hovertemplate="x %{customdata[0]:.2f}, y %{customdata[1]:.2f}, z %{customdata[2]:.2f}<extra></extra>")
+    trace.update(hovertemplate="x %{customdata[0]}, y %{customdata[1]}, z %{customdata[2]}<extra></extra>")
     figure.add_trace(trace)
     return figure
+
+
+def normal_colors(vectors: Floats) -> Image:
+    """Return (x, −y, −z) from −1 … 1 as red, green, blue: more of them to the right, upwards, towards the camera.
+
+    vectors: [h, w, 3], x right, y down, z away from the camera; NaN becomes black.
+    """
+    towards = np.nan_to_num(vectors * np.array([1, -1, -1]), nan=-1.0)
+    return ((towards + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+
+
+def normal_ball(side: int = 44) -> str:
+    """Return the legend of `normal_colors`, a ball seen from the camera, as the address of a PNG with alpha."""
+    along = (np.arange(side) + 0.5) / side * 2 - 1
+    x, y = np.meshgrid(along, along)
+    inside = x**2 + y**2 <= 1
+    colours = normal_colors(np.stack([x, y, -np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))], -1))
+    return _png(np.concatenate([colours, np.where(inside, 255, 0).astype(np.uint8)[..., None]], -1))
 
 
 def classes(labels: Integers, names: Sequence[str]) -> go.Figure:
@@ -194,8 +211,11 @@ def _figure(height: int, width: int) -> go.Figure:
 def _paint(image: Image, *, smooth: bool) -> go.Image:
     """Return an image as a trace, sent as PNG."""
     colours = np.repeat(image, 3, -1) if image.ndim == 3 and image.shape[-1] == 1 else image[..., :3]
-    source = image_array_to_data_uri(np.ascontiguousarray(colours), backend="pypng", compression=6, ext="png")
-    return go.Image(source=source, hoverinfo="skip", zsmooth="fast" if smooth else False)
+    return go.Image(source=_png(colours), hoverinfo="skip", zsmooth="fast" if smooth else False)
+
+
+def _png(image: Image) -> str:
+    return image_array_to_data_uri(np.ascontiguousarray(image), backend="pypng", compression=6, ext="png")
 
 
 def _hatch(height: int, width: int) -> Image:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradnorm.training.predict import Answer
 
 WIDEST_ANGLE = 90.0
-NORMAL_COLOURS = "Colour is direction: red rises to the right, green downwards, blue away from the camera."
+NORMAL_COLOURS = "red faces right, green up, blue the camera"
 # Written without their names: one number says enough under a picture.
 _SCORES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "segmentation": ("miou", lambda v: f"mIoU {v:.2f}"),
@@ -178,7 +178,7 @@ def _legend(answers: Sequence[Answer]) -> str:
         low, high = charts.limits(first.truth)
         body = _ramp(charts.DEPTH_SCALE, f"{low:.1f} m", f"{high:.1f} m")
     elif first.view == "normals":
-        body = escape(NORMAL_COLOURS)
+        body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
     elif first.view in ("heatmaps", "landmarks"):
         body = "○ where it is, × where it is seen"
     else:

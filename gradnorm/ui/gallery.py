@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from gradnorm.charts import gallery as charts
-from gradnorm.datasets.base import NETWORKS
 from gradnorm.records import RunInfo
 from gradnorm.spec import RunSpec, SpecError, datasets
 from gradnorm.store import UnknownRunError
@@ -20,9 +19,9 @@ from gradnorm.ui import exhibits
 from gradnorm.ui.exhibits import Exhibit
 from gradnorm.ui.lab import lab
 from gradnorm.ui.panel import contenders
-from gradnorm.ui.server import base_path
+from gradnorm.ui.pictures import has_pictures
 from gradnorm.ui.widgets import show
-from gradnorm.variants import MOST_CONTENDERS
+from gradnorm.variants import MOST_CONTENDERS, labels
 
 if TYPE_CHECKING:
     from gradnorm.models.network import Network
@@ -32,7 +31,6 @@ ASSETS = Path(__file__).parents[2] / "assets"
 SHOWN = 500
 SECONDS = 4.0
 NEWEST = "newest"
-_PICTURES = frozenset(NETWORKS) - {"mlp"}
 # What the tab last showed, so that it is there again after a look at another page.
 _LAST = "gallery.last"
 _RUN, _IMAGE, _STEP, _ERRORS = "gallery-run", "gallery-image", "gallery-step", "gallery-errors"
@@ -73,17 +71,6 @@ def gallery() -> None:
         image = _image(query.get("image"), len(shown))
     _remember({"run": info.run, "image": str(image), "step": str(step)})
     _hang(shown, rows, image - 1)
-
-
-def has_pictures(spec: Mapping[str, object]) -> bool:
-    """Whether a flat spec is of a data set whose inputs are pictures."""
-    dataset = datasets().get(str(spec.get("dataset")))
-    return dataset is not None and not _PICTURES.isdisjoint(dataset.networks)
-
-
-def address(run: str) -> str:
-    """Return where the gallery shows a run."""
-    return f"{base_path()}/gallery?run={run}"
 
 
 def _query() -> dict[str, str]:
@@ -130,10 +117,13 @@ def _chosen(wanted: str | None) -> RunInfo | None:
 
 
 def _entry(members: Sequence[RunInfo]) -> str:
+    """Return what a run, or a race, is called in the list."""
     first = members[-1]
     started = datetime.fromtimestamp(first.created).strftime("%d %b, %H:%M")
-    race = f" · race of {len(members)}" if len(members) > 1 else ""
-    return f"{first.title}{race} · {started}"
+    if len(members) == 1:
+        return f"{first.title} · {started}"
+    names = ", ".join(labels([info.spec for info in reversed(members)]))
+    return f"{first.title.split(' · ')[0]} · race of {names} · {started}"
 
 
 def _open(run: str) -> None:

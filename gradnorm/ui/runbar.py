@@ -12,6 +12,7 @@ from gradnorm.spec import SpecError, methods
 from gradnorm.store import CAN_GO_ON, CannotGoOnError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.pictures import gallery_link
 from gradnorm.worker import NotHereError
 
 
@@ -46,6 +47,7 @@ def runbar(info: RunInfo | None) -> None:
                 key="static",
                 help="GradNorm Static: train again from the same start with this run's mean weights, fixed.",
             )
+        gallery_link(info)
     _notes(info, going, steered)
 
 
