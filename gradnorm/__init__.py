@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gradnorm.balancer import Balancer, GradNorm
     from gradnorm.balancing.base import Balance, NonFiniteLossError
+    from gradnorm.recording import Recorder
     from gradnorm.spec import RunSpec
     from gradnorm.training.control import Control
     from gradnorm.training.engine import train, train_together
@@ -22,6 +23,7 @@ __all__ = [
     "Control",
     "GradNorm",
     "NonFiniteLossError",
+    "Recorder",
     "RunSpec",
     "train",
     "train_together",
@@ -33,6 +35,7 @@ _HOME = {
     "Control": "gradnorm.training.control",
     "GradNorm": "gradnorm.balancer",
     "NonFiniteLossError": "gradnorm.balancing.base",
+    "Recorder": "gradnorm.recording",
     "RunSpec": "gradnorm.spec",
     "train": "gradnorm.training.engine",
     "train_together": "gradnorm.training.engine",

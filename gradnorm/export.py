@@ -89,7 +89,7 @@ def _test_columns(evaluations: Any, tasks: tuple[str, ...], where: dict[int, int
         for j, task in enumerate(tasks):
             found[f"test_losses.{task}"][i] = evaluation.losses[j]
             found[f"test_loss_ratios.{task}"][i] = evaluation.loss_ratios[j]
-            found[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()))
+            found[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()), np.nan)
     return found
 
 

@@ -172,6 +172,17 @@ class RunInfo:
         """Whether nothing more will come."""
         return self.state in ENDED
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a training loop of somebody's own has logged it: it cannot be trained again."""
+        return "recorded" in self.spec
+
+    @property
+    def total(self) -> int | None:
+        """How many steps there are to be; None if that is not known, of a recorded run."""
+        steps = self.spec.get("steps")
+        return None if steps is None and not self.ended else max(steps or 0, self.steps)
+
 
 def _no_evaluations() -> tuple[Evaluation, ...]:
     return ()

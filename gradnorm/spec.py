@@ -116,6 +116,11 @@ class RunSpec(BaseModel):
         where numbers are due. Raises SpecError for an unknown key or a value out of range.
         """
         given = dict(flat)
+        if "recorded" in given:
+            raise SpecError(
+                "A spec should be one that gradnorm trains. "
+                f"Found that of {given['recorded']!r}, which a script recorded. Run the script again."
+            )
         dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
         method = _chosen("method", given.pop("method", "gradnorm"), methods())
         values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}
@@ -220,6 +225,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
+        "bikes": {"dataset": "bikes", "method": "gradnorm"},
+        "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
     }
 )
 

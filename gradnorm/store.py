@@ -180,6 +180,10 @@ class RunStore:
         """Note the device that a running run has got."""
         self._set(run, "device = ?", device)
 
+    def describe(self, run: str, spec: Mapping[str, Any]) -> None:
+        """Change what a recorded run says of itself. Raises UnknownRunError."""
+        self._set(run, "spec = ?", json.dumps(dict(spec)))
+
     def set_paused(self, run: str, paused: bool) -> None:
         """Note that a run is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
@@ -221,6 +225,11 @@ class RunStore:
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
             info, _ = found(db, run)
+            if info.recorded:
+                raise CannotGoOnError(
+                    "A run that goes on should be one that gradnorm trains. Found one that a script recorded. "
+                    "Run the script again."
+                )
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
                     f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "

@@ -103,6 +103,8 @@ def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
 
 
 def _title(spec: Mapping[str, Any]) -> str:
+    if "recorded" in spec:
+        return str(spec["recorded"])
     known = methods()
     name = str(spec.get("method"))
     title = known[name].title if name in known else name

@@ -63,9 +63,9 @@ export class Contender {
   begin(run) {
     // After a reconnect the same run goes on: what is held stays.
     const goesOn = this.history?.continues(run);
-    if (goesOn) this.history.run = run;
-    else this.history = new History(run, this.panel.choices.smoothing);
-    this.panel.began(this, !goesOn);
+    const anew = goesOn ? this.history.describe(run) : true;
+    if (!goesOn) this.history = new History(run, this.panel.choices.smoothing);
+    this.panel.began(this, anew);
   }
 
   follow(status) {

@@ -97,7 +97,7 @@ function sentence(status, step) {
   const { state, steps, steps_per_second: speed, seconds_left: left, device, place } = status;
   const parts = [];
   if (state === "queued" && place) parts.push(`place ${place} in the queue`);
-  parts.push(`${count(step)} / ${count(steps)} steps`);
+  parts.push(steps ? `${count(step)} / ${count(steps)} steps` : `${count(step)} steps`);
   if (state === "running" && speed) parts.push(`${rate(speed)} steps/s`);
   if (state === "running" && Number.isFinite(left) && left !== null) parts.push(`${duration(left)} left`);
   if (device) parts.push(device);

@@ -22,6 +22,19 @@ export class History {
     return run.columns.join() === this.run.columns.join();
   }
 
+  /** Take a newer description of the same run, and say whether it shows anything else; see `continues`. */
+  describe(run) {
+    const measured = (run.metrics ?? []).join() !== (this.run.metrics ?? []).join();
+    const other = measured || run.has_targets !== this.run.has_targets;
+    this.run = run;
+    if (measured) {
+      // The evaluations so far come once more.
+      this.evaluationLayout = evaluationLayout(run);
+      this.evaluations = new Rows(this.evaluationLayout.width);
+    }
+    return other;
+  }
+
   /** The newest step of any kind. */
   last() {
     return Math.max(this.rows.last(), this.evaluations.last());

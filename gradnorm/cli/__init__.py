@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import listing, making, training
+from gradnorm.cli import data, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.spec import SpecError
@@ -22,6 +22,7 @@ _COMMANDS = {
     "figure2": making.figure2,
     "dashboard": making.dashboard,
     "bench": making.bench,
+    "data": data.data,
 }
 
 
@@ -39,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from gradnorm.checkpoints import CheckpointError
         from gradnorm.database import StoreError
+        from gradnorm.script import NoScriptError
         from gradnorm.store import CannotGoOnError, UnknownRunError
 
-        if isinstance(error, CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
+        if isinstance(error, NoScriptError | CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
             return _complain(str(error))
         raise
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gradnorm import spec
 from gradnorm.citations import bibtex
 from gradnorm.cli.output import write_json
 from gradnorm.options import options
 from gradnorm.records import RunInfo
+
+if TYPE_CHECKING:
+    from gradnorm.store import RunStore
 
 
 def runs(given: argparse.Namespace) -> int:
@@ -82,17 +85,37 @@ def cite(given: argparse.Namespace) -> int:
 
 
 def export(given: argparse.Namespace) -> int:
-    """Write a run's records."""
-    from gradnorm import export
+    """Write a run's records, or the run as a script."""
     from gradnorm.store import RunStore
 
     store = RunStore(given.home)
     store.info(given.run)
+    if given.format == "tensorboard":
+        from gradnorm import tensorboard
+
+        if given.out is None:
+            raise spec.SpecError("out should be a folder, for an event file. Found none. Set it with --out DIR.")
+        tensorboard.write(store, given.run, given.out)
+        return 0
     if given.out is None:
-        export.write(store, given.run, given.format, sys.stdout.buffer)
+        _write(store, given, sys.stdout.buffer)
         return 0
     partial = given.out.with_name(given.out.name + ".tmp")
-    with partial.open("wb") as sink:
-        export.write(store, given.run, given.format, sink)
-    partial.replace(given.out)
+    try:
+        with partial.open("wb") as sink:
+            _write(store, given, sink)
+        partial.replace(given.out)
+    finally:
+        partial.unlink(missing_ok=True)
     return 0
+
+
+def _write(store: RunStore, given: argparse.Namespace, sink: BinaryIO) -> None:
+    if given.format == "python":
+        from gradnorm.script import script
+
+        sink.write(script(store, given.run).encode())
+    else:
+        from gradnorm import export
+
+        export.write(store, given.run, given.format, sink)

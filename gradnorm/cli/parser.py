@@ -46,9 +46,14 @@ def parser() -> argparse.ArgumentParser:
     cite = commands.add_parser("cite", help="print the BibTeX of what a run, or all methods, use")
     cite.add_argument("run", nargs="?", help="the run's id; left out: all methods")
 
-    export = commands.add_parser("export", help="write a run's records, a row a step")
+    export = commands.add_parser("export", help="write a run's records, or the run as a script")
     export.add_argument("run", help="the run's id")
-    export.add_argument("--format", choices=["csv", "parquet", "json"], default="csv")
+    export.add_argument(
+        "--format",
+        choices=["csv", "parquet", "json", "python", "tensorboard"],
+        default="csv",
+        help="python: a script that repeats the run; tensorboard: an event file in the folder --out",
+    )
     export.add_argument("--out", type=Path, help="a file; left out: standard output")
 
     dashboard = commands.add_parser("dashboard", help="serve the dashboard")
@@ -67,11 +72,24 @@ def parser() -> argparse.ArgumentParser:
     listed = "; ".join(f"{name}: {what}" for name, what in NAMED.items())
     bench.add_argument("name", choices=list(NAMED), metavar="NAME", help=listed)
 
+    _add_data(commands.add_parser("data", help="make data to try things with"))
+
     for command in (train, resume, fork, runs, known, figure, bench):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
     for command in (train, resume, fork, runs, cite, export, dashboard):
         command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
     return top
+
+
+def _add_data(data: argparse.ArgumentParser) -> None:
+    kinds = data.add_subparsers(dest="kind", required=True, parser_class=_Parser)
+    rooms = kinds.add_parser("rooms", help="rendered rooms in a file laid out as nyu_depth_v2_labeled.mat")
+    rooms.add_argument("--count", type=int, required=True, help="how many rooms")
+    rooms.add_argument("--size", default="480x640", metavar="HEIGHTxWIDTH", help="of each picture (default: 480x640)")
+    rooms.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file, as rooms.mat")
+    rooms.add_argument("--splits", type=Path, metavar="FILE", help="write training and test numbers, as splits.mat has")
+    rooms.add_argument("--layouts", type=Path, metavar="FILE", help="write RoomNet's keypoints, as layouts.npy")
+    rooms.add_argument("--seed", type=int, default=0, help="another seed makes other rooms (default: 0)")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,9 @@ from gradnorm.datasets.table import FILES, MeasuredDataset, spread
 from gradnorm.randomness import stream
 
 SIZE, PICTURE = 36, 28
-_ROOM = SIZE - PICTURE
+# Each picture may lie so many pixels further down and to the right: the digit from the top left on, the garment from
+# where the digit ends.
+_SHIFT = (SIZE - PICTURE) // 2
 # Of the 10,000 pictures of each source the first are seen in training only, the others in the test only.
 TRAIN, TEST = 8_000, 2_000
 GARMENTS = (
@@ -51,7 +53,7 @@ class Overlay(MeasuredDataset):
 
 
 class OverlaySource(Source):
-    """Fresh pairs at every step, both somewhere in a square of 36 × 36; where both have ink the stronger counts."""
+    """Fresh pairs at every step, the digit to the top left of the garment, both shifted; the stronger ink counts."""
 
     def __init__(self, options: Overlay, seed: int) -> None:
         self._seed = seed
@@ -96,9 +98,9 @@ class OverlaySource(Source):
         low, high = (TRAIN, TRAIN + TEST) if test else (0, TRAIN)
         pictures = np.zeros((size, SIZE, SIZE), np.uint8)
         labels: list[NDArray[np.int64]] = []
-        for images, classes in (self._digits, self._garments):
+        for corner, (images, classes) in zip((0, _SHIFT), (self._digits, self._garments), strict=True):
             chosen = random.integers(low, high, size)
-            corners = random.integers(0, _ROOM + 1, (size, 2))
+            corners = random.integers(corner, corner + _SHIFT + 1, (size, 2))
             for picture, image, (y, x) in zip(pictures, images[chosen], corners, strict=True):
                 part = picture[y : y + PICTURE, x : x + PICTURE]
                 np.maximum(part, image, out=part)

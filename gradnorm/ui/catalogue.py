@@ -16,6 +16,14 @@ from gradnorm.ui.pictures import gallery_link
 from gradnorm.ui.server import base_path
 
 SHOWN, COMPARED = 500, 8
+_FILES = {
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "json": "JSON",
+    "tensorboard": "TensorBoard",
+    "python": "Python script",
+    "spec": "Spec",
+}
 
 
 def catalogue() -> None:
@@ -55,7 +63,7 @@ def _table(found: list[RunInfo]) -> pd.DataFrame:
             "Run": [f"{base_path()}/?run={info.run}" for info in found],
             "What": [info.title for info in found],
             "State": [info.state if info.place is None else f"queued ({info.place})" for info in found],
-            "Done": [info.steps / info.spec["steps"] for info in found],
+            "Done": [info.steps / info.total if info.total else None for info in found],
             "Steps": [info.steps for info in found],
             "Seconds": [info.seconds for info in found],
             "Device": [info.device or "" for info in found],
@@ -78,10 +86,11 @@ def _charts(chosen: list[RunInfo]) -> None:
 
 def _actions(chosen: list[RunInfo]) -> None:
     if len(chosen) == 1:
-        run = chosen[0].run
+        run, kinds = chosen[0].run, dict(_FILES)
+        if chosen[0].recorded:
+            del kinds["python"]
         links = [
-            f'<a href="{base_path()}/live/{run}/export/{kind}" download>{label}</a>'
-            for kind, label in (("csv", "CSV"), ("parquet", "Parquet"), ("json", "JSON"), ("spec", "Spec"))
+            f'<a href="{base_path()}/live/{run}/export/{kind}" download>{label}</a>' for kind, label in kinds.items()
         ]
         st.html(f'<p class="gradnorm-links">Download {" · ".join(links)}</p>')
         gallery_link(chosen[0])

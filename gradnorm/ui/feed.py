@@ -54,7 +54,7 @@ class Feed:
         self.run = info.run
         self._store = store
         self._viewers: set[Viewer] = set()
-        self._every = wire.stride(info.spec["steps"])
+        self._every = wire.stride(info.total or info.steps)
         self._cursor = info.steps
         self._evaluated = -1
         self._info = info
@@ -110,6 +110,10 @@ class Feed:
 
     def _tick(self) -> None:
         snapshot = self._store.read(self.run, self._cursor, evaluated_since=self._evaluated)
+        if snapshot.info.spec != self._info.spec:
+            # A recorded run says what it measures as it comes to it: described again, with its evaluations.
+            self._send(wire.hello(snapshot.info))
+            snapshot = self._store.read(self.run, self._cursor, evaluated_since=-1)
         self._info = snapshot.info
         # A run that goes on was taken back to its checkpoint: what comes again is sent again.
         self._cursor = min(self._cursor, self._info.steps)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -18,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm import export
+from gradnorm.spec import SpecError
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.ui.feed import Hub, Message, Viewer
 
@@ -156,14 +158,41 @@ def _download(store: RunStore, run: str, file_format: str) -> Response:
     if file_format == "spec":
         head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
         return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
+    if file_format in ("python", "tensorboard"):
+        return _script(store, run) if file_format == "python" else _events(store, run)
     if file_format not in export.FORMATS:
-        formats = ", ".join((*export.FORMATS, "spec"))
+        formats = ", ".join((*export.FORMATS, "python", "tensorboard", "spec"))
         return PlainTextResponse(f"The format should be one of {formats}. Found {file_format!r}.", status_code=404)
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
     export.write(store, run, file_format, file)  # pyright: ignore[reportArgumentType]
     file.seek(0)
     headers = {"content-disposition": name}
     return StreamingResponse(_chunks(file), media_type=export.MEDIA_TYPES[file_format], headers=headers)
+
+
+def _script(store: RunStore, run: str) -> Response:
+    from gradnorm.script import NoScriptError, script
+
+    try:
+        text = script(store, run)
+    except (NoScriptError, SpecError) as error:
+        return PlainTextResponse(str(error), status_code=409)
+    head = {"content-disposition": f'attachment; filename="{run}.py"'}
+    return Response(text, media_type="text/x-python", headers=head)
+
+
+def _events(store: RunStore, run: str) -> Response:
+    """Return the event file in a folder named as the run, as TensorBoard wants it, in a zip."""
+    from gradnorm import tensorboard
+
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+    with tempfile.TemporaryDirectory() as folder, ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        tensorboard.write(store, run, Path(folder))
+        for path in Path(folder).iterdir():
+            archive.write(path, f"{run}/{path.name}")
+    file.seek(0)
+    headers = {"content-disposition": f'attachment; filename="{run}.tensorboard.zip"'}
+    return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)
 
 
 def _chunks(file: IO[Any]) -> Iterator[bytes]:

@@ -33,7 +33,7 @@ def runbar(info: RunInfo | None) -> None:
         if info is not None and info.state == "paused":
             _button("Resume", "play_arrow", "pause", _steer(lab().resume), not steered)
         elif info is not None and info.state in CAN_GO_ON:
-            _button("Continue", "resume", "pause", _steer(lab().go_on), False)
+            _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
         else:
             _button("Pause", "pause", "pause", _steer(lab().pause), not steered)
         _button("Step", "skip_next", "step", _step, going and not steered)
@@ -57,7 +57,9 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
         st.error(fault, icon=":material/error:")
     if info is None:
         return
-    if going and not steered:
+    if going and info.recorded:
+        st.caption("This run is recorded by a script: it can be watched here, not steered.")
+    elif going and not steered:
         st.caption("This run belongs to another process: it can be watched here, not steered.")
     elif going and info.race is None and _differs(info):
         st.caption("The settings on the left have changed since this run started; they are for the next one.")

@@ -115,6 +115,9 @@ def open_run(run: str) -> None:
     """Watch a run and show its spec; sets `fault` if there is no such run."""
     try:
         info = lab().store.info(run)
+        if info.recorded:  # it has no settings to show
+            st.session_state[_RUN] = run
+            return
         st.session_state[_SPEC] = RunSpec.parse(info.spec)
         st.session_state[_RUN] = run
     except UnknownRunError:

@@ -69,8 +69,8 @@ def hello(info: RunInfo) -> str:
             **_declared(info),
             "tasks": tasks,
             "columns": columns(len(info.tasks)),
-            "stride": stride(info.spec["steps"]),
-            "steps": info.spec["steps"],
+            "stride": stride(info.total or info.steps),
+            "steps": info.total or info.steps,
             "parent": info.parent,
             "forked_at": info.forked_at,
         }
@@ -79,6 +79,14 @@ def hello(info: RunInfo) -> str:
 
 def _declared(info: RunInfo) -> dict[str, Any]:
     """Return what the run's method and tasks declare: whether there are targets, and the test metrics."""
+    if info.recorded:
+        by_name: list[list[str]] = info.spec["metrics"]
+        return {
+            "has_targets": info.spec["targets"],
+            "metrics": list(dict.fromkeys(name for names in by_name for name in names)),
+            "task_metrics": [next(iter(names), None) for names in by_name],
+            "errors": [name for scores in METRICS.values() for name, more in scores.items() if not more],
+        }
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
@@ -105,8 +113,8 @@ def checkpoints(steps: Sequence[int]) -> str:
 
 def status(info: RunInfo, speed: float | None) -> str:
     """Return the message that says where the run stands. speed: steps a second, None if not known."""
-    steps = info.spec["steps"]
-    left = None if not speed or info.state != "running" else max(0, steps - info.steps) / speed
+    steps = info.total
+    left = None if not speed or not steps or info.state != "running" else max(0, steps - info.steps) / speed
     return json.dumps(
         {
             "type": "status",

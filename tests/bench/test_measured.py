@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from gradnorm.bench import batched, overhead, rounds, throughput
+from gradnorm.bench import batched, overhead, rooms, rounds, throughput
 from gradnorm.spec import preset
 
 
@@ -80,3 +80,14 @@ def test_overhead_maps_each_network_to_its_ratio(monkeypatch):
     assert found["benchmark"] == "overhead"
     assert list(found["results"]) == ["toy-2", "toy-10", "toy-40", "segnet-3"]
     assert all(0.3 < ratio < 5 for ratio in found["results"].values())
+
+
+@pytest.mark.slow
+def test_rooms_are_counted_a_second_at_both_sizes():
+    found = rooms.run(rounds=1)
+    assert found["benchmark"] == "rooms"
+    small, full = (found["results"][f"images_per_second_{size}"] for size in ("128x128", "480x640"))
+    assert small > full > 0
+    assert found["details"]["layout types"] == list(range(11))
+    assert found["details"]["milliseconds an image"]["128x128"] == pytest.approx(1e3 / small, rel=0.02)
+    json.dumps(found)

@@ -1,0 +1,68 @@
+"""Commands that make data: rendered rooms in a file laid out as NYUv2's."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from gradnorm.cli.output import STOPPED, check_writable
+from gradnorm.spec import SpecError
+
+MOST_ROOMS = 100_000
+SMALLEST, LARGEST = 32, 2048
+
+
+def data(given: argparse.Namespace) -> int:
+    """Write rooms, and if they are asked for their splits and keypoints."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from gradnorm.rendering.nyu_file import DESCRIPTION, write_mat, write_splits
+    from gradnorm.rendering.rooms import Room, room
+
+    height, width = _checked(given)
+    splits = write_splits(given.splits, given.count) if given.splits else None
+    check_writable(given.layouts)
+    points: list[Any] = []
+
+    def rooms() -> Iterator[Room]:
+        for i in tqdm(range(given.count), "Rooms", unit="room", disable=not sys.stderr.isatty()):
+            each = room(given.seed, i, height, width)
+            points.append(each.scene.keypoints)
+            yield each
+
+    try:
+        write_mat(given.out, rooms(), given.count)
+    except KeyboardInterrupt:
+        print(f"gradnorm: stopped; {given.out} was not written.", file=sys.stderr)
+        return STOPPED
+    print(f"{given.out}: {given.count} rooms of {height} × {width} pixels, {DESCRIPTION}")
+    if splits:
+        print(f"{given.splits}: {splits[0]} for training, {splits[1]} for testing, {DESCRIPTION}")
+    if given.layouts:
+        with given.layouts.open("wb") as file:
+            np.save(file, np.stack(points))
+        print(f"{given.layouts}: keypoints of their layouts, {DESCRIPTION}")
+    return 0
+
+
+def _checked(given: argparse.Namespace) -> tuple[int, int]:
+    """Return height and width; raise SpecError for what cannot be made."""
+    least, why = (2, ", for --splits,") if given.splits else (1, "")
+    if not least <= given.count <= MOST_ROOMS:
+        raise SpecError(
+            f"count should be from {least}{why} to {MOST_ROOMS:,}. Found {given.count}. Set it with --count."
+        )
+    if given.seed < 0:
+        raise SpecError(f"seed should be at least 0. Found {given.seed}. Set it with --seed.")
+    found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", given.size)
+    height, width = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
+        raise SpecError(
+            f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {given.size!r}. "
+            "Set it with --size."
+        )
+    return height, width

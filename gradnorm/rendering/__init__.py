@@ -1,0 +1,1 @@
+"""Rendered rooms: box rooms with furniture, every pixel known exactly. numpy only."""
