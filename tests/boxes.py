@@ -69,7 +69,11 @@ def _box(half_width: float, half_height: float, far: float):
     reach = np.stack([np.full_like(x, far), half_width / np.abs(x), half_height / np.abs(y)])
     side, depth = reach.argmin(0), reach.min(0).astype(np.float32)
     zero = np.zeros_like(x)
-    facing = [np.stack([zero, zero, zero - 1]), np.stack([-np.sign(x), zero, zero]), np.stack([zero, -np.sign(y), zero])]
+    facing = [
+        np.stack([zero, zero, zero - 1]),
+        np.stack([-np.sign(x), zero, zero]),
+        np.stack([zero, -np.sign(y), zero]),
+    ]
     normals = np.choose(side, facing).astype(np.float32)
     classes = np.where(side < 2, 2, np.where(y > 0, 1, 0))
     light = (0.3 + 0.6 * np.abs(normals[0]) + 0.2 * normals[1] + 0.2) * 255 / (1 + depth / 4)

@@ -156,7 +156,7 @@ def points(image: Image, truth: Floats, answer: Floats | None = None, names: Seq
     """
     height, width = image.shape[:2]
     figure = picture((image * 0.6).astype(np.uint8))
-    there = np.flatnonzero(np.isfinite(truth).all(1))
+    there: list[int] = np.flatnonzero(np.isfinite(truth).all(1)).tolist()
     colours = [task_style(i).dark for i in range(len(there))]
     titles = [names[i] if i < len(names) else f"point {i + 1}" for i in there]
 

@@ -115,7 +115,9 @@ def _answer(output: Tensor, target: Tensor, task: Task, levels: tuple[Tensor, Te
     scores.add(output, target)
     loss = float(task_loss(output, target, task))
     view: View = task.form if levels is None else "picture"
-    truth, answer = _shown(output, target, view) if levels is None else (_pixels(part, levels) for part in (target, output))
+    truth, answer = (
+        _shown(output, target, view) if levels is None else (_pixels(part, levels) for part in (target, output))
+    )
     return Answer(task, view, truth, answer, loss, scores.scores())
 
 

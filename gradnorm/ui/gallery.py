@@ -94,8 +94,7 @@ def _chosen(wanted: str | None) -> RunInfo | None:
     found = [info for info in lab().store.runs(SHOWN) if has_pictures(info.spec)]
     if not found:
         st.info(
-            "No run of pictures yet. Start one in the Playground, or with "
-            "`python -m gradnorm train --dataset overlay`."
+            "No run of pictures yet. Start one in the Playground, or with `python -m gradnorm train --dataset overlay`."
         )
         return None
     watched = next((info for info in found if info.run == wanted), None)

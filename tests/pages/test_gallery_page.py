@@ -53,7 +53,9 @@ def opened(tab, **query: str):
 
 def words(page) -> str:
     """All that the page's HTML says, without tags."""
-    return re.sub(r"<[^>]+>", " ", " ".join(html.proto.body for html in page.at.get("html") if "<style" not in html.proto.body))
+    return re.sub(
+        r"<[^>]+>", " ", " ".join(html.proto.body for html in page.at.get("html") if "<style" not in html.proto.body)
+    )
 
 
 def errors(page) -> list[str]:

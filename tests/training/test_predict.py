@@ -94,7 +94,12 @@ def test_a_reconstruction_is_a_picture_again_in_every_unit(units):
     shown = Showcase(dataset.load(0))
     network = shown.network(spec, checkpoint)
     digit, garment, ink, again = shown.answers(network, 7)
-    assert [a.view for a in (digit, garment, ink, again)] == ["classification", "classification", "regression", "picture"]
+    assert [a.view for a in (digit, garment, ink, again)] == [
+        "classification",
+        "classification",
+        "regression",
+        "picture",
+    ]
     assert (again.truth == shown.picture(7)).all()
     assert again.answer.shape == (36, 36, 1)
     # Back in the task's unit by hand: shades of grey of 0 … 255, cut off at both ends.
@@ -126,7 +131,7 @@ def test_a_checkpoint_of_another_network_is_told(trained):
 
 def test_vectors_are_no_pictures():
     source = RunSpec.parse(TINY).dataset.load(0)
-    with pytest.raises(PredictionError, match="should be pictures. Found vectors of 250"):
+    with pytest.raises(PredictionError, match=r"should be pictures\. Found vectors of 250"):
         Showcase(source)
 
 
