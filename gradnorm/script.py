@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -26,9 +26,6 @@ from gradnorm.templates import (
     SCRIPT,
     WRITTEN_OUT,
 )
-
-if TYPE_CHECKING:
-    from gradnorm.training.run import Run
 
 # Steps held in memory at once.
 SLICE = 32_768
@@ -96,7 +93,7 @@ def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, 
     schedule = _schedule(spec)
     found = {
         "threads": f"    torch.set_num_threads({spec.threads})\n" if spec.threads else "",
-        "block": str(_block(run) if together else 1),
+        "block": str(run.block),
         "dataset": _call(spec.dataset),
         "method": _call(spec.method.model_copy(update={"alpha": alphas[1]} if alphas else {})),
         "seed": str(spec.seed),
@@ -119,14 +116,6 @@ def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, 
         "schedule": schedule,
         "train": Template(WRITTEN_OUT if together else BY_AUTOGRAD).substitute(found),
     }
-
-
-def _block(run: Run) -> int:
-    """Return how many batches the run had made at one go."""
-    from gradnorm.training.ahead import block_of
-
-    numbers = run.source.shape[0] + sum(task.outputs for task in run.source.tasks)
-    return block_of(4 * numbers * run.spec.batch_size)
 
 
 def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str, str]:

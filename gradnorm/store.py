@@ -29,8 +29,7 @@ class CannotGoOnError(ValueError):
     """The run cannot be continued as it is; the message says why and what to do."""
 
 
-# How a run has ended that may be continued.
-CAN_GO_ON = ("stopped", "interrupted", "failed")
+CAN_GO_ON = ("stopped", "interrupted", "failed")  # how a run has ended that may be continued
 
 
 def default_home() -> Path:
@@ -79,9 +78,9 @@ class RunStore:
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
     ) -> list[str]:
         """Return the ids of new runs that are trained together, one for each title and spec."""
-        race = secrets.token_hex(6)
+        origin = secrets.token_hex(6), None, 0
         with self._db.write() as db:
-            return [insert(db, title, spec, tasks, queued, (race, None, 0)) for title, spec in contenders]
+            return [insert(db, title, spec, tasks, queued, origin) for title, spec in contenders]
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
@@ -226,14 +225,10 @@ class RunStore:
         with self._db.write() as db:
             info, _ = found(db, run)
             if info.recorded:
-                raise CannotGoOnError(
-                    "A run that goes on should be one that gradnorm trains. Found one that a script recorded. "
-                    "Run the script again."
-                )
+                raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
-                    f"A run that goes on should have been stopped or interrupted. Found it {info.state}. "
-                    "Fork it from a checkpoint instead."
+                    f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
                 )
             group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
             change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
@@ -252,8 +247,7 @@ class RunStore:
             db.execute(f"DELETE {late}", (number, step))
             for rows in (_decode([blob], tasks) for (blob,) in blobs):
                 kept = rows[rows[:, 0] <= step]
-                block = (number, int(kept[0, 0]), step, kept.tobytes())
-                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", block)
+                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, int(kept[0, 0]), step, kept.tobytes()))
             db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, evaluated))
             db.execute("UPDATE runs SET steps = min(steps, ?) WHERE number = ?", (step, number))
 

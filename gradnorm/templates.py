@@ -25,6 +25,12 @@ def learning_rate(step):
     $schedule
 
 
+def batches(data):
+    """Yield the batch of each step. They are made $block at a time, as in the run: it matters to their rounding."""
+    for first in range(1, STEPS + 1, $block):
+        yield from data.block(first, $block, BATCH)[: STEPS + 1 - first]
+
+
 $train
 
 def main():
@@ -41,13 +47,7 @@ if __name__ == "__main__":
     main()
 '''
 
-WRITTEN_OUT = '''def batches(data):
-    """Yield the batch of each step. They are made $block at a time, as in the run: it matters to their rounding."""
-    for first in range(1, STEPS + 1, $block):
-        yield from data.block(first, $block, BATCH)[: STEPS + 1 - first]
-
-
-def train():
+WRITTEN_OUT = '''def train():
     """Take all steps; return the tasks' names and what the method decided at the last one."""
 $threads    data = $dataset.load($seed)
     model = $network$to_device
@@ -70,8 +70,7 @@ $threads    data = $dataset.load($seed)
     names = [task.name for task in data.tasks]
     balancer = Balancer(names, method, kinds=[task.kind for task in data.tasks], watch_norms=$watch)
     $optimizer
-    for step in range(1, STEPS + 1):
-        (batch,) = data.block(step, 1, BATCH)
+    for step, batch in enumerate(batches(data), 1):
 $first        for group in optimizer.param_groups:
             group["lr"] = learning_rate(step)
         optimizer.zero_grad()

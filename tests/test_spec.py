@@ -15,6 +15,8 @@ from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, method
 PAIRS = [(dataset, method) for dataset in datasets() for method in methods()]
 # What hangs on the number of tasks has another bound for each data set.
 BY_TASKS = {"task", "noise"}
+# What hangs on other options: a scene needs one task at least, and keypoints need a file.
+BY_OTHERS = {"learn_classes", "learn_keypoints"}
 # Each option once: a data set's with one method, a method's and the run's with one data set.
 BOUNDED = [
     (d, m, o)
@@ -40,7 +42,8 @@ def values(option):
     if option.kind == "choice":
         return st.sampled_from(option.choices)
     if option.kind == "integer":
-        return st.integers(int(option.low), int(option.high))
+        step = option.extra.get("step", 1)
+        return st.integers(int(option.low) // step, int(option.high) // step).map(lambda n: n * step)
     return st.floats(option.low, option.high, exclude_min=is_open_below(option))
 
 
@@ -49,7 +52,7 @@ def flat_specs(draw):
     dataset, method = draw(st.sampled_from(PAIRS))
     flat = {"dataset": dataset, "method": method}
     for option in options(dataset, method):
-        if option.kind != "numbers" and option.key not in BY_TASKS and draw(st.booleans()):
+        if option.kind != "numbers" and option.key not in BY_TASKS | BY_OTHERS and draw(st.booleans()):
             flat[option.key] = draw(values(option))
     if dataset == "toy" and draw(st.booleans()):
         size = flat.get("tasks", draw(st.integers(1, 64)))

@@ -34,7 +34,12 @@ class Overlay(MeasuredDataset):
     summary: ClassVar[str] = (
         "A digit over a garment: both classes, ink (sum of pixels, 0 to 1 each) and reconstruction."
     )
-    recommended: ClassVar[Mapping[str, Any]] = {"optimizer": "adam", "steps": 1000, "alpha": 1.5}
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adam",
+        "steps": 1000,
+        "alpha": 1.5,
+        "weight_learning_rate": 0.05,
+    }
     networks: ClassVar[tuple[str, ...]] = ("cnn",)
 
     @property

@@ -13,7 +13,7 @@ from gradnorm.balancing.base import Balance
 from gradnorm.datasets.base import Batch
 from gradnorm.metrics import task_losses
 from gradnorm.records import Checkpoint, StepRecord
-from gradnorm.training.ahead import Ahead, block_of
+from gradnorm.training.ahead import Ahead
 from gradnorm.training.flat import MOMENTUM
 from gradnorm.training.group import Result
 from gradnorm.training.run import Run, learning_rate, to_device, use_threads
@@ -37,8 +37,7 @@ class Alone:
         self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
         slow = run.source.slow
         readers = min(READERS, os.cpu_count() or 1) if slow and run.device.type != "cpu" else 1
-        block = 1 if slow else block_of(_bytes(run.source.test) * run.spec.batch_size)
-        self._batches = Ahead(self._made, run.spec.steps, block, readers)
+        self._batches = Ahead(self._made, run.spec.steps, run.block, readers)
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of the record."""
@@ -85,11 +84,6 @@ class Alone:
         self._optimizer.step()
         run.taken = step
         return _record(step, balance, alpha)
-
-
-def _bytes(examples: Batch) -> int:
-    """Return how many bytes one example takes."""
-    return sum(part[0].nbytes for part in (examples.inputs, *examples.targets))
 
 
 def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:

@@ -19,7 +19,7 @@ from gradnorm.models.criterion import Criterion, Targets
 from gradnorm.models.mlp import MLP
 from gradnorm.models.stack import Stack
 from gradnorm.records import Checkpoint, StepRecord
-from gradnorm.training.ahead import Ahead, block_of
+from gradnorm.training.ahead import Ahead
 from gradnorm.training.flat import flat_optimizer, steps_of
 from gradnorm.training.panel import Panel
 from gradnorm.training.run import Run, learning_rate
@@ -80,8 +80,7 @@ class Group:
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        numbers = first.source.shape[0] + sum(task.outputs for task in first.source.tasks)
-        self._batches = Ahead(self._made, self._spec.steps, block_of(4 * numbers * self._spec.batch_size))
+        self._batches = Ahead(self._made, self._spec.steps, first.block)
         self._settled = -1
 
     def step(self) -> list[Result]:

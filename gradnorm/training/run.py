@@ -17,6 +17,7 @@ from gradnorm.models.build import build
 from gradnorm.models.network import Network
 from gradnorm.records import Checkpoint, Evaluation
 from gradnorm.spec import RunSpec, SpecError
+from gradnorm.training.ahead import block_of
 from gradnorm.training.checkpoint import Saved, pack, unpack
 
 
@@ -85,6 +86,14 @@ class Run:
             self.balancer.inherit(saved.balancer)
         else:
             self.balancer.load_state_dict(saved.balancer)
+
+    @property
+    def block(self) -> int:
+        """How many batches are made at one go."""
+        if self.source.slow:
+            return 1
+        example = sum(part[0].nbytes for part in (self.source.test.inputs, *self.source.test.targets))
+        return block_of(example * self.spec.batch_size)
 
     @property
     def alpha(self) -> float | None:
