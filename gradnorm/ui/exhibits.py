@@ -72,7 +72,7 @@ def error_of(given: Answer) -> str:
         return f"RMSE {np.sqrt(given.loss):.3g} {given.task.unit}".rstrip()
     metric, text = _SCORES[given.view]
     value = given.metrics[metric]
-    return text(value) if isfinite(value) else "no truth to compare with"
+    return text(value) if isfinite(value) else "no error: nothing is known here"
 
 
 def card(answers: Sequence[Answer], *, true: bool) -> str:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from gradnorm.charts import gallery as charts
 from gradnorm.records import RunInfo
-from gradnorm.spec import RunSpec, SpecError, datasets
+from gradnorm.spec import RunSpec
 from gradnorm.store import UnknownRunError
-from gradnorm.ui import exhibits
-from gradnorm.ui.exhibits import Exhibit
 from gradnorm.ui.lab import lab
 from gradnorm.ui.panel import contenders
 from gradnorm.ui.pictures import has_pictures
+from gradnorm.ui.wall import Row, hang, showcase
 from gradnorm.ui.widgets import show
-from gradnorm.variants import MOST_CONTENDERS, labels
-
-if TYPE_CHECKING:
-    from gradnorm.models.network import Network
-    from gradnorm.training.predict import Answer, Showcase
+from gradnorm.variants import labels
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SHOWN = 500
@@ -33,16 +24,7 @@ SECONDS = 4.0
 NEWEST = "newest"
 # What the tab last showed, so that it is there again after a look at another page.
 _LAST = "gallery.last"
-_RUN, _IMAGE, _STEP, _ERRORS = "gallery-run", "gallery-image", "gallery-step", "gallery-errors"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One contender: its name, and the step whose checkpoint is shown; None where it has none."""
-
-    info: RunInfo
-    label: str
-    step: int | None
+_RUN, _IMAGE, _STEP = "gallery-run", "gallery-image", "gallery-step"
 
 
 def gallery() -> None:
@@ -53,24 +35,23 @@ def gallery() -> None:
     info = _chosen(query.get("run"))
     if info is None:
         return
-    family = [(lab().store.info(each["run"]), each["label"]) for each in contenders(info)]
     left, right = st.columns([2, 3])
     with left:
         step = _step(info, query.get("step"))
-    rows = [Row(member, label, _at(member, step)) for member, label in family]
+    rows = _rows(info, step)
     # Also where there is nothing yet to see: it may come.
     if step == NEWEST and any(not row.info.ended for row in rows):
         st.fragment(_follow, run_every=SECONDS)([row.info.run for row in rows], _state(rows))
     try:
         spec = RunSpec.parse(info.spec)
-        shown = _showcase(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
-    except (SpecError, ValueError, OSError) as error:
+        shown = showcase(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
+    except (ValueError, OSError) as error:  # SpecError and DataError are ValueErrors
         st.error(f"The test pictures cannot be shown. {error}", icon=":material/error:")
         return
     with right:
         image = _image(query.get("image"), len(shown))
     _remember({"run": info.run, "image": str(image), "step": str(step)})
-    _hang(shown, rows, image - 1)
+    hang(shown, rows, image - 1, spec.seed)
 
 
 def _query() -> dict[str, str]:
@@ -164,6 +145,17 @@ def _nothing_kept(info: RunInfo) -> None:
         st.info(f"The first checkpoint comes at step {every:,}; this page shows it then.", icon=":material/schedule:")
 
 
+def _rows(info: RunInfo, step: int | str) -> list[Row]:
+    found: list[Row] = []
+    for each in contenders(info):
+        try:
+            member = lab().store.info(each["run"])
+        except UnknownRunError:  # deleted since
+            continue
+        found.append(Row(member, each["label"], _at(member, step)))
+    return found
+
+
 def _at(info: RunInfo, step: int | str) -> int | None:
     """Return the newest kept step of a contender that is not beyond the chosen one."""
     kept = lab().store.checkpoints.steps(info.run)
@@ -200,99 +192,3 @@ def _follow(runs: Sequence[str], drawn: list[tuple[int | None, bool]]) -> None:
         st.rerun()
     if [(_at(info, NEWEST), info.ended) for info in infos] != drawn:
         st.rerun()
-
-
-@st.cache_resource(max_entries=2, show_spinner="Loading the test pictures …")
-def _showcase(dataset: str, options: str, seed: int) -> Showcase:
-    """Return the test set of a data set; `options` as JSON, since it is what the cache goes by."""
-    from gradnorm.training.predict import Showcase
-
-    return Showcase(datasets()[dataset].model_validate_json(options).load(seed))
-
-
-@st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
-def _network(run: str, step: int, _shown: Showcase) -> Network:
-    store = lab().store
-    return _shown.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
-
-
-# A run that goes on after its last checkpoint may write one of the same step again: it is the same to the last digit.
-@st.cache_data(max_entries=200, show_spinner=False)
-def _answers(run: str, step: int, image: int, _shown: Showcase) -> list[Answer]:
-    return _shown.answers(_network(run, step, _shown), image)
-
-
-def _hang(shown: Showcase, rows: Sequence[Row], image: int) -> None:
-    """Show the truth and a row a contender."""
-    found: list[tuple[Row, list[Answer] | str]] = []
-    with st.spinner("Asking the networks …", show_time=False):
-        for row in rows:
-            if row.step is not None:
-                found.append((row, _asked(shown, row, row.step, image)))
-    sound = [answers for _, answers in found if not isinstance(answers, str)]
-    if not sound:
-        for _, fault in found:
-            st.error(fault, icon=":material/error:")
-        return
-    drawn = [i for i, answer in enumerate(sound[0]) if exhibits.is_map(answer)]
-    errors = bool(drawn) and st.toggle("Show errors", key=_ERRORS, help="Where each answer is wrong, and how far.")
-    picture = shown.picture(image)
-    with st.container(key="gallery"):
-        _truth(picture, sound, drawn)
-        if errors and (legend := exhibits.errors_legend([sound[0][i] for i in drawn])):
-            st.html(f'<p class="gallery-scales">{legend}</p>')
-        for i, (row, answers) in enumerate(found):
-            with st.container(key=f"gallery-row-{i + 1}"):
-                _contender(picture, row, answers, drawn, i, errors=errors)
-        for row in rows:
-            if row.step is None:
-                st.caption(f"{row.label} has no checkpoint up to this step.")
-
-
-def _asked(shown: Showcase, row: Row, step: int, image: int) -> list[Answer] | str:
-    """Return a contender's answers, or what is wrong with its checkpoint."""
-    try:
-        return _answers(row.info.run, step, image, shown)
-    except (ValueError, UnknownRunError) as error:  # a CheckpointError, SpecError, PredictionError is a ValueError
-        return str(error)
-
-
-def _truth(picture: charts.Image, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
-    with st.container(key="gallery-row-0"):
-        _cell("0-picture", Exhibit(charts.picture(picture), "The test picture", "<b>picture</b> and ground truth"))
-        for i in drawn:
-            _cell(f"0-{i}", exhibits.truth(picture, [answers[i] for answers in sound]))
-        _card("0-card", sound[0], drawn, true=True)
-
-
-def _contender(
-    picture: charts.Image, row: Row, answers: Sequence[Answer] | str, drawn: Sequence[int], place: int, *, errors: bool
-) -> None:
-    with st.container(key=f"gallery-name-{place}"):
-        fault = f"<p>{escape(answers)}</p>" if isinstance(answers, str) else ""
-        st.html(f"<h3>{escape(row.label)}</h3><p>step {row.step:,}</p>{fault}")
-    if isinstance(answers, str):
-        return
-    for i in drawn:
-        _cell(f"{place + 1}-{i}", exhibits.answer(picture, answers[i], row.label, errors=errors))
-    _card(f"{place + 1}-card", answers, drawn, true=False)
-
-
-def _cell(key: str, exhibit: Exhibit) -> None:
-    with st.container(key=f"gallery-cell-{key}"):
-        with st.container(key=f"gallery-frame-{key}"):
-            st.plotly_chart(
-                exhibit.figure,
-                key=f"gallery-chart-{key}",
-                config={"displayModeBar": False},
-                alt=exhibit.alt,
-                height="stretch",
-            )
-        st.html(f'<div class="gallery-words">{exhibit.words}</div>')
-
-
-def _card(key: str, answers: Sequence[Answer], drawn: Sequence[int], *, true: bool) -> None:
-    written = [answer for i, answer in enumerate(answers) if i not in drawn]
-    if written:
-        with st.container(key=f"gallery-cell-{key}"):
-            st.html(exhibits.card(written, true=true))

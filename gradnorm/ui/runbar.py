@@ -20,7 +20,7 @@ def runbar(info: RunInfo | None) -> None:
     """Show the buttons that fit the state of the watched run."""
     going = info is not None and not info.ended
     steered = info is not None and going and lab().steers(info.run)
-    with st.container(horizontal=True, gap="small", key="runbar"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
         st.button(
             "Start",
             icon=":material/play_arrow:",

@@ -13,19 +13,8 @@ from tests.browser.playground import PATIENCE
 from tests.browser.test_looks import PAIRS, SIZES, check
 from tests.factories import ROOT, start_python, wait_for
 
-TINY = [
-    "--dataset",
-    "overlay",
-    "--channels",
-    "0.2",
-    "--batch-size",
-    "8",
-    "--eval-every",
-    "100",
-    "--device",
-    "cpu",
-    "--output-scale",
-]
+TINY = ["--dataset", "overlay", "--channels", "0.2", "--batch-size", "8", "--eval-every", "100", "--device", "cpu"]
+TINY += ["--output-scale"]
 
 # How many colours the map in a cell has on the screen.
 _COLOURS = """async (node) => {
