@@ -226,6 +226,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
         "bikes": {"dataset": "bikes", "method": "gradnorm"},
+        "rooms": {"dataset": "rooms", "method": "gradnorm"},
         "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
     }
 )

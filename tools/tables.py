@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds | stuck`.
+"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds | stuck | overlay | bikes | rooms`.
 
 Each line is one `train` per seed, through the engine that the dashboard and the command line use.
 """
@@ -22,7 +22,7 @@ FIVE_SEEDS = (1, 2, 3, 4, 5)
 def final(name: str, changes: Mapping[str, Any]) -> tuple[Evaluation, tuple[float, ...]]:
     """Return the last evaluation and the last weights of one run."""
     evaluation, weights = None, ()
-    for item in train(preset(name, {**changes, "watch_norms": False})):
+    for item in train(preset(name, {"watch_norms": False, **changes})):
         if isinstance(item, Evaluation):
             evaluation = item
         elif isinstance(item, StepRecord):
@@ -55,6 +55,20 @@ def diamonds() -> None:
         print(f"| {title} | {units} | {' | '.join(texts)} |", flush=True)
 
 
+def by_seed(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], names: Sequence[str]) -> None:
+    """Print test metrics, a column each, with the seeds' values beside one another.
+
+    names: of the metrics, as "depth rmse": task and metric.
+    """
+    print(f"| method | {' | '.join(names)} | Σ L/L(0) |\n|{'---|' * (len(names) + 2)}")
+    tasks = preset(name).dataset.task_names
+    for title, changes in rows:
+        ends = [final(name, {**changes, "seed": seed, "checkpoint_every": 0})[0] for seed in SEEDS]
+        cells = [[e.metrics[tasks.index(task)][metric] for e in ends] for task, metric in map(str.split, names)]
+        cells.append([e.task_normalized_loss for e in ends])
+        print(f"| {title} | {' | '.join(' / '.join(f'{v:.3g}' for v in cell) for cell in cells)} |", flush=True)
+
+
 def stuck_tasks() -> None:
     """Print which tasks the rule of `gradnorm.stuck` names at any evaluation, preset by preset."""
     print("| preset | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 6)
@@ -84,8 +98,18 @@ def main() -> None:
         toy([(f"{u}, {r:g}", {"update": u, "weight_learning_rate": r}) for u, r in pairs])
     elif name == "diamonds":
         diamonds()
+    elif name == "overlay":
+        rates = [(f"gradnorm, weight rate {r:g}", {"weight_learning_rate": r}) for r in (0.01, 0.05)]
+        metrics = ("digit accuracy", "garment accuracy", "ink r2", "reconstruction r2")
+        by_seed(name, [("equal", {"method": "equal"}), *rates], metrics)
+    elif name == "bikes":
+        rows = [("equal", {"method": "equal"}), ("gradnorm", {}), ("gradnorm, α 1.5", {"alpha": 1.5})]
+        by_seed(name, rows, ("casual r2", "registered r2", "weather accuracy"))
+    elif name == "rooms":
+        names = ("classes miou", "classes pixel_accuracy", "depth rmse", "normals angle_mean", "normals within_11")
+        by_seed(name, [("equal", {"method": "equal"}), ("gradnorm", {})], names)
     else:
-        sys.exit("Usage: python tools/tables.py toy-2 | update | diamonds")
+        sys.exit("Usage: python tools/tables.py toy-2 | update | diamonds | stuck | overlay | bikes | rooms")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.datasets.normals import unit
-from gradnorm.datasets.scene import Scene
+from gradnorm.scene import Scene
 
 
 @dataclass(frozen=True)

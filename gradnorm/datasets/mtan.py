@@ -23,8 +23,8 @@ from gradnorm.datasets.base import Source
 from gradnorm.datasets.folders import DataError, allowed
 from gradnorm.datasets.foreign import directions, metres
 from gradnorm.datasets.kept import Kept, Lazy
-from gradnorm.datasets.scene import CLASSES, Scene
-from gradnorm.datasets.scenes import SceneDataset
+from gradnorm.datasets.scenes import PAPER, SceneDataset
+from gradnorm.scene import CLASSES, Scene
 
 # Each kind of file: what follows H and W in its shape, and the letters of the dtypes that it may have.
 _PARTS: Mapping[str, tuple[tuple[int, ...], str]] = {
@@ -40,14 +40,7 @@ class MTAN(SceneDataset):
     title: ClassVar[str] = "NYUv2 of MTAN"
     summary: ClassVar[str] = "Rooms by Kinect, from MTAN's folder of .npy files: 13 classes, depth, normals."
     by_path: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam",
-        "learning_rate": 1e-4,
-        "batch_size": 8,
-        "steps": 20_000,
-        "eval_every": 1_000,
-        "alpha": 1.5,
-    }
+    recommended: ClassVar[Mapping[str, Any]] = PAPER
 
     path: str = Field("nyuv2", title="Folder", description="The folder that holds train/ and val/.")
     skip_bad: bool = Field(

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gradnorm.datasets.scene import CLASSES
+from gradnorm.scene import CLASSES
 
 UNLABELLED = 0
 

@@ -27,8 +27,8 @@ from gradnorm.datasets.kept import Kept, Lazy
 from gradnorm.datasets.normals import Camera, normals_from_depth
 from gradnorm.datasets.nyu_names import class_of
 from gradnorm.datasets.nyu_splits import drawn, published
-from gradnorm.datasets.scene import Scene
-from gradnorm.datasets.scenes import SceneDataset
+from gradnorm.datasets.scenes import PAPER, SceneDataset
+from gradnorm.scene import Scene
 
 # The colour camera, from the toolbox that comes with the data, and what of its pictures is labelled.
 WIDTH, HEIGHT = 640, 480
@@ -46,14 +46,7 @@ class NYUv2(SceneDataset):
     title: ClassVar[str] = "NYU Depth v2"
     summary: ClassVar[str] = "Rooms by Kinect, from nyu_depth_v2_labeled.mat: 13 classes, depth, normals, keypoints."
     by_path: ClassVar[bool] = True
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam",
-        "learning_rate": 1e-4,
-        "batch_size": 8,
-        "steps": 20_000,
-        "eval_every": 1_000,
-        "alpha": 1.5,
-    }
+    recommended: ClassVar[Mapping[str, Any]] = PAPER
 
     path: str = Field(
         "nyu_depth_v2_labeled.mat", title="File", description="nyu_depth_v2_labeled.mat, as it is published."

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.datasets.scene import LAYOUTS
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, Array, in_picture
+from gradnorm.scene import LAYOUTS
 
 
 @dataclass(frozen=True)

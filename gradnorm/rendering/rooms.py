@@ -9,7 +9,6 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.datasets.scene import Scene
 from gradnorm.randomness import stream
 from gradnorm.rendering.camera import Array, Floats, intrinsics
 from gradnorm.rendering.furnish import Furnished, furnish
@@ -21,6 +20,7 @@ from gradnorm.rendering.raster import CEILING, box_faces, draw, room_faces
 from gradnorm.rendering.sensor import gaps, photograph, sensed
 from gradnorm.rendering.textures import Textures
 from gradnorm.rendering.views import kind_of, view
+from gradnorm.scene import Scene
 
 Index = NDArray[np.intp]
 # Height of the skirting board, metres.

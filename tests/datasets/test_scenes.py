@@ -8,8 +8,8 @@ from gradnorm.datasets.folders import DataError
 from gradnorm.datasets.kept import Kept, Lazy
 from gradnorm.datasets.normals import Camera, normals_from_depth
 from gradnorm.datasets.nyuv2 import CAMERA
-from gradnorm.datasets.scene import Scene
 from gradnorm.datasets.scenes import SceneSource, View, drawn, picture, seen, whole
+from gradnorm.scene import Scene
 from tests.datasets.files import room
 
 SIZE = (96, 128)

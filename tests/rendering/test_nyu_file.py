@@ -7,10 +7,10 @@ from scipy.io import loadmat
 from scipy.io.matlab import matfile_version
 
 from gradnorm.cli import main
-from gradnorm.datasets.scene import CLASSES
 from gradnorm.rendering.nyu_file import COUNT, IDS, names, write_mat, write_splits
 from gradnorm.rendering.parts import NAMES, PARTS
 from gradnorm.rendering.rooms import room
+from gradnorm.scene import CLASSES
 
 SIZE = (48, 64)
 
