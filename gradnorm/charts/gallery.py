@@ -27,7 +27,10 @@ DEPTH_SCALE, GAP_SCALE = "Viridis", "Cividis"
 WRONG, RIGHT = "#D55E00", "#C9D6DF"
 # More pixels than a screen has for them, and than are quick to send, are thinned out.
 _MOST_SIDE = 128
-_STRIPES, _LIGHT, _DARK = 6, 176, 132
+# Of the stripes: pixels along a side of the map, the width of two, and their greys.
+_FINE, _STRIPES, _LIGHT, _DARK = 192, 12, 176, 132
+# Room for the marks of points at the edge, in sides of the picture.
+_PAD = 0.06
 
 
 def class_color(index: int) -> str:
@@ -77,11 +80,10 @@ def normals(vectors: Floats) -> go.Figure:
     vectors: [h, w, 3] of length 1, NaN where there are none.
     """
     shown = _thinned(vectors)
-    height, width = shown.shape[:2]
-    colours, unknown = normal_colors(shown), np.isnan(shown).any(-1)
-    colours[unknown] = _hatch(height, width)[unknown]
-    figure = _figure(height, width)
-    trace = _paint(colours, smooth=False)
+    unknown: NDArray[np.bool_] = np.isnan(shown).any(axis=-1, keepdims=True)
+    alpha = np.where(unknown, 0, 255).astype(np.uint8)
+    figure = _ground(unknown[..., 0])
+    trace = _paint(np.concatenate([normal_colors(shown), alpha], -1), smooth=False)
     trace.update(customdata=shown.round(2), hoverinfo=None)
     trace.update(hovertemplate="x %{customdata[0]}, y %{customdata[1]}, z %{customdata[2]}<extra></extra>")
     figure.add_trace(trace)
@@ -115,8 +117,7 @@ def classes(labels: Integers, names: Sequence[str]) -> go.Figure:
     texts = np.array([*names, "no label"], dtype=object)[shown]
     count = max(len(names), 1)
     scale = [[(i + side) / count, class_color(i)] for i in range(count) for side in (0, 1)]
-    figure = _figure(*shown.shape)
-    figure.add_trace(_paint(_hatch(*shown.shape), smooth=False))
+    figure = _ground(shown < 0)
     figure.add_heatmap(
         z=np.where(shown < 0, np.nan, shown).astype(np.float32),
         text=texts,
@@ -134,8 +135,7 @@ def mistakes(truth: Integers, answer: Integers, names: Sequence[str]) -> go.Figu
     y, o = _thinned(truth), _thinned(answer)
     known = np.array([*names, "no label"], dtype=object)
     wrong = np.where(y < 0, np.nan, y != o).astype(np.float32)
-    figure = _figure(*y.shape)
-    figure.add_trace(_paint(_hatch(*y.shape), smooth=False))
+    figure = _ground(y < 0)
     figure.add_heatmap(
         z=wrong,
         text=known[o] + np.where(y == o, "", ", should be " + known[y]),
@@ -178,13 +178,14 @@ def points(image: Image, truth: Floats, answer: Floats | None = None, names: Seq
     mark(truth, "truth", "circle-open", 11)
     if answer is not None:
         mark(answer, "answer", "x-thin", 8)
+    figure.update_xaxes(range=[-0.5 - _PAD * width, width * (1 + _PAD) - 0.5])
+    figure.update_yaxes(range=[height * (1 + _PAD) - 0.5, -0.5 - _PAD * height])
     return figure
 
 
 def _heat(values: Floats, span: tuple[float, float], scale: str, hover: str) -> go.Figure:
     shown = _thinned(values).astype(np.float32)
-    figure = _figure(*shown.shape)
-    figure.add_trace(_paint(_hatch(*shown.shape), smooth=False))
+    figure = _ground(np.isnan(shown))
     low, high = span
     template = f"{hover}<extra></extra>"
     figure.add_heatmap(z=shown, zmin=low, zmax=high, colorscale=scale, showscale=False, hovertemplate=template)
@@ -210,7 +211,7 @@ def _figure(height: int, width: int) -> go.Figure:
 
 def _paint(image: Image, *, smooth: bool) -> go.Image:
     """Return an image as a trace, sent as PNG."""
-    colours = np.repeat(image, 3, -1) if image.ndim == 3 and image.shape[-1] == 1 else image[..., :3]
+    colours = np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
     return go.Image(source=_png(colours), hoverinfo="skip", zsmooth="fast" if smooth else False)
 
 
@@ -218,11 +219,17 @@ def _png(image: Image) -> str:
     return image_array_to_data_uri(np.ascontiguousarray(image), backend="pypng", compression=6, ext="png")
 
 
-def _hatch(height: int, width: int) -> Image:
-    """Return grey stripes from corner to corner, [height, width, 3]."""
-    rows, columns = np.indices((height, width))
-    grey = np.where((rows + columns) % _STRIPES < _STRIPES // 2, _LIGHT, _DARK).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, -1)
+def _ground(unknown: NDArray[np.bool_]) -> go.Figure:
+    """Return what a map [h, w] is drawn on: grey stripes from corner to corner, if anything of it is not known."""
+    height, width = unknown.shape
+    figure = _figure(height, width)
+    if unknown.any():
+        fine = -(-_FINE // max(height, width))
+        rows, columns = np.indices((height * fine, width * fine))
+        grey = np.where((rows + columns) % _STRIPES < _STRIPES // 2, _LIGHT, _DARK).astype(np.uint8)
+        stripes = _paint(grey[..., None], smooth=False)
+        figure.add_trace(stripes.update(dx=1 / fine, dy=1 / fine, x0=0.5 / fine - 0.5, y0=0.5 / fine - 0.5))
+    return figure
 
 
 def _thinned(values: NDArray[Any]) -> NDArray[Any]:

@@ -164,7 +164,7 @@ def _unknown(given: Answer) -> str:
         missing = float(np.isnan(given.truth).mean()) if given.truth.size else 0.0
     else:
         return ""
-    percent = f"{missing:.0%}".replace("%", " %") if missing >= 0.005 else "under 1 %"
+    percent = f"{missing:.0%}".replace("%", "\u00a0%") if missing >= 0.005 else "under 1\u00a0%"
     return f" <small>striped: not known ({percent})</small>" if missing > 0 else ""
 
 
@@ -180,7 +180,7 @@ def _legend(answers: Sequence[Answer]) -> str:
     elif first.view == "normals":
         body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
     elif first.view in ("heatmaps", "landmarks"):
-        body = "○ where it is, × where it is seen"
+        body = "○ where it is, × where the network sees it"
     else:
         return ""
     return f'<div class="gallery-legend">{body}</div>'

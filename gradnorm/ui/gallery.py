@@ -24,7 +24,6 @@ SECONDS = 4.0
 NEWEST = "newest"
 # What the tab last showed, so that it is there again after a look at another page.
 _LAST = "gallery.last"
-_RUN, _IMAGE, _STEP = "gallery-run", "gallery-image", "gallery-step"
 
 
 def gallery() -> None:
@@ -85,13 +84,15 @@ def _chosen(wanted: str | None) -> RunInfo | None:
     entries: dict[str, list[RunInfo]] = {}
     for info in found:
         entries.setdefault(info.race or info.run, []).append(info)
-    show(_RUN, watched.race or watched.run)
+    # The browser keeps what a widget showed by its place among the options: others need another widget.
+    key = f"gallery-run {hash(tuple(entries))}"
+    show(key, watched.race or watched.run)
     st.selectbox(
         "Run",
         list(entries),
-        key=_RUN,
+        key=key,
         format_func=lambda entry: _entry(entries[entry]),
-        on_change=lambda: _open(entries[st.session_state[_RUN]][-1].run),
+        on_change=lambda: _open(entries[st.session_state[key]][-1].run),
     )
     return watched
 
@@ -123,13 +124,14 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
     chosen: int | str = NEWEST
     if wanted is not None and wanted.isdecimal() and int(wanted) < steps[-1]:
         chosen = min(steps[:-1], key=lambda step: abs(step - int(wanted)))
-    show(_STEP, chosen)
+    key = f"gallery-step {info.run} {steps[-1]}"
+    show(key, chosen)
     st.select_slider(
         "Checkpoint",
         options,
-        key=_STEP,
+        key=key,
         format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
-        on_change=lambda: _set("step", st.session_state[_STEP]),
+        on_change=lambda: _set("step", st.session_state[key]),
         help="The step after which the network is shown. The newest follows the training.",
     )
     return chosen
@@ -168,13 +170,14 @@ def _image(wanted: str | None, count: int) -> int:
     number = min(max(number, 1), count)
     if count < 2:
         return 1
-    show(_IMAGE, number)
+    key = f"gallery-image {count}"
+    show(key, number)
     st.slider(
         f"Test picture, of {count:,}",
         1,
         count,
-        key=_IMAGE,
-        on_change=lambda: _set("image", st.session_state[_IMAGE]),
+        key=key,
+        on_change=lambda: _set("image", st.session_state[key]),
         help="No network has been trained on these. Arrow keys go to the next one.",
     )
     return number

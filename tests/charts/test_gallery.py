@@ -54,13 +54,26 @@ def test_limits_are_of_what_is_known(values, expected):
 def test_normals_have_the_usual_colours():
     right, up, camera = [1.0, 0, 0], [0, -1.0, 0], [0, 0, -1.0]
     vectors = np.array([[right, up, camera, [np.nan] * 3]])
-    shown = pixels(gallery.normals(vectors).data[0])[0]
-    assert shown[0].tolist() == [255, 128, 128]
-    assert shown[1].tolist() == [128, 255, 128]
-    assert shown[2].tolist() == [128, 128, 255]
-    # Grey, as no direction is.
-    assert len(set(shown[3].tolist())) == 1
-    assert gallery.normals(vectors).data[0].customdata[0][1].tolist() == up
+    _, trace = gallery.normals(vectors).data
+    shown = pixels(trace)[0]
+    assert shown[0].tolist() == [255, 128, 128, 255]
+    assert shown[1].tolist() == [128, 255, 128, 255]
+    assert shown[2].tolist() == [128, 128, 255, 255]
+    # Where nothing is known the stripes show.
+    assert shown[3, 3] == 0
+    assert trace.customdata[0][1].tolist() == up
+    assert len(gallery.normals(vectors[:, :3]).data) == 1
+
+
+def test_stripes_cover_the_whole_map():
+    stripes = gallery.depth(np.array([[1.0, np.nan, 2.0]] * 2), (1, 2)).data[0]
+    height, width = pixels(stripes).shape[:2]
+    assert stripes.dx == stripes.dy < 0.1
+    # From the left edge of the first pixel, −0.5, to the right edge of the last.
+    assert stripes.x0 - stripes.dx / 2 == pytest.approx(-0.5)
+    assert stripes.x0 + (width - 0.5) * stripes.dx == pytest.approx(2.5)
+    assert stripes.y0 + (height - 0.5) * stripes.dy == pytest.approx(1.5)
+    assert len(gallery.depth(np.ones((2, 3)), (1, 2)).data) == 1
 
 
 def test_the_ball_has_the_colours_of_its_directions():
@@ -107,7 +120,7 @@ def test_mistakes_are_of_labelled_pixels_alone():
 
 
 def test_gaps_begin_at_nothing():
-    _, heat = gallery.gap(np.array([[0.0, 1.5]]), 2.0, "m").data
+    (heat,) = gallery.gap(np.array([[0.0, 1.5]]), 2.0, "m").data
     assert (heat.zmin, heat.zmax) == (0, 2)
     assert heat.hovertemplate.startswith("off by %{z:.3g} m")
 
@@ -128,5 +141,5 @@ def test_points_lie_where_they_are_in_pixels():
 
 def test_large_maps_are_thinned():
     labels = np.arange(300 * 400).reshape(300, 400) % 3
-    _, heat = gallery.classes(labels, NAMES).data
+    (heat,) = gallery.classes(labels, NAMES).data
     assert np.array_equal(heat.z, labels[::4, ::4])

@@ -51,6 +51,12 @@ def opened(tab, **query: str):
     return page
 
 
+def key(page, kind: str) -> str:
+    """Return the key of one of the widgets, which also says what its options are."""
+    widgets = {"run": page.at.selectbox, "step": page.at.select_slider, "image": page.at.slider}[kind]
+    return next(widget.key for widget in widgets if widget.key.startswith(f"gallery-{kind} "))
+
+
 def words(page) -> str:
     """All that the page's HTML says, without tags."""
     return re.sub(
@@ -79,8 +85,10 @@ def test_runs_without_pictures_are_left_out(tab):
 def test_a_race_has_a_row_a_contender_and_stands_in_the_list_once(tab):
     runs = make("equal", "uncertainty")
     page = tab("gallery")
-    assert page.at.selectbox(key="gallery-run").options[0].startswith("overlay-4 · race of Equal weights, Uncertainty")
-    assert len(page.at.selectbox(key="gallery-run").options) == 1
+    assert (
+        page.at.selectbox(key=key(page, "run")).options[0].startswith("overlay-4 · race of Equal weights, Uncertainty")
+    )
+    assert len(page.at.selectbox(key=key(page, "run")).options) == 1
     text = words(page)
     assert text.index("Equal weights") < text.index("Uncertainty weighting")
     assert text.count("step 9") == 2
@@ -94,8 +102,8 @@ def test_the_address_says_run_picture_and_checkpoint(tab):
     make("uncertainty")
     page = opened(tab, run=older, image="4", step="3")
     assert page.query == {"run": older, "image": "4", "step": "3"}
-    assert page.at.slider(key="gallery-image").value == 4
-    assert page.at.select_slider(key="gallery-step").value == 3
+    assert page.at.slider(key=key(page, "image")).value == 4
+    assert page.at.select_slider(key=key(page, "step")).value == 3
     assert "step 3" in words(page)
     assert "Equal weights" in words(page)
 
@@ -104,15 +112,15 @@ def test_another_picture_and_another_checkpoint_have_other_errors(tab):
     make("equal", learning_rate=0.05)
     page = tab("gallery")
     newest = errors(page)
-    page.set("slider", "gallery-image", 11)
+    page.set("slider", key(page, "image"), 11)
     assert page.query["image"] == "11"
     other = errors(page)
-    page.set("select_slider", "gallery-step", 3)
+    page.set("select_slider", key(page, "step"), 3)
     assert page.query["step"] == "3"
     early = errors(page)
     assert len(newest) == len(other) == len(early) == 2
     assert newest != other != early
-    page.set("select_slider", "gallery-step", "newest")
+    page.set("select_slider", key(page, "step"), "newest")
     assert "step" not in page.query
     assert errors(page) == other
 
@@ -130,7 +138,7 @@ def test_another_run_is_chosen_and_its_newest_checkpoint_shown(tab):
     (newer,) = make("uncertainty")
     page = opened(tab, step="3")
     assert page.query["run"] == newer
-    page.set("selectbox", "gallery-run", older)
+    page.set("selectbox", key(page, "run"), older)
     assert page.query == {"run": older, "image": "1"}
     assert "step 9" in words(page)
 
