@@ -80,9 +80,9 @@ def normals(vectors: Floats) -> go.Figure:
     vectors: [h, w, 3] of length 1, NaN where there are none.
     """
     shown = _thinned(vectors)
-    unknown: NDArray[np.bool_] = np.isnan(shown).any(axis=-1, keepdims=True)
-    alpha = np.where(unknown, 0, 255).astype(np.uint8)
-    figure = _ground(unknown[..., 0])
+    unknown = np.isnan(shown[..., 0])
+    alpha = np.where(unknown, 0, 255).astype(np.uint8)[..., None]
+    figure = _ground(unknown)
     trace = _paint(np.concatenate([normal_colors(shown), alpha], -1), smooth=False)
     trace.update(customdata=shown.round(2), hoverinfo=None)
     trace.update(hovertemplate="x %{customdata[0]}, y %{customdata[1]}, z %{customdata[2]}<extra></extra>")

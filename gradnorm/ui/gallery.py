@@ -24,6 +24,7 @@ SECONDS = 4.0
 NEWEST = "newest"
 # What the tab last showed, so that it is there again after a look at another page.
 _LAST = "gallery.last"
+_STEP, _STEPS = "gallery-step", "gallery.steps"
 
 
 def gallery() -> None:
@@ -124,14 +125,15 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
     chosen: int | str = NEWEST
     if wanted is not None and wanted.isdecimal() and int(wanted) < steps[-1]:
         chosen = min(steps[:-1], key=lambda step: abs(step - int(wanted)))
-    key = f"gallery-step {info.run} {steps[-1]}"
-    show(key, chosen)
+    if st.session_state.get(_STEPS) != options or st.session_state.get(_STEP) != chosen:
+        # The browser keeps the place of the thumb, which is another step once there are more of them.
+        st.session_state[_STEPS], st.session_state[_STEP] = options, chosen
     st.select_slider(
         "Checkpoint",
         options,
-        key=key,
+        key=_STEP,
         format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
-        on_change=lambda: _set("step", st.session_state[key]),
+        on_change=lambda: _set("step", st.session_state[_STEP]),
         help="The step after which the network is shown. The newest follows the training.",
     )
     return chosen

@@ -102,7 +102,7 @@ def test_it_follows_a_run_as_it_trains(server, open_page):
         expect(page.locator(".st-key-gallery-name-0")).not_to_have_text(first, timeout=PATIENCE)
         # The slider goes with it: it shows the newest though there are more to choose from.
         thumb = page.get_by_test_id("stSlider").filter(has_text="Checkpoint").get_by_test_id("stSliderThumbValue")
-        for _ in range(2):
+        for _ in range(3):
             expect(thumb).to_contain_text("newest", timeout=PATIENCE)
             before = thumb.inner_text()
             expect(thumb).not_to_have_text(before, timeout=PATIENCE)

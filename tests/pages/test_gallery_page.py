@@ -52,9 +52,9 @@ def opened(tab, **query: str):
 
 
 def key(page, kind: str) -> str:
-    """Return the key of one of the widgets, which also says what its options are."""
+    """Return the key of one of the widgets, some of which also say what the options are."""
     widgets = {"run": page.at.selectbox, "step": page.at.select_slider, "image": page.at.slider}[kind]
-    return next(widget.key for widget in widgets if widget.key.startswith(f"gallery-{kind} "))
+    return next(widget.key for widget in widgets if widget.key.startswith(f"gallery-{kind}"))
 
 
 def words(page) -> str:
