@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -48,6 +51,10 @@ def _should(info: FieldInfo) -> str:
         return f"one of {', '.join(words)}"
     if info.annotation is bool:
         return "true or false"
+    if info.annotation is str:
+        return "text"
+    if info.annotation == tuple[str, ...]:
+        return "names with commas between"
     low, high = bounds(info)
     if low is None or high is None:
         return ""
@@ -75,3 +82,28 @@ def numbers(given: Any, key: str) -> Any:
         return tuple(float(part) for part in parts)
     except ValueError:
         raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {given!r}") from None
+
+
+def names(given: Any) -> Any:
+    """Return the names of a text with commas between, quoted as in CSV where they hold commas; others as they are.
+
+    Blanks around a name do not count, and empty names are left out.
+    """
+    if isinstance(given, str):
+        try:
+            rows = list(csv.reader(io.StringIO(given, newline=""), skipinitialspace=True))
+        except csv.Error as error:
+            raise ValueError(f"Names should have commas between, as in price,cut. Found a text with {error}") from None
+        given = [name for row in rows for name in row]
+    if not isinstance(given, list | tuple):
+        return given
+    parts = cast("list[Any]", given)
+    stripped = [part.strip() if isinstance(part, str) else part for part in parts]
+    return tuple(part for part in stripped if part != "")
+
+
+def names_as_text(given: Sequence[str]) -> str:
+    """Return names as the text that `names` reads."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(given)
+    return text.getvalue().removesuffix("\r\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +18,8 @@ from gradnorm.spec import RunSpec, datasets, methods
 class Option:
     """One key of a spec, for whoever makes a widget, a command-line option or a line of help from it.
 
-    kind: "number", "integer", "choice", "switch" or "numbers"; part: "dataset", "method" or "run".
+    kind: "number", "integer", "choice", "switch", "numbers", "text" or "names" (of columns, say).
+    part: "dataset", "method" or "run".
     """
 
     key: str
@@ -39,15 +40,23 @@ class Option:
 
 
 def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
-    """Return the options of one data set and one method, or of all of them (first declaration wins)."""
+    """Return the options of one data set and one method, or of all of them."""
     models: list[tuple[str, type[BaseModel]]] = [("dataset", m) for n, m in datasets().items() if dataset in (None, n)]
     models += [("method", m) for n, m in methods().items() if method in (None, n)]
     models.append(("run", RunSpec))
     found: dict[str, Option] = {}
     for part, model in models:
         for option in _options_of(part, model):
-            found.setdefault(option.key, option)
+            found[option.key] = _joined(found.get(option.key, option), option)
     return list(found.values())
+
+
+def _joined(first: Option, second: Option) -> Option:
+    """Return what two declarations of one key have in common: any text, where they differ in what may be chosen."""
+    if (first.kind, first.choices) == (second.kind, second.choices):
+        return first
+    text = first.help if second.help in first.help else f"{first.help} Or: {second.help}"
+    return replace(first, kind="text", choices=(), help=text)
 
 
 def live_keys(spec: RunSpec) -> list[str]:
@@ -76,5 +85,5 @@ def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
 
 
 def _kind(info: FieldInfo) -> str:
-    kinds: dict[Any, str] = {bool: "switch", int: "integer", float: "number"}
+    kinds: dict[Any, str] = {bool: "switch", int: "integer", float: "number", str: "text", tuple[str, ...]: "names"}
     return kinds.get(info.annotation, "choice" if choices(info) else "numbers")

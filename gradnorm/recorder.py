@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 
 from gradnorm.checkpoints import CheckpointError
+from gradnorm.datasets.folders import DataError
 from gradnorm.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import SpecError
 from gradnorm.store import RunStore, UnknownRunError
@@ -21,7 +22,7 @@ BLOCK_SECONDS = 0.045
 BLOCK_STEPS = 64
 BEAT_SECONDS = 10.0
 # Errors whose message is meant for the user.
-_FORESEEN = (SpecError, CheckpointError)
+_FORESEEN = (SpecError, DataError, CheckpointError)
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from gradnorm.balancing.base import Method
 from gradnorm.datasets.base import Dataset
-from gradnorm.declarations import explain
+from gradnorm.declarations import explain, names_as_text
 from gradnorm.discovery import discover
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -206,6 +206,8 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
+        if value and isinstance(value[0], str):
+            return names_as_text(cast("list[str]", value))
         return ",".join(_as_text(v) for v in cast("list[Any]", value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 

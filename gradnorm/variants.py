@@ -113,5 +113,7 @@ def _title(spec: Mapping[str, Any]) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, list | tuple):
+        if value and isinstance(value[0], str):
+            return ", ".join(value)
         return ";".join(f"{v:g}" for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from gradnorm.ui.panel import live_panel
 from gradnorm.ui.runbar import runbar
 
 session.restore()
+session.arrive()
 with st.sidebar:
     controls()
 # Read once: a run that ends in between would leave the buttons and the panel of two minds.

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradnorm.datasets.own_table import target_of
+from gradnorm.declarations import names_as_text
 from gradnorm.options import options
 from gradnorm.spec import PRESETS, RunSpec, SpecError, carried, datasets, methods, preset
 
@@ -29,6 +31,14 @@ BOUNDED = [
 ]
 
 
+# Columns may be called anything, as long as no blanks are around it.
+NAMES = (
+    st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(',":\n\r '), max_size=12)
+    .map(str.strip)
+    .filter(bool)
+)
+
+
 def is_open_below(option):
     """Whether the lower bound itself is refused."""
     zero_is_fine = {"alpha", "pace", "c", "decay"}
@@ -44,6 +54,10 @@ def values(option):
     if option.kind == "integer":
         step = option.extra.get("step", 1)
         return st.integers(int(option.low) // step, int(option.high) // step).map(lambda n: n * step)
+    if option.kind == "text":
+        return st.text(max_size=20)
+    if option.kind == "names":
+        return st.lists(NAMES, max_size=4, unique_by=lambda text: target_of(text)[0])
     return st.floats(option.low, option.high, exclude_min=is_open_below(option))
 
 
@@ -90,7 +104,9 @@ def test_query_and_parse_are_inverse(flat):
 @given(flat_specs())
 def test_text_is_read_as_numbers(flat):
     def text(value):
-        return ",".join(map(repr, value)) if isinstance(value, list) else str(value)
+        if isinstance(value, list):
+            return names_as_text(value) if isinstance(next(iter(value), ""), str) else ",".join(map(repr, value))
+        return str(value)
 
     assert RunSpec.parse({key: text(value) for key, value in flat.items()}) == RunSpec.parse(flat)
 

@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md: `python tools/tables.py toy-2 | update | diamonds | stuck | overlay | bikes | rooms`.
+"""Prints the tables of docs/results.md: `python tools/tables.py NAME`; without a name, the names.
 
 Each line is one `train` per seed, through the engine that the dashboard and the command line use.
 """

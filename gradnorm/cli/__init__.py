@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from gradnorm.cli import data, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
+from gradnorm.datasets.folders import DataError
 from gradnorm.spec import SpecError
 
 _COMMANDS = {
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SpecError, OSError) as error:
+    except (SpecError, DataError, OSError) as error:
         return _complain(str(error))
     except Exception as error:
         from gradnorm.checkpoints import CheckpointError

@@ -93,7 +93,10 @@ def _add_data(data: argparse.ArgumentParser) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", choices=list(datasets()), help="what is learnt")
+    listed = ", ".join(datasets())
+    parser.add_argument(
+        "--dataset", metavar="NAME[:PATH]", help=f"what is learnt: {listed}, with a path as in table:houses.csv"
+    )
     parser.add_argument("--method", choices=list(methods()), help="how the losses are weighed")
     for option in options():
         _add(parser, option)

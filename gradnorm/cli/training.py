@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
+from gradnorm.cli.paths import open_up, take_path
 from gradnorm.options import options
 from gradnorm.records import Evaluation, Outcome, Record, RunInfo, StepRecord
 from gradnorm.spec import RunSpec, preset
@@ -24,6 +25,7 @@ _CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
 def train(given: argparse.Namespace) -> int:
     """Train one run, or a race."""
+    take_path(given)
     spec = _spec(given)
     specs = [spec] if given.race is None else contenders(spec, given.race)
     check_writable(given.json)
@@ -31,6 +33,7 @@ def train(given: argparse.Namespace) -> int:
         from gradnorm.store import RunStore
 
         _check_device(spec)
+        _check_files(spec, given)
         store = RunStore(given.home)
         entries = [(each.title, each.flat()) for each in specs]
         if given.race is None:
@@ -47,12 +50,14 @@ def resume(given: argparse.Namespace) -> int:
         from gradnorm.store import RunStore
 
         store = RunStore(given.home)
+        open_up(store.info(given.run).spec, given.home)
         runs = store.requeue(given.run, here=True)
         return _train(store, [store.info(run) for run in runs], given, stopped, race=len(runs) > 1)
 
 
 def fork(given: argparse.Namespace) -> int:
     """Go on from a checkpoint with other options."""
+    take_path(given)
     check_writable(given.json)
     with _StoppedBySignals() as stopped:
         from gradnorm.store import RunStore
@@ -61,6 +66,7 @@ def fork(given: argparse.Namespace) -> int:
         info = store.info(given.run)
         spec = forked(info.spec, _changes(given))
         _check_device(spec)
+        _check_files(spec, given)
         flat = spec.flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=given.run, forked_at=given.at)
         return _train(store, [store.info(child)], given, stopped)
@@ -82,6 +88,13 @@ def _check_device(spec: RunSpec) -> None:
     from gradnorm.training.run import resolve_device
 
     resolve_device(spec.device)
+
+
+def _check_files(spec: RunSpec, given: argparse.Namespace) -> None:
+    """Read the user's own files before there is a run: what is wrong with them is bad usage, and no failed run."""
+    if spec.dataset.by_path:
+        open_up(spec.flat(), given.home)
+        spec.dataset.load(spec.seed)
 
 
 def _train(

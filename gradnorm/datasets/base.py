@@ -138,6 +138,7 @@ class Dataset(BaseModel, ABC):
     recommended: ClassVar[Mapping[str, Any]] = {}
     # The networks that suit it, its own first.
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
+    # Whether it reads files that the user names, so that it cannot be loaded with its defaults.
     by_path: ClassVar[bool] = False
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_UPLOAD = "upload:"
+UPLOADED = "upload:"
 
 
 class DataError(ValueError):
@@ -14,23 +14,26 @@ class DataError(ValueError):
 
 def data_root() -> Path:
     """Return where data files lie: the environment's GRADNORM_DATA, else `data/` in the working directory."""
-    return Path(os.environ.get("GRADNORM_DATA") or "data")
+    return Path(os.environ.get("GRADNORM_DATA") or "data").resolve()
+
+
+def upload_root() -> Path:
+    """Return where uploaded files are kept: `uploads/` under the home, which is GRADNORM_HOME, else `runs/`."""
+    return Path(os.environ.get("GRADNORM_HOME") or "runs").resolve() / "uploads"
 
 
 def allowed(path: str) -> Path:
     """Return the file or folder that `path` names, with all symbolic links followed.
 
-    path: relative to the data root, or absolute; `upload:HASH/NAME` lies in `uploads/` of GRADNORM_HOME.
+    path: relative to `data_root()`, or absolute; or "upload:HASH/NAME", below `upload_root()`.
     Raises DataError for what is missing, is neither file nor folder, or lies outside of that root in the end.
     """
-    root, remedy = data_root(), "Put it there, or set GRADNORM_DATA to the folder that holds it"
-    name = path
-    if path.startswith(_UPLOAD):
-        root, remedy = Path(os.environ.get("GRADNORM_HOME") or "runs") / "uploads", "Upload it once more"
-        name = path.removeprefix(_UPLOAD)
-    root = root.resolve()
+    root, name, remedy = data_root(), path, "Put it there, or set GRADNORM_DATA to the folder that holds it"
+    if path.startswith(UPLOADED):
+        root, name, remedy = upload_root(), path.removeprefix(UPLOADED), "Upload it once more"
     found = root
     try:
+        root = root.resolve()
         found = (root / name).resolve()
         inside, there = found.is_relative_to(root), found.is_file() or found.is_dir()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte
@@ -40,4 +43,12 @@ def allowed(path: str) -> Path:
         raise DataError(f"Data should lie below {root}. Found {path!r}. {remedy}.")
     if not there:
         raise DataError(f"A file or folder should be at {path!r} below {root}. Found none. {remedy}.")
+    return found
+
+
+def allowed_file(path: str) -> Path:
+    """Return the file that `path` names; see `allowed`. Raises DataError for a folder, too."""
+    found = allowed(path)
+    if not found.is_file():
+        raise DataError(f"{path!r} should be a file. Found a folder. Name a file in it.")
     return found

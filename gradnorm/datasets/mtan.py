@@ -44,7 +44,10 @@ class MTAN(SceneDataset):
 
     path: str = Field("nyuv2", title="Folder", description="The folder that holds train/ and val/.")
     skip_bad: bool = Field(
-        False, title="Skip bad pictures", description="Leave out pictures of which a file is missing or malformed."
+        False,
+        title="Skip bad pictures",
+        description="Leave out pictures of which a file is missing or malformed.",
+        json_schema_extra={"path": True},
     )
 
     def load(self, seed: int) -> Source:

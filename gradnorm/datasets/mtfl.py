@@ -82,7 +82,10 @@ class Mtfl(Dataset):
     by_path: ClassVar[bool] = True
 
     path: str = Field(
-        "", title="Folder", description="With training.txt, testing.txt and the pictures; below the data root."
+        "",
+        title="Folder",
+        description="With training.txt, testing.txt and the pictures; below the data root.",
+        json_schema_extra={"path": True},
     )
     size: Literal["40", "160"] = Field(
         "40", title="Picture size", description="40: 40 × 40 pixels, grey. 160: 160 × 160 pixels, in colour."

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.datasets.folders import DataError, allowed
+from gradnorm.datasets.folders import DataError, allowed_file
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
@@ -24,7 +24,7 @@ def mapped(path: str, shape: Sequence[int | None], kinds: str) -> NDArray[Any]:
     kinds: the letters of the dtypes it may have, of "fiub" (float, signed, unsigned, bool).
     Raises DataError, in which the file's name stands, for anything else, or more bytes claimed than there are.
     """
-    file = allowed(path)
+    file = allowed_file(path)
     try:
         with file.open("rb") as stream:
             found, fortran, dtype = _header(stream, path)

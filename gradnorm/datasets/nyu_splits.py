@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.datasets import hdf5
-from gradnorm.datasets.folders import DataError, allowed
+from gradnorm.datasets.folders import DataError, allowed_file
 from gradnorm.randomness import stream
 
 KEYS = ("trainNdxs", "testNdxs")
@@ -32,7 +32,7 @@ def published(path: str, count: int) -> tuple[list[int], list[int]]:
     count: how many pictures there are.
     Raises DataError for anything else, for a picture that does not exist, and for one in both parts or twice in one.
     """
-    file = allowed(path)
+    file = allowed_file(path)
     train, test = (np.ravel(values) for values in _read(file))
     for key, rows in zip(KEYS, (train, test), strict=True):
         if not rows.size or rows.dtype.kind not in "fiu" or not np.array_equal(rows, np.rint(rows)):

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.datasets import hdf5, npy
 from gradnorm.datasets.base import Source
-from gradnorm.datasets.folders import DataError, allowed
+from gradnorm.datasets.folders import DataError, allowed_file
 from gradnorm.datasets.foreign import directions, metres
 from gradnorm.datasets.kept import Kept, Lazy
 from gradnorm.datasets.normals import Camera, normals_from_depth
@@ -49,20 +49,28 @@ class NYUv2(SceneDataset):
     recommended: ClassVar[Mapping[str, Any]] = PAPER
 
     path: str = Field(
-        "nyu_depth_v2_labeled.mat", title="File", description="nyu_depth_v2_labeled.mat, as it is published."
+        "nyu_depth_v2_labeled.mat",
+        title="File",
+        description="nyu_depth_v2_labeled.mat, as it is published.",
+        json_schema_extra={"path": True},
     )
     splits: str = Field(
-        "", title="Splits", description="splits.mat with trainNdxs and testNdxs; empty draws 55 % to train on."
+        "",
+        title="Splits",
+        description="splits.mat with trainNdxs and testNdxs; empty draws 55 % to train on.",
+        json_schema_extra={"path": True},
     )
     normals_folder: str = Field(
         "",
         title="Normals folder",
         description="0.npy, 1.npy, … of [H, W, 3], towards the camera, x right, y down; empty makes them from depth.",
+        json_schema_extra={"path": True},
     )
     layout_file: str = Field(
         "",
         title="Layout file",
         description=".npy of [N, 48, 2]: RoomNet's keypoints, x and y in pixels, NaN if absent.",
+        json_schema_extra={"path": True},
     )
     learn_keypoints: bool = Field(
         False, title="Keypoints", description="Learn the corners of the room; see layout_file."
@@ -98,7 +106,7 @@ class File:
     """
 
     def __init__(self, options: NYUv2) -> None:
-        path = allowed(options.path)
+        path = allowed_file(options.path)
         file = hdf5.opened(path)
         self._images = hdf5.dataset(file, "images", (None, 3, None, None), "u")
         count, _, width, height = self._images.shape

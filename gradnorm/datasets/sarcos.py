@@ -46,6 +46,7 @@ class Sarcos(TableDataset):
         "",
         title="File or folder",
         description="sarcos_inv.mat, the folder that holds it, or .csv or .npy of 28 columns; below the data root.",
+        json_schema_extra={"path": True},
     )
 
     @property

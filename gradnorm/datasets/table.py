@@ -76,7 +76,7 @@ class TableDataset(MeasuredDataset):
 class TableSource(Source):
     """Rows in memory; the test rows are the same for every seed.
 
-    inputs: [N, D].  targets: N rows each.  test_rows: how many rows are held out.
+    inputs: [N, D].  targets: N rows each.  test_rows: how many rows are held out, drawn at random, or which.
     """
 
     def __init__(
@@ -84,13 +84,16 @@ class TableSource(Source):
         options: TableDataset,
         inputs: NDArray[np.float64],
         targets: Sequence[Target],
-        test_rows: int,
+        test_rows: int | NDArray[np.int64],
         seed: int,
     ) -> None:
         import torch
 
-        order = stream(0, "table split").permutation(len(inputs))
-        train, test = order[test_rows:], order[:test_rows]
+        if isinstance(test_rows, int):
+            order = stream(0, "table split").permutation(len(inputs))
+            train, test = order[test_rows:], order[:test_rows]
+        else:
+            train, test = np.setdiff1d(np.arange(len(inputs)), test_rows), test_rows
         self._seed = seed
         x = (inputs - inputs[train].mean(0)) / spread(inputs[train])
         tasks: list[Task] = []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from gradnorm.datasets.own_table import target_of
 from gradnorm.datasets.toy import sample_sigmas
 from gradnorm.options import Option, options
 from gradnorm.spec import PRESETS, datasets, methods
-from gradnorm.ui import session
+from gradnorm.ui import pages, session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.race import race
 from gradnorm.ui.widgets import scale_slider, show, widget
@@ -33,6 +35,8 @@ def controls() -> None:
     for key, label, known, chosen in kinds:
         titles = {name: kind.title for name, kind in known.items()}
         _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)
+    if spec.dataset.name == "table":
+        _own_table(values)
     _show(found, values, "alpha")
     _show(found, values, "tasks")
     if "sigmas" in found:
@@ -48,6 +52,16 @@ def controls() -> None:
         for key in found:
             if key not in _PLACED:
                 _show(found, values, key)
+
+
+def _own_table(values: Mapping[str, Any]) -> None:
+    """Say which file is learnt, and where another one is chosen."""
+    with st.container(border=True, gap="small"):
+        st.text(Path(values["file"]).name or "No file yet")
+        if values["targets"]:
+            st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
+        st.caption("Choose the file and its columns under")
+        st.page_link(pages.your_data(), label="Your data")
 
 
 def _show(found: dict[str, Option], values: dict[str, Any], key: str) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import streamlit as st
 
 from gradnorm.records import RunInfo
 from gradnorm.spec import datasets
-
-_PAGE = Path(__file__).parents[2] / "pages" / "gallery.py"
+from gradnorm.ui import pages
 
 
 def has_pictures(spec: Mapping[str, object]) -> bool:
@@ -23,7 +21,7 @@ def gallery_link(info: RunInfo | None) -> None:
     """Show the way to a run's predictions, if its inputs are pictures."""
     if info is not None and has_pictures(info.spec):
         st.page_link(
-            _PAGE,
+            pages.gallery(),
             label="Predictions",
             icon=":material/photo_library:",
             query_params={"run": info.run},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,8 @@ class Choice:
         return product(base, self.methods, alphas, seeds)
 
 
-def race() -> None:
-    """Show the race's controls, filled from the address."""
+def race(started: Callable[[], None] | None = None) -> None:
+    """Show the race's controls, filled from the address. started: called when a race has been started."""
     choice = session.extra(_KEYS, _read)
     with st.expander("Race", icon=":material/sports_score:", expanded=choice != Choice()):
         titles = {name: method.title for name, method in methods().items()}
@@ -62,7 +63,13 @@ def race() -> None:
             help="As in 0, 1. One race for all.",
         )
         st.button(
-            "Start race", icon=":material/flag:", type="primary", on_click=_launch, key="start race", width="stretch"
+            "Start race",
+            icon=":material/flag:",
+            type="primary",
+            on_click=_launch,
+            args=(started,),
+            key="start race",
+            width="stretch",
         )
 
 
@@ -78,7 +85,7 @@ def _change() -> None:
     session.set_extra(choice, dict(zip(_KEYS, (",".join(choice.methods), choice.alphas, choice.seeds), strict=True)))
 
 
-def _launch() -> None:
+def _launch(started: Callable[[], None] | None) -> None:
     choice: Any = session.extra(_KEYS, _read)
     try:
         specs = choice.specs(session.spec())
@@ -88,3 +95,5 @@ def _launch() -> None:
     runs = lab().race(specs)
     shown = session.spec().method.name
     session.watch(next((run for run, spec in zip(runs, specs, strict=True) if spec.method.name == shown), runs[0]))
+    if started is not None:
+        started()

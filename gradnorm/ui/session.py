@@ -18,6 +18,7 @@ START = "toy-2"
 _SPEC, _RUN, _FAULT = "gradnorm.spec", "gradnorm.run", "gradnorm.fault"
 # What the address holds besides: a value, and its form in the query.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
+_LEAVING = "gradnorm.leaving"
 _FOREIGN = ("embed", "race")
 
 
@@ -109,6 +110,21 @@ def run() -> RunInfo | None:
 def watch(run: str | None) -> None:
     """Watch another run, or none."""
     st.session_state[_RUN] = run
+
+
+def leave() -> None:
+    """Have the page go and watch: kept until the Playground is there, as a page run may be cut short by the next."""
+    st.session_state[_LEAVING] = True
+
+
+def leaving() -> bool:
+    """Return whether the Playground should be shown instead of this page."""
+    return bool(st.session_state.get(_LEAVING))
+
+
+def arrive() -> None:
+    """Say that the Playground is shown."""
+    st.session_state[_LEAVING] = False
 
 
 def open_run(run: str) -> None:

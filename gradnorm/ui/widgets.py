@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from gradnorm.declarations import names_as_text
 from gradnorm.options import Option
 
 Changed = Callable[[str, Any], None]
@@ -38,7 +39,7 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         st.selectbox(options=option.choices, **common)
     elif option.kind == "switch":
         st.toggle(**common)
-    elif option.kind == "numbers":
+    elif option.kind in ("numbers", "names", "text"):
         st.text_input(**common)
     elif "slider" in option.extra:
         low, high, step = option.extra["slider"]
@@ -70,4 +71,6 @@ def scale_slider(label: str, key: str, value: float, changed: Callable[[float], 
 def _shown(option: Option, value: Any) -> Any:
     if option.kind == "numbers":
         return ", ".join(f"{v:g}" for v in value)
+    if option.kind == "names":
+        return names_as_text(value)
     return float(value) if option.kind == "number" else value

@@ -1,0 +1,51 @@
+"""Files named on the command line: whoever types them can read them anyway, so they may lie wherever they are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradnorm.datasets.folders import UPLOADED
+from gradnorm.options import options
+from gradnorm.spec import SpecError, datasets
+
+
+def take_path(given: argparse.Namespace) -> None:
+    """Read `--dataset NAME:PATH` as the data set and its path, and make paths absolute. Raises SpecError."""
+    name, colon, path = (given.dataset or "").partition(":")
+    keys = path_keys(name)
+    if colon:
+        if not keys:
+            able = [other for other in datasets() if path_keys(other)]
+            raise SpecError(
+                f"dataset should be one of {', '.join(datasets())}, and {', '.join(able)} may be followed by :PATH. "
+                f"Found {given.dataset!r}. Choose one with --dataset."
+            )
+        given.dataset = name
+        setattr(given, keys[0], path)
+    for option in options():
+        value = getattr(given, option.key, None)
+        if option.extra.get("path") and value and not value.startswith(UPLOADED):
+            setattr(given, option.key, str(Path(value).expanduser().absolute()))
+
+
+def open_up(spec: Mapping[str, Any], home: Path | None) -> None:
+    """Let the data set of a flat spec read absolute paths, unless GRADNORM_DATA says otherwise.
+
+    home: where `upload:` files are, if not where GRADNORM_HOME says.
+    """
+    paths = [str(spec.get(key, "")) for key in path_keys(str(spec.get("dataset")))]
+    if any(Path(path).is_absolute() for path in paths):
+        os.environ.setdefault("GRADNORM_DATA", "/")
+    if home is not None and any(path.startswith(UPLOADED) for path in paths):
+        os.environ["GRADNORM_HOME"] = str(home)
+
+
+def path_keys(dataset: str) -> list[str]:
+    """Return the options of a data set that are paths; none for an unknown data set."""
+    if dataset not in datasets():
+        return []
+    return [option.key for option in options(dataset) if option.part == "dataset" and option.extra.get("path")]

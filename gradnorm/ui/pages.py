@@ -1,0 +1,38 @@
+"""The pages of the navigation, for whoever links to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
+_PAGES = Path(__file__).parents[2] / "pages"
+
+
+def playground() -> StreamlitPage:
+    """Return the page on which runs are watched."""
+    return st.Page(_PAGES / "playground.py", title="Playground", icon=":material/tune:", default=True)
+
+
+def lesson() -> StreamlitPage:
+    """Return the page that tells the method step by step."""
+    return st.Page(_PAGES / "lesson.py", title="Lesson", icon=":material/school:")
+
+
+def your_data() -> StreamlitPage:
+    """Return the page on which a file becomes tasks."""
+    return st.Page(_PAGES / "your_data.py", title="Your data", icon=":material/table_view:")
+
+
+def gallery() -> StreamlitPage:
+    """Return the page that shows predictions beside the ground truth."""
+    return st.Page(_PAGES / "gallery.py", title="Gallery", icon=":material/photo_library:")
+
+
+def runs() -> StreamlitPage:
+    """Return the page that lists the runs."""
+    return st.Page(_PAGES / "runs.py", title="Runs", icon=":material/list:")
