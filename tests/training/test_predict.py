@@ -19,7 +19,15 @@ from gradnorm.training.predict import PredictionError, Showcase
 from tests.boxes import SIZE, TEST, Boxes, BoxSource
 from tests.factories import TINY
 
-QUICK = {"method": EqualWeights(), "steps": 3, "batch_size": 2, "checkpoint_every": 3, "eval_every": 3, "device": "cpu"}
+QUICK = {
+    "method": EqualWeights(),
+    "optimizer": "adam",
+    "steps": 3,
+    "batch_size": 2,
+    "checkpoint_every": 3,
+    "eval_every": 3,
+    "device": "cpu",
+}
 SPEC = RunSpec(dataset=Boxes(), channels=0.06, learning_rate=0.01, **QUICK)
 
 
