@@ -12,6 +12,7 @@ from gradnorm.citations import bibtex
 from gradnorm.records import RunInfo
 from gradnorm.store import UnknownRunError
 from gradnorm.ui.lab import lab
+from gradnorm.ui.pictures import gallery_link
 from gradnorm.ui.server import base_path
 
 SHOWN, COMPARED = 500, 8
@@ -92,6 +93,7 @@ def _actions(chosen: list[RunInfo]) -> None:
             f'<a href="{base_path()}/live/{run}/export/{kind}" download>{label}</a>' for kind, label in kinds.items()
         ]
         st.html(f'<p class="gradnorm-links">Download {" · ".join(links)}</p>')
+        gallery_link(chosen[0])
     with st.popover("Cite", icon=":material/format_quote:"):
         st.code(bibtex([str(info.spec.get("method")) for info in chosen]), language="bibtex", wrap_lines=True)
     ended = [info for info in chosen if info.ended]

@@ -17,7 +17,8 @@ def main() -> None:
     st.set_page_config(page_title="GradNorm, live", page_icon=str(ROOT / "assets" / "logo.svg"), layout="wide")
     st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
     st.html(ROOT / "assets" / "style.css")
-    page = st.navigation([pages.playground(), pages.lesson(), pages.your_data(), pages.runs()], position="top")
+    shown = [pages.playground(), pages.lesson(), pages.your_data(), pages.gallery(), pages.runs()]
+    page = st.navigation(shown, position="top")
     page.run()
     # The first page is on its way to the browser; now torch may load behind it.
     lab().warm()

@@ -28,6 +28,11 @@ def your_data() -> StreamlitPage:
     return st.Page(_PAGES / "your_data.py", title="Your data", icon=":material/table_view:")
 
 
+def gallery() -> StreamlitPage:
+    """Return the page that shows predictions beside the ground truth."""
+    return st.Page(_PAGES / "gallery.py", title="Gallery", icon=":material/photo_library:")
+
+
 def runs() -> StreamlitPage:
     """Return the page that lists the runs."""
     return st.Page(_PAGES / "runs.py", title="Runs", icon=":material/list:")

@@ -12,6 +12,7 @@ from gradnorm.spec import SpecError, methods
 from gradnorm.store import CAN_GO_ON, CannotGoOnError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.pictures import gallery_link
 from gradnorm.worker import NotHereError
 
 
@@ -19,7 +20,7 @@ def runbar(info: RunInfo | None) -> None:
     """Show the buttons that fit the state of the watched run."""
     going = info is not None and not info.ended
     steered = info is not None and going and lab().steers(info.run)
-    with st.container(horizontal=True, gap="small", key="runbar"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
         st.button(
             "Start",
             icon=":material/play_arrow:",
@@ -46,6 +47,7 @@ def runbar(info: RunInfo | None) -> None:
                 key="static",
                 help="GradNorm Static: train again from the same start with this run's mean weights, fixed.",
             )
+        gallery_link(info)
     _notes(info, going, steered)
 
 
