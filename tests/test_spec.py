@@ -299,7 +299,9 @@ def test_a_network_suits_the_data(dataset):
         if name in ("auto", *datasets()[dataset].networks):
             assert RunSpec.parse(given).network == name
         else:
-            with pytest.raises(SpecError, match=f"^network should be one that suits {dataset}: auto, .* Found '{name}'"):
+            with pytest.raises(
+                SpecError, match=f"^network should be one that suits {dataset}: auto, .* Found '{name}'"
+            ):
                 RunSpec.parse(given)
 
 

@@ -14,6 +14,13 @@ from tests.factories import ROOT, wait_for
 PATIENCE = 60
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _loaded():
+    """Import now what the Lab's thread would import: Python 3.11 can't parse in two threads at once, as jaxtyping's
+    import hook then does ("AST constructor recursion depth mismatch")."""
+    import gradnorm.training.engine  # noqa: F401
+
+
 class Tab:
     """One browser tab, as far as AppTest goes."""
 
