@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -30,7 +30,8 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
 
     file_format: "csv", "parquet", or "json" (an object with spec, outcome, columns-wise steps and evaluations).
     Training columns are named vector.task, test columns test_losses.task, test_loss_ratios.task,
-    test_task_normalized_loss and test_metric.task; a step without evaluation leaves those empty.
+    test_task_normalized_loss and test_metric.task, the first of the task's metrics; where there are several, each
+    is test_metric.task.name, too. A step without evaluation leaves those empty.
     Raises UnknownRunError.
     """
     if file_format == "json":
@@ -52,35 +53,50 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
 
 def _tables(store: RunStore, run: str) -> Iterator[Any]:
     """Yield the run's steps as tables; at least one, which may be empty."""
-    since = 0
+    since, metrics = 0, _metrics(store, run)
     while True:
         snapshot = store.read(run, since, since + SLICE)
         if since == 0 or len(snapshot.rows):
-            yield _table(snapshot)
+            yield _table(snapshot, metrics)
         if len(snapshot.rows) < SLICE:
             return
         since += SLICE
 
 
-def _table(snapshot: Snapshot) -> Any:
+def _metrics(store: RunStore, run: str) -> list[list[str]]:
+    """Return the names of each task's test metrics, where it has several."""
+    info = store.info(run)
+    evaluations = store.read(run, info.steps, evaluated_since=-1).evaluations
+    if not evaluations:
+        return [[] for _ in info.tasks]
+    return [list(each) if len(each) > 1 else [] for each in evaluations[0].metrics]
+
+
+def _table(snapshot: Snapshot, metrics: Sequence[Sequence[str]]) -> Any:
     tasks = snapshot.info.tasks
     steps = snapshot.rows[:, 0].astype(np.int64)
     arrays: dict[str, Any] = {"step": pa.array(steps)}
     for name, column in zip(column_names(tasks)[1:], snapshot.rows.T[1:], strict=True):
         arrays[name] = pa.array(column, from_pandas=True)
     where = {int(step): i for i, step in enumerate(steps)}
-    for name, values in _test_columns(snapshot.evaluations, tasks, where, len(steps)).items():
+    for name, values in _test_columns(snapshot.evaluations, tasks, metrics, where, len(steps)).items():
         arrays[name] = pa.array(values, from_pandas=True)
     return pa.table(arrays)
 
 
-def _test_columns(evaluations: Any, tasks: tuple[str, ...], where: dict[int, int], size: int) -> dict[str, Any]:
+def _test_columns(
+    evaluations: Sequence[Evaluation],
+    tasks: Sequence[str],
+    metrics: Sequence[Sequence[str]],
+    where: Mapping[int, int],
+    size: int,
+) -> dict[str, Any]:
     found: dict[str, Any] = {"test_task_normalized_loss": np.full(size, np.nan)}
-    for task in tasks:
-        found[f"test_losses.{task}"] = np.full(size, np.nan)
-        found[f"test_loss_ratios.{task}"] = np.full(size, np.nan)
-        found[f"test_metric.{task}"] = np.full(size, np.nan)
-    evaluation: Evaluation
+    for task, names in zip(tasks, metrics, strict=True):
+        for kind in ("losses", "loss_ratios", "metric"):
+            found[f"test_{kind}.{task}"] = np.full(size, np.nan)
+        for name in names:
+            found[f"test_metric.{task}.{name}"] = np.full(size, np.nan)
     for evaluation in evaluations:
         i = where.get(evaluation.step)
         if i is None:
@@ -90,6 +106,8 @@ def _test_columns(evaluations: Any, tasks: tuple[str, ...], where: dict[int, int
             found[f"test_losses.{task}"][i] = evaluation.losses[j]
             found[f"test_loss_ratios.{task}"][i] = evaluation.loss_ratios[j]
             found[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()), np.nan)
+            for name in metrics[j]:
+                found[f"test_metric.{task}.{name}"][i] = evaluation.metrics[j].get(name, np.nan)
     return found
 
 
