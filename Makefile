@@ -11,7 +11,8 @@ run: $(VENV)/.run  ## install and serve the dashboard on $(PORT)
 	$(BIN)/python -m gradnorm dashboard --port $(PORT) --open
 
 test: lint $(VENV)/.browser  ## everything: lint, types, layers, all tests, the browser included
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -m "not slow and not browser" -n 2
+	$(BIN)/pytest -q -m "slow or browser"
 
 check: lint  ## lint, types, layers and the fast tests; under 90 s
 	$(BIN)/pytest -q -m "not slow and not browser" -n 2
