@@ -13,6 +13,7 @@ RUN python3 -c 'import ensurepip, venv' 2>/dev/null \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     GRADNORM_HOME=/data \
+    GRADNORM_DATA=/srv/data \
     GRADNORM_ADDRESS=0.0.0.0 \
     GRADNORM_PORT=8501
 WORKDIR /app

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradnorm.datasets.base import Form, Source
-from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
+from gradnorm.datasets.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
+from gradnorm.randomness import stream
 
-TEST_ROWS = 1_729
+TEST_DAYS = 73
 WEATHER = ("clear", "cloudy/misty", "light rain/snow", "heavy rain/snow")
 _CATEGORIES, _NUMBERS = ("mnth", "hr", "weekday"), ("holiday", "workingday", "temp", "atemp", "hum", "windspeed")
 
@@ -21,13 +22,7 @@ class Bikes(TableDataset):
     name: ClassVar[str] = "bikes"
     title: ClassVar[str] = "Bikes"
     summary: ClassVar[str] = "Riders (casual, registered) and weather from hour, date, temperature, humidity, wind."
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam",
-        "schedule": "cosine",
-        "steps": 4000,
-        "alpha": 0.5,
-        "weight_learning_rate": 0.1,
-    }
+    recommended: ClassVar[Mapping[str, Any]] = IN_RAW_UNITS
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -40,7 +35,7 @@ class Bikes(TableDataset):
         return ("regression", "regression", "classification")
 
     def load(self, seed: int) -> Source:
-        """Return the hours: 6,916 for training, 1,729 for the test."""
+        """Return the hours: 73 days of the 365 are for the test, whole, since the hours of a day are alike."""
         import pandas as pd
 
         table = pd.read_csv(FILES / "bikeshare.csv.gz")
@@ -52,4 +47,6 @@ class Bikes(TableDataset):
             Target("registered", "regression", table[["registered"]].to_numpy(np.float64), "riders"),
             Target("weather", "classification", weather, classes=len(WEATHER)),
         ]
-        return TableSource(self, inputs, targets, TEST_ROWS, seed)
+        days = table["day"].to_numpy()
+        held_out = stream(0, "bikes days").permutation(np.unique(days))[:TEST_DAYS]
+        return TableSource(self, inputs, targets, np.flatnonzero(np.isin(days, held_out)), seed)

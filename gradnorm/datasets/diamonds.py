@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradnorm.datasets.base import Form, Source
-from gradnorm.datasets.table import FILES, TableDataset, TableSource, Target
+from gradnorm.datasets.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
 TEST_ROWS = 10_000
 GRADES = {
@@ -24,14 +24,7 @@ class Diamonds(TableDataset):
     name: ClassVar[str] = "diamonds"
     title: ClassVar[str] = "Diamonds"
     summary: ClassVar[str] = "Price ($), carat, cut, color, clarity from x, y, z, depth, table."
-    # A weight rate of 0.1 shrinks the price's weight before its gradient has shaped the network.
-    recommended: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam",
-        "schedule": "cosine",
-        "steps": 4000,
-        "alpha": 0.5,
-        "weight_learning_rate": 0.1,
-    }
+    recommended: ClassVar[Mapping[str, Any]] = IN_RAW_UNITS
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 from gradnorm.randomness import stream
 
 FILES = Path(__file__).parent / "files"
+# What suits tables in raw units: a weight rate of 0.1 shrinks a large target's weight before its gradient has shaped
+# the network.
+IN_RAW_UNITS: Mapping[str, Any] = MappingProxyType(
+    {"optimizer": "adam", "schedule": "cosine", "steps": 4000, "alpha": 0.5, "weight_learning_rate": 0.1}
+)
 
 
 @dataclass(frozen=True)
