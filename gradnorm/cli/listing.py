@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gradnorm import spec
 from gradnorm.citations import bibtex
-from gradnorm.cli.output import write_json
+from gradnorm.cli.output import check_replaceable, write_json
 from gradnorm.options import options
 from gradnorm.records import RunInfo
 
@@ -100,6 +100,7 @@ def export(given: argparse.Namespace) -> int:
     if given.out is None:
         _write(store, given, sys.stdout.buffer)
         return 0
+    check_replaceable(given.out)
     partial = given.out.with_name(given.out.name + ".tmp")
     try:
         with partial.open("wb") as sink:
