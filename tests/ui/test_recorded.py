@@ -86,7 +86,7 @@ def test_a_viewer_is_told_what_the_run_measures_once_it_does(store):
 
 
 def test_it_cannot_go_on_be_forked_or_parsed(store, stopped):
-    with pytest.raises(CannotGoOnError, match="script recorded"):
+    with pytest.raises(CannotGoOnError, match="script has recorded"):
         store.requeue(stopped)
     spec = store.info(stopped).spec
     with pytest.raises(SpecError, match="Found that of 'my network', which a script recorded"):
