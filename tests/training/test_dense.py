@@ -20,7 +20,7 @@ FULL = {
     "method": "gradnorm",
     "optimizer": "adam",
     "device": "cpu",
-    "threads": 0,
+    "threads": 2,
 }
 
 
