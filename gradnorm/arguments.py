@@ -33,12 +33,15 @@ def checked_initial_losses(given: Sequence[float] | Tensor, names: Sequence[str]
     return values
 
 
-def zero_first_loss(name: str) -> ValueError:
-    """Return what is raised where a task begins with a loss of 0."""
-    return ValueError(
-        f"The first loss of {name!r} should be positive, since later losses are divided by it. "
-        "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
-    )
+class ZeroFirstLossError(ValueError):
+    """A task begins with a loss of 0."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        super().__init__(
+            f"The first loss of {task!r} should be positive, since later losses are divided by it. "
+            "Found 0. Give initial_losses, for example log C for cross entropy over C classes."
+        )
 
 
 def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:

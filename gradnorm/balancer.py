@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from gradnorm import gradients
-from gradnorm.arguments import Losses, checked_initial_losses, scalar_losses, task_names, zero_first_loss
+from gradnorm.arguments import Losses, ZeroFirstLossError, checked_initial_losses, scalar_losses, task_names
 from gradnorm.balancing.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
 from gradnorm.balancing.gradnorm import GradNormMethod, Update
 from gradnorm.declarations import explain
@@ -242,7 +242,7 @@ class Balancer:
         known = self._state.initial_losses.tolist()
         for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
             if loss is not None and math.isnan(initial) and value == 0:
-                raise zero_first_loss(name)
+                raise ZeroFirstLossError(name)
 
     def _follow(self, values: Tensor) -> None:
         """Move the state to the losses' device and precision."""

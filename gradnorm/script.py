@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from gradnorm.balancing.base import Needs
+from gradnorm.datasets.folders import data_root, upload_root
 from gradnorm.options import live_keys
 from gradnorm.records import RunInfo
 from gradnorm.spec import RunSpec
@@ -112,10 +113,19 @@ def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, 
         "notes": _notes(info, spec, together),
         "math": "import math\n" if "math." in schedule else "",
         "imports": "\n".join(sorted(imports)),
+        "os": "import os\n" if spec.dataset.by_path else "",
+        "roots": _roots() if spec.dataset.by_path else "",
         "changes": f"# From which step on α was moved, and where to.\nALPHAS = {changes}\n" if changes else "",
         "schedule": schedule,
         "train": Template(WRITTEN_OUT if together else BY_AUTOGRAD).substitute(found),
     }
+
+
+def _roots() -> str:
+    """Return the lines that say where the data lie that the run has read."""
+    roots = {"GRADNORM_DATA": data_root(), "GRADNORM_HOME": upload_root().parent}
+    lines = [f"os.environ.setdefault({name!r}, {json.dumps(str(path))})\n" for name, path in roots.items()]
+    return f"\n# Where the data lie that the run has read.\n{''.join(lines)}"
 
 
 def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str, str]:

@@ -60,7 +60,10 @@ def stuck(evaluations: Sequence[Evaluation]) -> list[Stuck]:
     return [
         Stuck(i, newest.step, newest.losses[i], newest.constant_losses[i])
         for i in tasks
-        if newest.loss_ratios[i] > mean and _flat([e.losses[i] / e.constant_losses[i] for e in late])
+        if newest.loss_ratios[i] > mean
+        # Where a constant answer is right, as for one class alone, there is nothing to be stuck at.
+        and min(e.constant_losses[i] for e in late) > 0
+        and _flat([e.losses[i] / e.constant_losses[i] for e in late])
     ]
 
 

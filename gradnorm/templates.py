@@ -10,13 +10,13 @@ prints the loss weights and the losses of the last step, and writes them to a fi
 $notes"""
 
 import json
-${math}import sys
+${math}${os}import sys
 from pathlib import Path
 
 import torch
 
 $imports
-
+$roots
 STEPS, BATCH = $steps, $batch
 ${constants}$changes
 

@@ -81,8 +81,8 @@ def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
     parent: the flat spec of the run that is forked.
     Raises SpecError where data or network would be another one.
     """
-    spec = changed(parent, changes)
     before = RunSpec.parse(parent)
+    spec = changed(parent, changes)
     flat, fixed = before.flat(), (*_FIXED_AT_FORK, *type(before.dataset).model_fields)
     for key, value in spec.flat().items():
         if key in fixed and flat.get(key) != value:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -366,6 +367,15 @@ def test_a_run_without_steps_is_exported_as_an_empty_table(run_cli, store):
     assert (header[0], rows) == ("step", [])
     assert read_parquet(run_cli("export", run, "--format", "parquet")[1])[1] == []
     assert read_json(run_cli("export", run, "--format", "json")[1])[1] == []
+
+
+def test_an_export_replaces_no_device_or_pipe(run_cli, kept, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, out, err = run_cli("export", kept[0], "--out", pipe)
+    assert (code, out) == (2, b"")
+    assert "should be a file, or not be there yet. Found a device or pipe." in err
+    assert pipe.is_fifo()
 
 
 def test_an_export_to_nowhere_leaves_one_clear_line(run_cli, kept):

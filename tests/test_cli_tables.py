@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from gradnorm.cli import main
 from gradnorm.records import Outcome
 from gradnorm.spec import RunSpec, datasets
 from gradnorm.store import RunStore
+from tests.factories import ROOT
 
 FAST = ["--width", "8", "--depth", "1", "--batch-size", "4", "--device", "cpu", "--steps", "10"]
 
@@ -95,7 +98,7 @@ def test_a_path_below_the_data_folder_stays_as_it_is(capsys, houses, tmp_path):
             ["--dataset", "table:houses.csv", "--targets", "cut:number"],
             "Column cut should hold numbers. Found 'fair' in",
         ),
-        (["--dataset", "toy:houses.csv"], "may be followed by :PATH. Found 'toy:houses.csv'."),
+        (["--dataset", "toy:houses.csv"], "sarcos may be followed by :PATH. Found 'toy:houses.csv'."),
         (["--dataset", "tabel:houses.csv"], f"dataset should be one of {', '.join(datasets())}"),
         (["--dataset", "tabel"], f"dataset should be one of {', '.join(datasets())}. Found 'tabel'."),
     ],
@@ -113,4 +116,26 @@ def test_the_data_folder_is_kept_to_where_it_is_set(capsys, houses, monkeypatch,
     monkeypatch.setenv("GRADNORM_DATA", str(tmp_path / "data"))
     code, _, err = train(capsys, "--dataset", "table:houses.csv", "--targets", "z")
     assert code == 2
-    assert "Data should lie below" in err
+    assert f"Data should lie below {tmp_path / 'data'}." in err
+
+
+def test_what_is_not_in_the_working_directory_is_looked_for_below_the_data_root(capsys, houses, monkeypatch, tmp_path):
+    (tmp_path / "data").mkdir()
+    houses.rename(tmp_path / "data" / "homes.csv")
+    monkeypatch.setenv("GRADNORM_DATA", str(tmp_path / "data"))
+    code, result, err = train(capsys, "--dataset", "table:homes.csv", "--targets", "z")
+    assert (code, err) == (0, "")
+    assert result["spec"]["file"] == str(tmp_path / "data" / "homes.csv")
+
+
+def test_the_script_of_a_table_finds_it(capsys, houses, monkeypatch, tmp_path):
+    _, result, _ = train(capsys, "--dataset", "table:houses.csv", "--targets", "z")
+    monkeypatch.delenv("GRADNORM_DATA")
+    assert main(["export", result["run"], "--format", "python", "--out", str(tmp_path / "again.py")]) == 0
+    monkeypatch.delenv("GRADNORM_DATA")
+    (tmp_path / "elsewhere").mkdir()
+    command = [sys.executable, str(tmp_path / "again.py"), "out.json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, check=True, cwd=tmp_path / "elsewhere", env=environment, timeout=100, capture_output=True)
+    found = json.loads((tmp_path / "elsewhere" / "out.json").read_text())
+    np.testing.assert_allclose(found["weights"], result["weights"], atol=1e-6)

@@ -1,5 +1,7 @@
 """The rule for tasks that cannot improve, on made-up and on real runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradnorm.records import Evaluation
@@ -70,3 +72,8 @@ def test_the_rule_on_real_runs(name, expected):
             evaluations.append(item)
             named |= {found.task for found in stuck(evaluations)}
     assert named == expected
+
+
+def test_where_a_constant_answer_is_right_nothing_is_stuck():
+    found = [replace(each, constant_losses=(1.0, 0.0)) for each in course(learns, noise)]
+    assert stuck(found) == []

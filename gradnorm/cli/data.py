@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from gradnorm.cli.output import STOPPED, check_writable
+from gradnorm.cli.output import STOPPED, check_replaceable, check_writable
 from gradnorm.spec import SpecError
 
 MOST_ROOMS = 100_000
@@ -24,6 +24,7 @@ def data(given: argparse.Namespace) -> int:
     from gradnorm.rendering.rooms import Room, room
 
     height, width = _checked(given)
+    check_replaceable(given.out, given.splits, given.layouts)
     splits = write_splits(given.splits, given.count) if given.splits else None
     check_writable(given.layouts)
     points: list[Any] = []
@@ -65,4 +66,7 @@ def _checked(given: argparse.Namespace) -> tuple[int, int]:
             f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {given.size!r}. "
             "Set it with --size."
         )
+    files = [path.resolve() for path in (given.out, given.splits, given.layouts) if path is not None]
+    if len(set(files)) < len(files):
+        raise SpecError("out, splits and layouts should be different files. Found one twice. Choose other names.")
     return height, width

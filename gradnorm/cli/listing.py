@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gradnorm import spec
 from gradnorm.citations import bibtex
-from gradnorm.cli.output import write_json
+from gradnorm.cli.output import check_replaceable, write_json
+from gradnorm.cli.paths import open_up
 from gradnorm.options import options
 from gradnorm.records import RunInfo
 
@@ -89,7 +90,7 @@ def export(given: argparse.Namespace) -> int:
     from gradnorm.store import RunStore
 
     store = RunStore(given.home)
-    store.info(given.run)
+    open_up(store.info(given.run).spec, given.home)
     if given.format == "tensorboard":
         from gradnorm import tensorboard
 
@@ -100,6 +101,7 @@ def export(given: argparse.Namespace) -> int:
     if given.out is None:
         _write(store, given, sys.stdout.buffer)
         return 0
+    check_replaceable(given.out)
     partial = given.out.with_name(given.out.name + ".tmp")
     try:
         with partial.open("wb") as sink:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gradnorm.records import json_safe
+from gradnorm.spec import SpecError
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
 
@@ -16,6 +17,14 @@ def check_writable(where: str | None) -> None:
     """Raise OSError for a result file that could not be written, before hours are spent on the result."""
     if where not in (None, "-"):
         Path(str(where)).open("a").close()
+
+
+def check_replaceable(*paths: Path | None) -> None:
+    """Raise SpecError where a file could not be put in place: onto a folder, or onto a device or pipe, never."""
+    for path in paths:
+        if path is not None and path.exists() and not path.is_file():
+            found = "a folder" if path.is_dir() else "a device or pipe"
+            raise SpecError(f"{path} should be a file, or not be there yet. Found {found}. Choose another name.")
 
 
 def write_json(value: Any, where: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradnorm.datasets.folders import UPLOADED
+from gradnorm.datasets.folders import UPLOADED, data_root
 from gradnorm.options import options
 from gradnorm.spec import SpecError, datasets
 
@@ -29,7 +29,14 @@ def take_path(given: argparse.Namespace) -> None:
     for option in options():
         value = getattr(given, option.key, None)
         if option.extra.get("path") and value and not value.startswith(UPLOADED):
-            setattr(given, option.key, str(Path(value).expanduser().absolute()))
+            setattr(given, option.key, str(_absolute(value)))
+
+
+def _absolute(path: str) -> Path:
+    """Return where a file is that was named: in the working directory, else below the data root if it is there."""
+    here = Path(path).expanduser().absolute()
+    below = data_root() / path
+    return below if below.exists() and not here.exists() else here
 
 
 def open_up(spec: Mapping[str, Any], home: Path | None) -> None:

@@ -42,12 +42,16 @@ class MTAN(SceneDataset):
     by_path: ClassVar[bool] = True
     recommended: ClassVar[Mapping[str, Any]] = PAPER
 
-    path: str = Field("nyuv2", title="Folder", description="The folder that holds train/ and val/.")
+    path: str = Field(
+        "nyuv2",
+        title="Folder",
+        description="The folder that holds train/ and val/.",
+        json_schema_extra={"path": True},
+    )
     skip_bad: bool = Field(
         False,
         title="Skip bad pictures",
         description="Leave out pictures of which a file is missing or malformed.",
-        json_schema_extra={"path": True},
     )
 
     def load(self, seed: int) -> Source:

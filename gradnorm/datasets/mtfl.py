@@ -7,6 +7,7 @@ or 2) and pose (1 … 5).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 }
 _FIELDS = 1 + 2 * POINTS + len(ATTRIBUTES)
 _FILES = ("training.txt", "testing.txt")
-_MOST_TEXT = 2**26
+_LONGEST_LINE = 4096
 # All pictures are kept in memory; those of MTFL take 21 MB at 40 × 40, and 1 GB at 160 × 160.
 _MOST_MEMORY = 2**30
 _SHOWN = 5
@@ -169,14 +170,11 @@ class _Reader:
     def read(self, name: str) -> Batch:
         """Return the faces of one list, without those that have a fault."""
         import torch
+        from PIL import Image
 
-        lines = _lines(self._folder / name)
-        self._left -= len(lines) * int(np.prod(self._shape))
-        if self._left < 0:
-            raise DataError(
-                f"The pictures should fit into {_MOST_MEMORY >> 30} GiB. Found {len(lines)} lines in {name}. "
-                "Take the smaller size, or fewer pictures."
-            )
+        each = int(np.prod(self._shape))
+        lines = _lines(self._folder / name, self._left // each)
+        self._left -= len(lines) * each
         inputs = np.empty((len(lines), *self._shape), np.uint8)
         points, classes = np.empty((len(lines), 2 * POINTS), np.float32), np.empty((len(lines), 4), np.int64)
 
@@ -190,7 +188,9 @@ class _Reader:
                 return f"{name} line {number}: {error}"
             return ""
 
-        with ThreadPoolExecutor() as threads:
+        with ThreadPoolExecutor() as threads, warnings.catch_warnings():
+            # Pictures that Pillow warns of are refused, with a sentence of our own.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             found = list(threads.map(one, range(len(lines))))
         self.faults += [fault for fault in found if fault]
         tensors = [torch.from_numpy(part) for part in (inputs, points, classes)]
@@ -211,16 +211,24 @@ class _Reader:
             raise ValueError(f"{name[:80]!r} is {error}") from None
 
 
-def _lines(file: Path) -> list[tuple[int, str]]:
-    """Return the lines that are not blank, with their numbers. Raises DataError."""
+def _lines(file: Path, most: int) -> list[tuple[int, str]]:
+    """Return the lines that are not blank, with their numbers, of at most `most` lines. Raises DataError."""
+    found: list[tuple[int, str]] = []
     try:
         file = allowed(str(file))
-        if file.stat().st_size > _MOST_TEXT:
-            raise DataError(f"{file.name} should have at most {_MOST_TEXT >> 20} MiB. Found more. Give MTFL's own.")
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
+        with file.open(encoding="utf-8-sig", errors="replace") as text:
+            # A part of a line that is too long is a line that cannot be read.
+            for number in range(1, most + 2):
+                if not (line := text.readline(_LONGEST_LINE)):
+                    return found
+                if line.strip():
+                    found.append((number, line))
     except OSError as error:
         raise DataError(f"{file.name} should be a list of pictures. Found no such file ({error.strerror}).") from None
-    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    raise DataError(
+        f"The pictures should fit into {_MOST_MEMORY >> 30} GiB. Found more than {most:,} lines in {file.name}. "
+        "Take the smaller size, or fewer pictures."
+    )
 
 
 def _placed(face: Face, extent: tuple[int, int]) -> list[float]:

@@ -8,9 +8,10 @@ set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ _PUBLISHED = {"sarcos_inv.mat": "sarcos_inv", "sarcos_inv_test.mat": "sarcos_inv
 _MOST_BYTES = 2**27
 _MOST_ROWS = 500_000
 _LEAST_ROWS = 10
+_LONGEST_LINE = 4096
+_LARGEST = 1e15
 
 Rows = NDArray[np.float64]
 
@@ -102,8 +105,11 @@ def _read(file: Path) -> Rows:
     except Exception as error:
         raise DataError(f"{file.name} should be numbers, 28 a row. Found a file that cannot be read: {error}") from None
     _check_shape(file, rows.shape)
-    if len(bad := np.flatnonzero(~np.isfinite(rows).all(1))):
-        raise DataError(f"{file.name} should hold numbers. Found none in row {bad[0] + 1}. Mend it, or leave it out.")
+    if len(bad := np.flatnonzero(~(np.abs(rows) <= _LARGEST).all(1))):
+        raise DataError(
+            f"{file.name} should hold numbers up to {_LARGEST:g}. Found none in row {bad[0] + 1}. "
+            "Mend it, or leave it out."
+        )
     return rows.astype(np.float64)
 
 
@@ -137,10 +143,26 @@ def _npy(file: Path) -> Rows:
 
 
 def _csv(file: Path) -> Rows:
-    with file.open(encoding="utf-8-sig", errors="replace") as lines:
-        head = lines.readline(_MOST_BYTES)
-    names = any(not _is_number(text) for text in head.split(","))
-    return np.loadtxt(file, delimiter=",", skiprows=int(names), max_rows=_MOST_ROWS + 1, ndmin=2, encoding="utf-8-sig")
+    with file.open(encoding="utf-8-sig", errors="replace") as text:
+        lines = _lines(file, text)
+        head = next(lines, "")
+        if all(map(_is_number, head.split(","))):
+            lines = chain([head], lines)
+        return np.loadtxt(lines, delimiter=",", max_rows=_MOST_ROWS + 1, ndmin=2)
+
+
+def _lines(file: Path, text: TextIO) -> Iterator[str]:
+    """Yield lines, so many that one more is too many; what comes without an end is no row of numbers."""
+    for number in range(1, _MOST_ROWS + 3):
+        line = text.readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise DataError(
+                f"{file.name} should have lines of at most {_LONGEST_LINE:,} characters. "
+                f"Found more in line {number}. Give {_COLUMNS} numbers a line."
+            )
+        if not line:
+            return
+        yield line
 
 
 def _is_number(text: str) -> bool:

@@ -49,6 +49,8 @@ PAPER: Mapping[str, Any] = MappingProxyType(
 LARGEST_SCALE = 1.5
 _JITTER = 0.2
 _READERS = 4
+# Of the test set: that of NYUv2 takes 7 GiB at the largest size with maps as large.
+_MOST_MEMORY = 8 << 30
 
 
 class SceneDataset(Dataset):
@@ -146,6 +148,7 @@ class SceneSource(Source):
         self.stride = stride
         self._train, self._size, self._seed, self._augment = train, size, seed, augment
         self._flips = augment and "keypoints" not in wanted
+        self._check_room(len(test))
         self.test = self._batch(test, range(len(test)), [None] * len(test))
 
     def batch(self, step: int, size: int) -> Batch:
@@ -154,6 +157,18 @@ class SceneSource(Source):
         rows = random.integers(0, len(self._train), size).tolist()
         # Numbers of all kinds are drawn for each example, so that no switch changes what the others are.
         return self._batch(self._train, rows, random.random((size, 7)).tolist() if self._augment else [None] * size)
+
+    def _check_room(self, tests: int) -> None:
+        """Raise DataError where the test set, which is kept in memory as it is shown, would be too large."""
+        (height, width), numbers = self._size, {"segmentation": 8, "depth": 4, "normals": 12}
+        each = 3 * height * width + sum(
+            numbers.get(task.form, 0) * (height // self.stride) * (width // self.stride) for task in self.tasks
+        )
+        if tests * each > _MOST_MEMORY:
+            raise DataError(
+                f"The pictures to test on should take at most {_MOST_MEMORY >> 30} GiB. "
+                f"Found {tests:,} pictures of {each / 2**20:.1f} MiB. Take a smaller size, or fewer pictures."
+            )
 
     def _batch(self, scenes: Sequence[Scene], rows: Sequence[int], luck: Sequence[Sequence[float] | None]) -> Batch:
         """Return the examples of some rows, each seen as its numbers in [0, 1) say, or plainly without any."""

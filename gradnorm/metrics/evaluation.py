@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -60,7 +61,8 @@ def _constant_loss(target: Tensor, task: Task) -> float:
         share = torch.bincount(labels.flatten().long(), minlength=task.outputs).double() / max(1, labels.numel())
         return -torch.special.xlogy(share, share).sum().item()
     if task.form == "depth":
-        return target[valid(target, "depth")].double().var(correction=0).item()
+        depths = target[valid(target, "depth")].double()
+        return depths.var(correction=0).item() if len(depths) else math.nan
     if task.form == "normals":
         known = target.movedim(1, -1)[valid(target, "normals")].double()
         return 1 - known.mean(0).norm().item()

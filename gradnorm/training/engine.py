@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from gradnorm.arguments import ZeroFirstLossError
 from gradnorm.balancing.base import NonFiniteLossError
 from gradnorm.datasets.base import Source
 from gradnorm.records import Checkpoint, Outcome, Record
@@ -17,7 +18,7 @@ from gradnorm.training.alone import Alone
 from gradnorm.training.control import Control
 from gradnorm.training.group import Result, fits, partition
 from gradnorm.training.pacer import Pacer
-from gradnorm.training.run import Run, device_name
+from gradnorm.training.run import Run, device_name, nothing_to_learn
 from gradnorm.training.teams import Teams
 
 
@@ -253,6 +254,8 @@ class _Rounds:
         run, spec = member.run, member.run.spec
         if isinstance(result, NonFiniteLossError):
             member.end(_diverged(result, run.taken))
+        elif isinstance(result, ZeroFirstLossError):
+            member.end(nothing_to_learn(result.task, "first batch"))
         elif isinstance(result, Exception):
             member.end(result)
         else:

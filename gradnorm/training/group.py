@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from gradnorm.arguments import zero_first_loss
+from gradnorm.arguments import ZeroFirstLossError
 from gradnorm.balancing.base import Needs, NonFiniteLossError
 from gradnorm.datasets.base import Batch
 from gradnorm.models.criterion import Criterion, Targets
@@ -153,5 +153,5 @@ def _result(run: Run, step: int, numbers: Mapping[str, Any]) -> Result:
         if not math.isfinite(loss):
             return NonFiniteLossError(name, loss)
         if step == 1 and loss == 0:
-            return zero_first_loss(name)
+            return ZeroFirstLossError(name)
     return StepRecord(step=step, alpha=run.alpha, **numbers)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gradnorm.balancer import Balancer
 from gradnorm.datasets.base import Batch, Source
+from gradnorm.datasets.folders import DataError
 from gradnorm.metrics import constant_losses, evaluate
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
@@ -106,6 +107,9 @@ class Run:
         losses, scores = evaluate(self.model, self.test, self.source.tasks)
         self.model.train()
         first = self.initial.losses if self.initial else losses
+        for task, loss in zip(self.source.tasks, first, strict=True):
+            if loss == 0:
+                raise nothing_to_learn(task.name, "test set")
         ratios = tuple(loss / initial for loss, initial in zip(losses, first, strict=True))
         evaluation = Evaluation(
             step=self.taken,
@@ -117,6 +121,14 @@ class Run:
         )
         self.initial = self.initial or evaluation
         return evaluation
+
+
+def nothing_to_learn(task: str, where: str) -> DataError:
+    """Return what is raised where a task's first loss is 0; where: "first batch" or "test set"."""
+    return DataError(
+        f"The {where} should have something to learn for {task!r}, since later losses are divided by its loss. "
+        "Found a loss of 0, as where no target is known. Leave the task out, or give other data."
+    )
 
 
 def learning_rate(spec: RunSpec, step: int) -> float:

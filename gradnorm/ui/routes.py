@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm import export
+from gradnorm.datasets.folders import DataError
 from gradnorm.spec import SpecError
 from gradnorm.store import RunStore, UnknownRunError
 from gradnorm.ui.feed import Hub, Message, Viewer
@@ -175,7 +176,7 @@ def _script(store: RunStore, run: str) -> Response:
 
     try:
         text = script(store, run)
-    except (NoScriptError, SpecError) as error:
+    except (NoScriptError, SpecError, DataError) as error:
         return PlainTextResponse(str(error), status_code=409)
     head = {"content-disposition": f'attachment; filename="{run}.py"'}
     return Response(text, media_type="text/x-python", headers=head)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gradnorm.cli import main
 from gradnorm.datasets.folders import DataError
 from gradnorm.datasets.mtan import MTAN, Folder
 from tests.datasets.files import pictures, room, write_mtan
@@ -96,3 +97,12 @@ def test_values_out_of_range_are_refused_by_file(mtan, part, values, words):
     np.save(mtan / "train" / part / "0.npy", values)
     with pytest.raises(DataError, match=words):
         Folder(MTAN(**OPTIONS), "train").scene(0)
+
+
+def test_the_folder_may_be_named_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRADNORM_DATA", "")  # so that what the command line sets for itself is taken back
+    monkeypatch.delenv("GRADNORM_DATA")
+    write_mtan(tmp_path / "nyuv2")
+    given = ["--size", "32", "--channels", "0.05", "--steps", "1", "--batch-size", "2", "--device", "cpu"]
+    assert main(["train", "--dataset", f"mtan:{tmp_path / 'nyuv2'}", *given]) == 0
+    assert "Finished all 1 steps." in capsys.readouterr().out

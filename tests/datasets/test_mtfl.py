@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -231,3 +232,23 @@ def test_a_line_says_what_was_written(face, lead, between, backslashes):
 def test_any_other_text_is_refused_in_words(text):
     with pytest.raises(ValueError, match=r"fields|number|place|gender|smile|glasses|pose"):
         Face.parse(text)
+
+
+@pytest.mark.parametrize("line", ["a", ""])
+def test_a_list_longer_than_the_pictures_that_fit_is_not_read_to_its_end(root, line):
+    (root / "mtfl" / "training.txt").write_text(f"{line}\n" * 14_000)
+    assert "Found more than 13,981 lines in training.txt. Take the smaller size" in refusal(size="160")
+
+
+def test_a_line_without_an_end_is_a_bad_line(root):
+    (root / "mtfl" / "training.txt").write_text("1 " * 3000)
+    assert "training.txt line 1: 2048 fields" in refusal()
+
+
+def test_of_a_huge_picture_nobody_warns_besides(root):
+    picture(root / "mtfl" / "huge.png", size=(9500, 9500))
+    add(root, f"huge.png {POINTS} 1 1 1 1")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert "'huge.png' is a picture of more than 16,777,216 pixels" in refusal()
+    assert not warned

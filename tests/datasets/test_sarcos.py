@@ -127,7 +127,7 @@ def test_files_that_are_cut_off_or_empty_are_refused(root, name, length):
     assert name in refusal(name)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e300])
 def test_what_is_no_number_is_told_with_its_row(root, value):
     rows = ROWS.copy()
     rows[6, 3] = value
@@ -138,6 +138,14 @@ def test_what_is_no_number_is_told_with_its_row(root, value):
 def test_a_line_that_is_no_row_is_told(root):
     (root / "a.csv").write_text(",".join(["1"] * 28) + "\nx" + ",1" * 27 + "\n")
     assert "'x'" in refusal("a.csv")
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_line_without_an_end_is_refused_before_it_is_read(root, line):
+    rows = [",".join(["1"] * 28)] * 2
+    rows[line] = ",".join(["1"] * 2_000_000)
+    (root / "a.csv").write_text("\n".join(rows))
+    assert f"at most 4,096 characters. Found more in line {line + 1}." in refusal("a.csv")
 
 
 def test_too_few_rows_other_endings_and_empty_folders_are_refused(root):

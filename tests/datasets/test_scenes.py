@@ -8,6 +8,7 @@ from gradnorm.datasets.folders import DataError
 from gradnorm.datasets.kept import Kept, Lazy
 from gradnorm.datasets.normals import Camera, normals_from_depth
 from gradnorm.datasets.nyuv2 import CAMERA
+from gradnorm.datasets.rooms import Rooms
 from gradnorm.datasets.scenes import SceneSource, View, drawn, picture, seen, whole
 from gradnorm.scene import Scene
 from tests.datasets.files import room
@@ -207,3 +208,8 @@ def test_kept_scenes_are_those_that_were_read_whatever_is_kept():
     # The third does not fit, and is read for each of four fields, twice.
     assert asked == [2, 0] + [1] * 8
     assert [len(part) for part in (found[1:], found[:0])] == [2, 0]
+
+
+def test_a_test_set_that_would_fill_the_memory_is_refused_before_it_is_rendered():
+    with pytest.raises(DataError, match=r"at most 8 GiB. Found 5,000 pictures of 10.5 MiB. Take a smaller size"):
+        Rooms(count=20_000, size=640, output_stride="1").load(0)

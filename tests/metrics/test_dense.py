@@ -174,3 +174,8 @@ def test_constant_answers_are_the_best_constants():
     assert found[2] == pytest.approx(float(task_loss(towards, normals, NORMALS)), rel=1e-5)
     maps = bells(points, 32, 32)
     assert found[3] == pytest.approx(float(task_loss(maps.mean(0).expand(5, 2, 32, 32), points, POINTS)), rel=1e-5)
+
+
+def test_where_nothing_is_known_no_constant_is_best():
+    nothing = Batch(torch.zeros(2, 1), (torch.zeros(2, 1, 4, 4),))
+    assert [str(loss) for loss in constant_losses(nothing, (DEPTH,))] == ["nan"]

@@ -1,5 +1,7 @@
 """The file has NYUv2's layout, read as anybody would read it."""
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -127,6 +129,9 @@ def test_the_command_writes_all_three(tmp_path, capsys):
         (["--count", "2", "--splits", "missing/splits.mat"], "missing/splits.mat"),
         (["--count", "2", "--layouts", "missing/layouts.npy"], "missing/layouts.npy"),
         (["--count", "many"], "many"),
+        (["--count", "2", "--out", "."], "should be a file, or not be there yet. Found a folder."),
+        (["--count", "2", "--splits", "rooms.mat"], "should be different files. Found one twice."),
+        (["--count", "2", "--layouts", "./rooms.mat"], "should be different files. Found one twice."),
     ],
 )
 def test_wrong_use_is_one_clear_line_and_no_file(tmp_path, monkeypatch, capsys, arguments, message):
@@ -141,6 +146,17 @@ def test_wrong_use_is_one_clear_line_and_no_file(tmp_path, monkeypatch, capsys, 
     assert said.err.startswith("gradnorm")
     assert said.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--out", "--splits", "--layouts"])
+def test_a_device_or_pipe_is_not_replaced(tmp_path, capsys, option):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    given = ["data", "rooms", "--count", "2", "--size", "32x32", "--out", str(tmp_path / "rooms.mat")]
+    assert main([*given, option, str(pipe)]) == 2
+    assert "Found a device or pipe." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [pipe]
+    assert pipe.is_fifo()
 
 
 def test_ctrl_c_leaves_nothing_and_says_so(tmp_path, monkeypatch, capsys):

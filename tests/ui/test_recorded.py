@@ -92,7 +92,7 @@ def test_it_cannot_go_on_be_forked_or_parsed(store, stopped):
     with pytest.raises(SpecError, match="Found that of 'my network', which a script recorded"):
         RunSpec.parse(spec)
     with pytest.raises(SpecError, match="script recorded"):
-        fork(spec, {"alpha": 1.0})
+        fork({**spec, "steps": None}, {"alpha": 1.0})
     assert labels([spec]) == ["my network"]
 
 

@@ -1,0 +1,55 @@
+"""Runs of pictures: they go on bit for bit, and end with a sentence where there is nothing to learn."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from gradnorm.datasets.nyu_splits import drawn
+from gradnorm.records import Checkpoint
+from gradnorm.spec import RunSpec
+from gradnorm.training.engine import train
+from tests.datasets.files import pictures, write_nyu
+from tests.training.test_resume import same_state
+
+ROOMS = {"dataset": "rooms", "count": 8, "size": 32, "channels": 0.05, "batch_size": 2, "threads": 1, "device": "cpu"}
+SHORT = {"steps": 4, "eval_every": 2, "checkpoint_every": 2, "method": "gradnorm"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"network": "resnet_fcn"}, {"learn_keypoints": True}, {"method": "pcgrad"}], ids=str
+)
+def test_a_run_of_pictures_goes_on_bit_for_bit(changes):
+    spec = RunSpec.parse({**ROOMS, **SHORT, **changes})
+    whole = list(train(spec))
+    at = next(i for i, item in enumerate(whole) if isinstance(item, Checkpoint))
+    rest, expected = list(train(spec, start=whole[at])), whole[at + 1 :]
+    assert same_state(rest[-2], expected[-2])
+    assert [i for i in rest if not isinstance(i, Checkpoint)] == [i for i in expected if not isinstance(i, Checkpoint)]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gradnorm-batches")]
+
+
+@pytest.mark.parametrize(("unlabelled", "where"), [("test", "test set"), ("train", "first batch")])
+def test_a_task_without_a_single_target_ends_the_run_with_a_sentence(tmp_path, unlabelled, where):
+    labels = pictures(8)[2]
+    labels[dict(zip(("train", "test"), drawn(8), strict=True))[unlabelled]] = 0
+    write_nyu(tmp_path / "rooms.mat", 8, labels=labels)
+    flat = ["--size", "32", "--channels", "0.05", "--steps", "4", "--batch-size", "2", "--device", "cpu"]
+    told = python("-m", "gradnorm", "train", "--dataset", f"nyuv2:{tmp_path / 'rooms.mat'}", *flat)
+    assert (told.returncode, told.stderr) == (1, "")
+    assert f"failed: The {where} should have something to learn for 'classes'" in told.stdout
+
+
+def test_what_reading_finds_wrong_ends_the_run_and_its_threads(tmp_path):
+    labels = pictures(12)[2]
+    labels[drawn(12)[0][3], 20:, 20:] = 4000
+    write_nyu(tmp_path / "rooms.mat", 12, labels=labels)
+    flat = ["--size", "32", "--channels", "0.05", "--steps", "40", "--batch-size", "2", "--device", "cpu"]
+    told = python("-m", "gradnorm", "train", "--dataset", f"nyuv2:{tmp_path / 'rooms.mat'}", *flat)
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "should have labels in 0 … 9, the number of names. Found 0 … 4000." in told.stdout
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=100, check=False)
