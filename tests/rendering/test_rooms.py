@@ -190,3 +190,10 @@ def test_rooms_are_rendered_once_and_counted_from_the_first():
     with pytest.raises(IndexError):
         found[5]
     assert len(list(found)) == 5
+
+
+def test_no_more_rooms_are_kept_than_there_is_room_for():
+    found = RenderedRooms(7, 3, 16, 16, limit=2 * 20 * 16 * 16)
+    assert found[1] is found[1]
+    assert found[2] is not found[2]
+    np.testing.assert_array_equal(found[2].image, render(7, 2, 16, 16).image)
