@@ -52,8 +52,12 @@ def options(dataset: str | None = None, method: str | None = None) -> list[Optio
 
 
 def _joined(first: Option, second: Option) -> Option:
-    """Return what two declarations of one key have in common: any text, where they differ in what may be chosen."""
-    if (first.kind, first.choices) == (second.kind, second.choices):
+    """Return what two declarations of one key have in common: any text, where they differ in what may be chosen.
+
+    What a file or folder should be differs from data set to data set, and so does the help of such a key.
+    """
+    same = (first.kind, first.choices) == (second.kind, second.choices)
+    if same and first.kind != "text":
         return first
     text = first.help if second.help in first.help else f"{first.help} Or: {second.help}"
     return replace(first, kind="text", choices=(), help=text)

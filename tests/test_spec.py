@@ -147,6 +147,15 @@ def test_all_options_together_are_those_of_every_pair():
     assert len({o.key for o in options()}) == len(options())
 
 
+def test_a_key_of_several_data_sets_tells_what_each_means_by_it():
+    (path,) = (option for option in options() if option.key == "path")
+    assert path.kind == "text"
+    assert path.extra.get("path")
+    for name in ("mtan", "mtfl", "nyuv2", "sarcos"):
+        (own,) = (option for option in options(name, "gradnorm") if option.key == "path")
+        assert own.help in path.help
+
+
 def test_what_is_live_is_what_the_methods_say():
     assert {o.key for o in options() if o.live} == {"alpha", "weight_learning_rate", "hold"}
 
