@@ -76,6 +76,8 @@ $first        for group in optimizer.param_groups:
         optimizer.zero_grad()
         features = model.shared(batch.inputs)
         losses = task_losses(model.predict(features), batch.targets, data.tasks)
+        pairs = zip(losses, batch.targets, data.tasks)  # a later batch may tell nothing of a task
+        losses = [loss if step == 1 or known(target, task) else None for loss, target, task in pairs]
         balance = balancer.backward(losses, shared=model.last_shared_layer, features=features, trunk=trunk)
         optimizer.step()
     return names, balance
@@ -89,7 +91,7 @@ IMPORTS = {
     ],
     False: [
         "from gradnorm import Balancer",
-        "from gradnorm.metrics import task_losses",
+        "from gradnorm.metrics import known, task_losses",
     ],
 }
 

@@ -45,6 +45,11 @@ def task_losses(outputs: Sequence[Tensor], targets: Sequence[Tensor], tasks: Seq
     return [task_loss(o, y, task) for o, y, task in zip(outputs, targets, tasks, strict=True)]
 
 
+def known(target: Shaped[Tensor, "batch ..."], task: Task) -> bool:
+    """Whether a batch tells anything of a task: of a map, a single valid pixel will do."""
+    return task.plain or task.form == "heatmaps" or bool(valid(target, task.form).any())
+
+
 def valid(target: Shaped[Tensor, "batch ..."], form: Form) -> Bool[Tensor, "batch ..."]:
     """Return where a map's target is known, with one flag a pixel: [B, h, w], or [B, 1, h, w] for depth."""
     if form == "segmentation":

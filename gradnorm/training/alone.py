@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradnorm.balancing.base import Balance
 from gradnorm.datasets.base import Batch
-from gradnorm.metrics import task_losses
+from gradnorm.metrics import known, task_losses
 from gradnorm.records import Checkpoint, StepRecord
 from gradnorm.training.ahead import Ahead
 from gradnorm.training.flat import MOMENTUM
@@ -72,7 +72,10 @@ class Alone:
 
     def _step(self) -> StepRecord:
         run, step = self._run, self._run.taken + 1
-        batch = to_device(self._batches.take(step), run.device)
+        made = self._batches.take(step)
+        # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
+        told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
+        batch = to_device(made, run.device)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(run.spec, step)
         self._optimizer.zero_grad(set_to_none=True)
@@ -80,7 +83,8 @@ class Alone:
         losses = task_losses(run.model.predict(features), batch.targets, run.source.tasks)
         alpha, W = run.alpha, run.model.last_shared_layer
         trunk = (*run.model.trunk.parameters(), *W.parameters())
-        balance = run.balancer.backward(losses, shared=W, features=features, trunk=trunk)
+        present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
+        balance = run.balancer.backward(present, shared=W, features=features, trunk=trunk)
         self._optimizer.step()
         run.taken = step
         return _record(step, balance, alpha)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradnorm.datasets.base import METRICS, Batch, Task
-from gradnorm.metrics import constant_losses, evaluate, task_loss
+from gradnorm.metrics import constant_losses, evaluate, known, task_loss
 from gradnorm.metrics.losses import BELL, bells
 from gradnorm.metrics.meters import meter
 
@@ -56,6 +56,7 @@ def test_depth_by_hand():
     assert found["abs_error"] == pytest.approx(1.0)
     assert found["rel_error"] == pytest.approx((0.5 + 0 + 2) / 3)
     assert float(task_loss(output, target, DEPTH)) == pytest.approx(5 / 3)
+    assert known(target, DEPTH)
 
 
 def test_normals_by_hand():
@@ -124,6 +125,7 @@ def test_a_map_without_a_valid_pixel_costs_nothing_and_has_a_gradient(task):
     assert float(loss.detach()) == 0.0
     assert output.grad is not None
     assert bool((output.grad == 0).all())
+    assert not known(target, task)
     first = next(iter(scores(task, (output.detach(), target)).values()))
     assert math.isnan(first)
 

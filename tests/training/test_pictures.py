@@ -1,5 +1,6 @@
 """Runs of pictures: they go on bit for bit, and end with a sentence where there is nothing to learn."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -7,7 +8,8 @@ import threading
 import pytest
 
 from gradnorm.datasets.nyu_splits import drawn
-from gradnorm.records import Checkpoint
+from gradnorm.datasets.scenes import SceneSource
+from gradnorm.records import Checkpoint, StepRecord
 from gradnorm.spec import RunSpec
 from gradnorm.training.engine import train
 from tests.datasets.files import pictures, write_nyu
@@ -28,6 +30,25 @@ def test_a_run_of_pictures_goes_on_bit_for_bit(changes):
     assert same_state(rest[-2], expected[-2])
     assert [i for i in rest if not isinstance(i, Checkpoint)] == [i for i in expected if not isinstance(i, Checkpoint)]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gradnorm-batches")]
+
+
+@pytest.mark.parametrize("method", ["gradnorm", "nash-mtl", "equal"])
+def test_a_later_batch_may_tell_nothing_of_a_task(monkeypatch, method):
+    """The third batch has no labels at all: its classes are absent, and the run goes on."""
+    ordinary = SceneSource.batch
+
+    def batch(self, step, size):
+        made = ordinary(self, step, size)
+        if step == 3:
+            made.targets[0].fill_(-1)
+        return made
+
+    monkeypatch.setattr(SceneSource, "batch", batch)
+    records = [
+        item for item in train(RunSpec.parse({**ROOMS, **SHORT, "method": method})) if isinstance(item, StepRecord)
+    ]
+    assert [math.isnan(record.losses[0]) for record in records] == [False, False, True, False]
+    assert all(math.isfinite(value) for record in records for value in (*record.weights, *record.losses[1:]))
 
 
 @pytest.mark.parametrize(("unlabelled", "where"), [("test", "test set"), ("train", "first batch")])
