@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradnorm.datasets.base import METRICS
+from gradnorm.datasets.base import ERRORS
 from gradnorm.records import Evaluation, Outcome, Record, StepRecord
 from gradnorm.spec import RunSpec
 
-# Metrics of which less is better, and those that only say in other units what another one of the task says.
-ERRORS = frozenset(name for each in METRICS.values() for name, more in each.items() if not more)
+# Metrics that only say in other units what another one of the task says.
 RESTATED = frozenset({"iou_error", "cosine_error"})
 
 

@@ -45,6 +45,8 @@ METRICS: Mapping[Form, Mapping[str, bool]] = {
     "heatmaps": {"point_error": False},
     "landmarks": {"landmark_error": False, "failure": False},
 }
+# Those of which less is better.
+ERRORS = frozenset(name for each in METRICS.values() for name, more in each.items() if not more)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gradnorm.datasets.texts import (
     MOST_CELLS,
     MOST_COLUMNS,
     Text,
+    is_number,
     read_text,
     too_many_cells,
     too_many_columns,
@@ -155,19 +156,11 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
 
 
 def _check_header(path: Path, text: Text) -> None:
-    if all(_is_number(name.replace(text.decimal, ".")) for name in text.header):
+    if all(is_number(name.replace(text.decimal, ".")) for name in text.header):
         found = ", ".join(text.header[:4])
         raise DataError(
             f"The first row of {path.name} should name the columns. Found only numbers: {found}. Add a header row."
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _line(error: Exception) -> str:

@@ -20,6 +20,7 @@ from pydantic import Field
 from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.folders import DataError, allowed
 from gradnorm.datasets.table import TableDataset, TableSource, Target
+from gradnorm.datasets.texts import is_number
 
 INPUTS, JOINTS = 21, 7
 # As many as in the public test set, of fewer rows a tenth.
@@ -146,7 +147,7 @@ def _csv(file: Path) -> Rows:
     with file.open(encoding="utf-8-sig", errors="replace") as text:
         lines = _lines(file, text)
         head = next(lines, "")
-        if all(map(_is_number, head.split(","))):
+        if all(map(is_number, head.split(","))):
             lines = chain([head], lines)
         return np.loadtxt(lines, delimiter=",", max_rows=_MOST_ROWS + 1, ndmin=2)
 
@@ -163,14 +164,6 @@ def _lines(file: Path, text: TextIO) -> Iterator[str]:
         if not line:
             return
         yield line
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 _READERS: Mapping[str, Callable[[Path], Rows]] = {".mat": _mat, ".csv": _csv, ".npy": _npy}

@@ -187,3 +187,12 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
         return sum(cell.count(mark) == 1 and cell.replace(mark, "").isdecimal() for cell in cells)
 
     return "," if delimiter != "," and having(",") > having(".") else "."
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

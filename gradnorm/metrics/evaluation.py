@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradnorm.datasets.base import Batch, Task
-from gradnorm.metrics.losses import bells, task_loss, valid
+from gradnorm.metrics.losses import bells, counted, task_loss, valid
 from gradnorm.metrics.meters import meter
 
 # At one go: so many examples, and so many numbers of input.
@@ -34,16 +34,11 @@ def evaluate(
         part = slice(start, start + chunk)
         targets = [target[part] for target in test.targets]
         for i, (output, target, task) in enumerate(zip(predict(test.inputs[part]), targets, tasks, strict=True)):
-            count = _count(target, task)
+            count = counted(target, task)
             totals[i] += float(task_loss(output, target, task).double() * count)
             counts[i] += count
             meters[i].add(output, target)
     return (totals / counts.clamp(min=1)).tolist(), [each.scores() for each in meters]
-
-
-def _count(target: Tensor, task: Task) -> int:
-    """Return how many things the mean loss is over: examples, or pixels where a map's target is known."""
-    return len(target) if task.plain or task.form == "heatmaps" else int(valid(target, task.form).sum())
 
 
 def constant_losses(test: Batch, tasks: Sequence[Task]) -> list[float]:

@@ -47,7 +47,12 @@ def task_losses(outputs: Sequence[Tensor], targets: Sequence[Tensor], tasks: Seq
 
 def known(target: Shaped[Tensor, "batch ..."], task: Task) -> bool:
     """Whether a batch tells anything of a task: of a map, a single valid pixel will do."""
-    return task.plain or task.form == "heatmaps" or bool(valid(target, task.form).any())
+    return counted(target, task) > 0
+
+
+def counted(target: Shaped[Tensor, "batch ..."], task: Task) -> int:
+    """Return how many things the mean loss is over: examples, or pixels where a map's target is known."""
+    return len(target) if task.plain or task.form == "heatmaps" else int(valid(target, task.form).sum())
 
 
 def valid(target: Shaped[Tensor, "batch ..."], form: Form) -> Bool[Tensor, "batch ..."]:
@@ -60,6 +65,13 @@ def valid(target: Shaped[Tensor, "batch ..."], form: Form) -> Bool[Tensor, "batc
 def cosines(output: Float[Tensor, "b 3 h w"], target: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:
     """Return the cosine of the angle between two vectors at each pixel; `target` has length 1 or 0."""
     return (functional.normalize(output, dim=1) * target).sum(1)
+
+
+def peaks(maps: Float[Tensor, "*b height width"]) -> Float[Tensor, "*b 2"]:
+    """Return where each map is highest: x and y in [0, 1] of the picture."""
+    height, width = maps.shape[-2:]
+    place = maps.flatten(-2).argmax(-1)
+    return torch.stack([(place % width + 0.5) / width, (place // width + 0.5) / height], -1)
 
 
 def bells(points: Float[Tensor, "b points 2"], height: int, width: int) -> Float[Tensor, "b points height width"]:

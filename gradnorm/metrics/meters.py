@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gradnorm.datasets.base import Form, Task
-from gradnorm.metrics.losses import cosines, valid
+from gradnorm.metrics.losses import cosines, peaks, valid
 
 # Angles are counted in steps of a hundredth of a degree.
 _STEPS = 18_000
@@ -172,9 +172,7 @@ class Points(Meter):
 
     def add(self, output: Tensor, target: Tensor) -> None:
         """Take a batch."""
-        height, width = output.shape[2:]
-        place = output.flatten(2).argmax(2)
-        found = torch.stack([(place % width + 0.5) / width, (place // width + 0.5) / height], -1)
+        found = peaks(output)
         known = ~target.isnan().any(-1)
         self._distances += float((found - target)[known].double().norm(dim=-1).sum())
         self._seen += int(known.sum())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradnorm.datasets.base import Task
 from gradnorm.models.he import convolution, linear
+from gradnorm.models.maps import scaled
 from gradnorm.models.network import Network, Units, as_floats
 from gradnorm.randomness import stream
 
@@ -25,8 +26,8 @@ class CNN(Network):
 
     def __init__(self, shape: Sequence[int], tasks: Sequence[Task], *, width: float = 1.0, seed: int = 0) -> None:
         super().__init__()
-        channels = [shape[0], *(max(1, round(n * width)) for n in _CHANNELS)]
-        units = max(1, round(_UNITS * width))
+        channels = [shape[0], *(scaled(n, width) for n in _CHANNELS)]
+        units = scaled(_UNITS, width)
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise(channels)):
             random = stream(seed, "initial cnn convolution", i)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradnorm.datasets.base import Batch, Form, Source, Task
-from gradnorm.metrics.losses import task_loss
+from gradnorm.metrics.losses import peaks, task_loss, valid
 from gradnorm.metrics.meters import meter
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
@@ -129,15 +129,12 @@ def _shown(output: Tensor, target: Tensor, form: View) -> tuple[Array, Array]:
     if form == "segmentation":
         return y.numpy(), o.argmax(0).numpy()
     if form == "depth":
-        return y[0].where(y[0] > 0, torch.nan).numpy(), o[0].numpy()
+        return y.where(valid(y, form), torch.nan)[0].numpy(), o[0].numpy()
     if form == "normals":
-        truth = y.where(y.square().sum(0) > 0.25, torch.nan)
+        truth = y.where(valid(target, form)[0], torch.nan)
         return truth.movedim(0, -1).numpy(), torch.nn.functional.normalize(o, dim=0).movedim(0, -1).numpy()
     if form == "heatmaps":
-        height, width = o.shape[1:]
-        place = o.flatten(1).argmax(1)
-        found = torch.stack([(place % width + 0.5) / width, (place // width + 0.5) / height], -1)
-        return y.numpy(), found.numpy()
+        return y.numpy(), peaks(o).numpy()
     if form == "landmarks":
         return y.unflatten(0, (-1, 2)).numpy(), o.unflatten(0, (-1, 2)).numpy()
     return y.numpy(), o.numpy()

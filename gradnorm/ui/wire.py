@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradnorm.charts.palette import task_style
-from gradnorm.datasets.base import METRICS
+from gradnorm.datasets.base import ERRORS, METRICS
 from gradnorm.records import Evaluation, Row, RunInfo, columns, json_safe
 from gradnorm.spec import RunSpec, SpecError
 
@@ -85,7 +85,7 @@ def _declared(info: RunInfo) -> dict[str, Any]:
             "has_targets": info.spec["targets"],
             "metrics": list(dict.fromkeys(name for names in by_name for name in names)),
             "task_metrics": [next(iter(names), None) for names in by_name],
-            "errors": [name for scores in METRICS.values() for name, more in scores.items() if not more],
+            "errors": sorted(ERRORS),
         }
     try:
         spec = RunSpec.parse(info.spec)
@@ -97,7 +97,7 @@ def _declared(info: RunInfo) -> dict[str, Any]:
         "has_targets": spec.method.sets_targets,
         "metrics": list(dict.fromkeys(by_task)),
         "task_metrics": by_task,
-        "errors": [name for form in spec.dataset.task_forms for name, more in METRICS[form].items() if not more],
+        "errors": sorted(ERRORS),
     }
 
 
