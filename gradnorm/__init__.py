@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradnorm.balancer import Balancer, GradNorm
-    from gradnorm.balancing.base import Balance, NonFiniteLossError
-    from gradnorm.recording import Recorder
-    from gradnorm.spec import RunSpec
+    from gradnorm.balancer.balancer import Balancer, GradNorm
+    from gradnorm.config.spec import RunSpec
+    from gradnorm.methods.base import Balance, NonFiniteLossError
+    from gradnorm.runs.recorder import Recorder
     from gradnorm.training.control import Control
     from gradnorm.training.engine import train, train_together
 
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 _HOME = {
-    "Balance": "gradnorm.balancing.base",
-    "Balancer": "gradnorm.balancer",
+    "Balance": "gradnorm.methods.base",
+    "Balancer": "gradnorm.balancer.balancer",
     "Control": "gradnorm.training.control",
-    "GradNorm": "gradnorm.balancer",
-    "NonFiniteLossError": "gradnorm.balancing.base",
-    "Recorder": "gradnorm.recording",
-    "RunSpec": "gradnorm.spec",
+    "GradNorm": "gradnorm.balancer.balancer",
+    "NonFiniteLossError": "gradnorm.methods.base",
+    "Recorder": "gradnorm.runs.recorder",
+    "RunSpec": "gradnorm.config.spec",
     "train": "gradnorm.training.engine",
     "train_together": "gradnorm.training.engine",
 }

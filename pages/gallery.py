@@ -1,5 +1,5 @@
 """What networks answer on test pictures, beside the truth."""
 
-from gradnorm.ui.gallery import gallery
+from gradnorm.ui.gallery.page import gallery
 
 gallery()

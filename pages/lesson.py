@@ -1,5 +1,5 @@
 """The method told step by step, on live runs."""
 
-from gradnorm.ui.lesson import lesson
+from gradnorm.ui.lesson.page import lesson
 
 lesson()

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from gradnorm.ui import session
-from gradnorm.ui.controls import controls
-from gradnorm.ui.notice import notice
-from gradnorm.ui.panel import live_panel
-from gradnorm.ui.runbar import runbar
+from gradnorm.ui.live.panel import live_panel
+from gradnorm.ui.playground.controls import controls
+from gradnorm.ui.playground.run_bar import runbar
+from gradnorm.ui.playground.stuck_notice import notice
 
 session.restore()
 session.arrive()

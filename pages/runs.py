@@ -1,5 +1,5 @@
 """All runs of this home: open, download, delete."""
 
-from gradnorm.ui.catalogue import catalogue
+from gradnorm.ui.runs.page import catalogue
 
 catalogue()

@@ -1,7 +1,7 @@
 """A file of one's own becomes tasks becomes a run."""
 
 from gradnorm.ui import session
-from gradnorm.ui.your_data import your_data
+from gradnorm.ui.your_data.page import your_data
 
 session.restore()
 your_data()

@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def store(home):
     """An empty RunStore."""
-    from gradnorm.store import RunStore
+    from gradnorm.runs.store import RunStore
 
     store = RunStore(home)
     yield store

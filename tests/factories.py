@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gradnorm.records import Evaluation, Outcome, StepRecord
+from gradnorm.runs.records import Evaluation, Outcome, StepRecord
 
 Value = TypeVar("Value")
 
@@ -97,6 +97,6 @@ def start_python(home: Path, *arguments: str, **options: Any) -> subprocess.Pope
 
 def going_on(store: Any, run: str, control: Any) -> Any:
     """Return the iterator of the records that one run of a store still lacks."""
-    from gradnorm.lineage import records_of
+    from gradnorm.lab.resume import records_of
 
     return records_of(store, [store.info(run)], {run: control})[run]

@@ -65,10 +65,24 @@ def test_the_readme_s_recorded_loop_runs(store):
     assert snapshot.evaluations[0].metrics[0] == {"rmse": 0.9}
 
 
-def test_every_room_is_in_the_architecture():
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    for path in (ROOT / "gradnorm").iterdir():
-        if path.suffix == ".py" and path.name not in {"__main__.py", "__init__.py"}:
-            assert path.name in text, path.name
-        if path.is_dir() and (path / "__init__.py").exists():
-            assert f"{path.name}/" in text, path.name
+def rooms_of_the_document():
+    """Return the folders that the tree in architecture.md draws, each with its line."""
+    tree = re.search(r"## Rooms\n\n```\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.S)[1]
+    parents, rooms = [], {}
+    for indent, name, line in re.findall(r"^( *)([\w.]+)/ *(.*)$", tree, re.M):
+        parents = [*parents[: len(indent) // 2], name]
+        rooms["/".join(parents)] = line
+    return rooms
+
+
+def test_the_architecture_draws_every_room_two_levels_deep_with_a_line_each():
+    folders = [path.parent.relative_to(ROOT) for path in (ROOT / "gradnorm").rglob("__init__.py")]
+    there = {folder.as_posix() for folder in folders if len(folder.parts) <= 3}
+    drawn = {room: line for room, line in rooms_of_the_document().items() if room.startswith("gradnorm")}
+    assert set(drawn) == there
+    assert all(line for room, line in drawn.items() if room != "gradnorm")
+
+
+def test_the_top_level_of_the_package_holds_rooms_only():
+    modules = {path.name for path in (ROOT / "gradnorm").glob("*.py")}
+    assert modules == {"__init__.py", "__main__.py"}

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradnorm.records import Evaluation, StepRecord
-from gradnorm.spec import PRESETS, preset
-from gradnorm.stuck import stuck
+from gradnorm.config.spec import PRESETS, preset
+from gradnorm.runs.records import Evaluation, StepRecord
+from gradnorm.runs.stuck_tasks import stuck
 from gradnorm.training.engine import train
 
 SEEDS = (1, 2, 3)
@@ -70,7 +70,7 @@ def by_seed(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], names: Seq
 
 
 def stuck_tasks() -> None:
-    """Print which tasks the rule of `gradnorm.stuck` names at any evaluation, preset by preset."""
+    """Print which tasks the rule of `gradnorm.runs.stuck_tasks` names at any evaluation, preset by preset."""
     print("| preset | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 6)
     for name in PRESETS:
         cells: list[str] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from gradnorm.charts.palette import task_style
-from gradnorm.records import Snapshot
+from gradnorm.runs.records import Snapshot
 
 # Points of a line; a still chart on a screen shows no more.
 MOST_POINTS = 1000

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from gradnorm.cli import data, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
-from gradnorm.datasets.folders import DataError
-from gradnorm.spec import SpecError
+from gradnorm.config.spec import SpecError
+from gradnorm.datasets.readers.folders import DataError
 
 _COMMANDS = {
     "train": training.train,
@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SpecError, DataError, OSError) as error:
         return _complain(str(error))
     except Exception as error:
-        from gradnorm.checkpoints import CheckpointError
-        from gradnorm.database import StoreError
-        from gradnorm.script import NoScriptError
-        from gradnorm.store import CannotGoOnError, UnknownRunError
+        from gradnorm.export.script import NoScriptError
+        from gradnorm.runs.checkpoint_files import CheckpointError
+        from gradnorm.runs.database import StoreError
+        from gradnorm.runs.store import CannotGoOnError, UnknownRunError
 
         if isinstance(error, NoScriptError | CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
             return _complain(str(error))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gradnorm.cli.output import STOPPED, check_replaceable, check_writable
-from gradnorm.spec import SpecError
+from gradnorm.config.spec import SpecError
 
 MOST_ROOMS = 100_000
 SMALLEST, LARGEST = 32, 2048

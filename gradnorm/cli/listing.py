@@ -6,20 +6,20 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gradnorm import spec
-from gradnorm.citations import bibtex
 from gradnorm.cli.output import check_replaceable, write_json
 from gradnorm.cli.paths import open_up
-from gradnorm.options import options
-from gradnorm.records import RunInfo
+from gradnorm.config import spec
+from gradnorm.config.options import options
+from gradnorm.export.citations import bibtex
+from gradnorm.runs.records import RunInfo
 
 if TYPE_CHECKING:
-    from gradnorm.store import RunStore
+    from gradnorm.runs.store import RunStore
 
 
 def runs(given: argparse.Namespace) -> int:
     """List the runs of a home."""
-    from gradnorm.store import RunStore
+    from gradnorm.runs.store import RunStore
 
     found = RunStore(given.home).runs()
     if given.json:
@@ -78,7 +78,7 @@ def cite(given: argparse.Namespace) -> int:
     if given.run is None:
         print(bibtex(list(spec.methods())))
         return 0
-    from gradnorm.store import RunStore
+    from gradnorm.runs.store import RunStore
 
     family = RunStore(given.home).family(given.run)
     print(bibtex([str(info.spec.get("method")) for info in family]))
@@ -87,12 +87,12 @@ def cite(given: argparse.Namespace) -> int:
 
 def export(given: argparse.Namespace) -> int:
     """Write a run's records, or the run as a script."""
-    from gradnorm.store import RunStore
+    from gradnorm.runs.store import RunStore
 
     store = RunStore(given.home)
     open_up(store.info(given.run).spec, given.home)
     if given.format == "tensorboard":
-        from gradnorm import tensorboard
+        from gradnorm.export import tensorboard
 
         if given.out is None:
             raise spec.SpecError("out should be a folder, for an event file. Found none. Set it with --out DIR.")
@@ -114,10 +114,10 @@ def export(given: argparse.Namespace) -> int:
 
 def _write(store: RunStore, given: argparse.Namespace, sink: BinaryIO) -> None:
     if given.format == "python":
-        from gradnorm.script import script
+        from gradnorm.export.script import script
 
         sink.write(script(store, given.run).encode())
     else:
-        from gradnorm import export
+        from gradnorm.export import tables
 
-        export.write(store, given.run, given.format, sink)
+        tables.write(store, given.run, given.format, sink)

@@ -6,16 +6,15 @@ import argparse
 import os
 import sys
 
-from gradnorm.bench import measure
 from gradnorm.cli.output import check_writable, write_json
-from gradnorm.spec import SpecError
+from gradnorm.config.spec import SpecError
 
 
 def figure2(given: argparse.Namespace) -> int:
-    """Write the table and the figure of `gradnorm.figure2`."""
+    """Write the table and the figure of `gradnorm.experiments.figure2`."""
     from tqdm import tqdm
 
-    from gradnorm import figure2
+    from gradnorm.experiments import figure2
 
     for key in ("seeds", "jobs"):
         if not 1 <= getattr(given, key) <= 100:
@@ -42,7 +41,7 @@ def figure2(given: argparse.Namespace) -> int:
 
 def dashboard(given: argparse.Namespace) -> int:
     """Serve the dashboard."""
-    from gradnorm.ui.serve import serve
+    from gradnorm.ui.launcher import serve
 
     if given.home is not None:
         os.environ["GRADNORM_HOME"] = str(given.home)
@@ -51,6 +50,13 @@ def dashboard(given: argparse.Namespace) -> int:
 
 def bench(given: argparse.Namespace) -> int:
     """Run a benchmark."""
+    try:
+        from benchmarks import measure
+    except ModuleNotFoundError:
+        raise SpecError(
+            "bench should be run in a checkout of the source, with `python -m gradnorm bench`. "
+            "Found no benchmarks there. Get the source, and run `make run` in it once."
+        ) from None
     check_writable(given.json)
     write_json(measure(given.name), given.json or "-")
     return 0

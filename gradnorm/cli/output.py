@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from gradnorm.records import json_safe
-from gradnorm.spec import SpecError
+from gradnorm.config.spec import SpecError
+from gradnorm.runs.records import json_safe
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from gradnorm.bench import NAMED
 from gradnorm.cli.output import USAGE
-from gradnorm.options import Option, options
-from gradnorm.spec import PRESETS, datasets, methods
+from gradnorm.config.options import Option, options
+from gradnorm.config.spec import PRESETS, datasets, methods
 
 
 class _Parser(argparse.ArgumentParser):
@@ -18,6 +18,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def benchmarks() -> Mapping[str, str]:
+    """Return the named benchmarks with what they measure; empty outside a checkout of the source."""
+    try:
+        from benchmarks import NAMED
+    except ModuleNotFoundError:
+        return {}
+    return NAMED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,8 +78,9 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
 
     bench = commands.add_parser("bench", help="run a named benchmark")
-    listed = "; ".join(f"{name}: {what}" for name, what in NAMED.items())
-    bench.add_argument("name", choices=list(NAMED), metavar="NAME", help=listed)
+    named = benchmarks()
+    listed = "; ".join(f"{name}: {what}" for name, what in named.items()) or "needs a checkout of the source"
+    bench.add_argument("name", choices=list(named) or None, metavar="NAME", help=listed)
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gradnorm.datasets.folders import UPLOADED, data_root
-from gradnorm.options import options
-from gradnorm.spec import SpecError, datasets
+from gradnorm.config.options import options
+from gradnorm.config.spec import SpecError, datasets
+from gradnorm.datasets.readers.folders import UPLOADED, data_root
 
 
 def take_path(given: argparse.Namespace) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
-from gradnorm.options import options
-from gradnorm.records import Evaluation, Outcome, Record, RunInfo, StepRecord
-from gradnorm.spec import RunSpec, preset
-from gradnorm.summary import Summary, delta_m, leaders
+from gradnorm.config.options import options
+from gradnorm.config.spec import RunSpec, preset
+from gradnorm.config.variants import contenders, labels
+from gradnorm.config.variants import fork as forked
+from gradnorm.lab.summary import Summary, delta_m, leaders
+from gradnorm.runs.records import Evaluation, Outcome, Record, RunInfo, StepRecord
 from gradnorm.training.control import Control
-from gradnorm.variants import contenders, labels
-from gradnorm.variants import fork as forked
 
 _CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
@@ -30,7 +30,7 @@ def train(given: argparse.Namespace) -> int:
     specs = [spec] if given.race is None else contenders(spec, given.race)
     check_writable(given.json)
     with _StoppedBySignals() as stopped:
-        from gradnorm.store import RunStore
+        from gradnorm.runs.store import RunStore
 
         _check_device(spec)
         _check_files(spec, given)
@@ -47,7 +47,7 @@ def resume(given: argparse.Namespace) -> int:
     """Go on with a run, and its race, from the last checkpoint."""
     check_writable(given.json)
     with _StoppedBySignals() as stopped:
-        from gradnorm.store import RunStore
+        from gradnorm.runs.store import RunStore
 
         store = RunStore(given.home)
         open_up(store.info(given.run).spec, given.home)
@@ -60,7 +60,7 @@ def fork(given: argparse.Namespace) -> int:
     take_path(given)
     check_writable(given.json)
     with _StoppedBySignals() as stopped:
-        from gradnorm.store import RunStore
+        from gradnorm.runs.store import RunStore
 
         store = RunStore(given.home)
         info = store.info(given.run)
@@ -100,8 +100,8 @@ def _check_files(spec: RunSpec, given: argparse.Namespace) -> None:
 def _train(
     store: Any, infos: Sequence[RunInfo], given: argparse.Namespace, control: Control, *, race: bool = False
 ) -> int:
-    from gradnorm.lineage import mean_weights, records_of
-    from gradnorm.recorder import record_race
+    from gradnorm.lab.resume import mean_weights, records_of
+    from gradnorm.lab.run_writer import record_race
 
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}

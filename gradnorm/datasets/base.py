@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from gradnorm.balancing.base import Kind
+from gradnorm.methods.base import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor

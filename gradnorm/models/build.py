@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Source
 from gradnorm.models.cnn import CNN
 from gradnorm.models.landmarks import Landmarks
@@ -9,7 +10,6 @@ from gradnorm.models.mlp import MLP
 from gradnorm.models.network import Network
 from gradnorm.models.resnet_fcn import ResNetFCN
 from gradnorm.models.segnet import SegNet
-from gradnorm.spec import RunSpec
 
 
 def build(spec: RunSpec, source: Source) -> Network:

@@ -8,11 +8,11 @@ from itertools import pairwise
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from gradnorm.common.randomness import stream
 from gradnorm.datasets.base import Task
-from gradnorm.models.he import convolution, linear
+from gradnorm.models.initialization import convolution, linear
 from gradnorm.models.maps import scaled
 from gradnorm.models.network import Network, Units, as_floats
-from gradnorm.randomness import stream
 
 _CHANNELS, _UNITS = (16, 32, 64), 128
 

@@ -9,11 +9,11 @@ from typing import Literal
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from gradnorm.common.randomness import stream
 from gradnorm.datasets.base import Task
-from gradnorm.models import he
+from gradnorm.models import initialization
 from gradnorm.models.maps import scaled
 from gradnorm.models.network import Network, Units, as_floats
-from gradnorm.randomness import stream
 
 _UNITS = 100
 
@@ -65,7 +65,7 @@ class Landmarks(Network):
             outputs = scaled(conv.channels, width)
             random = stream(seed, f"initial landmarks {size}", i)
             layers += [
-                he.convolution(channels, outputs, random, kernel=conv.kernel, padding=conv.padding),
+                initialization.convolution(channels, outputs, random, kernel=conv.kernel, padding=conv.padding),
                 nn.ReLU(),
                 *([nn.MaxPool2d(2)] if conv.pool else []),
             ]
@@ -73,9 +73,9 @@ class Landmarks(Network):
         units = scaled(_UNITS, width)
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         random = stream(seed, f"initial landmarks {size} last shared layer")
-        self.last_shared_layer = he.linear(channels * left**2, units, random)
+        self.last_shared_layer = initialization.linear(channels * left**2, units, random)
         self.heads = nn.ModuleList(
-            he.linear(units, task.outputs, stream(seed, f"initial landmarks {size} head", i))
+            initialization.linear(units, task.outputs, stream(seed, f"initial landmarks {size} head", i))
             for i, task in enumerate(tasks)
         )
         self.units = Units(tasks)

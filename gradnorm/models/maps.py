@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from gradnorm.models import he
+from gradnorm.common.randomness import stream
+from gradnorm.models import initialization
 from gradnorm.models.network import Network, as_floats
-from gradnorm.randomness import stream
 
 COLORS = 3
 STRIDES = (1, 2, 4)
@@ -33,9 +33,10 @@ class DenseNetwork(Network):
             )
         self.trunk = trunk
         last = stream(seed, f"initial {name} last shared layer", 0)
-        self.last_shared_layer = he.convolution(channels, channels, last)
+        self.last_shared_layer = initialization.convolution(channels, channels, last)
         self.heads = nn.ModuleList(
-            he.convolution(channels, n, stream(seed, f"initial {name} head", i)) for i, n in enumerate(outputs)
+            initialization.convolution(channels, n, stream(seed, f"initial {name} head", i))
+            for i, n in enumerate(outputs)
         )
 
     def shared(self, inputs: Shaped[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels h w"]:

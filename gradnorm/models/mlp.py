@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gradnorm.common.randomness import stream
 from gradnorm.datasets.base import Task
 from gradnorm.models.network import Network, Units
-from gradnorm.randomness import stream
 
 Initialization = Literal["he", "xavier", "uniform"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gradnorm.models import he
+from gradnorm.common.randomness import stream
+from gradnorm.models import initialization
 from gradnorm.models.maps import COLORS, DenseNetwork, doublings, scaled
-from gradnorm.randomness import stream
 
 _STEM = 64
 # Of each stage: how many blocks, their channels, how much they halve the maps. ResNet-50 has 2048 channels in the
@@ -88,7 +88,7 @@ def _decoder(inputs: int, channels: Sequence[int], seed: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i, n in enumerate(channels):
         random = stream(seed, "initial resnet_fcn decoder", i)
-        layers += [he.doubling(inputs, n, random), nn.BatchNorm2d(n), nn.ReLU()]
+        layers += [initialization.doubling(inputs, n, random), nn.BatchNorm2d(n), nn.ReLU()]
         branch = nn.Sequential(*_normalised(n, n, random), nn.ReLU(), *_normalised(n, n, random))
         layers.append(_Residual(branch, None))
         inputs = n
@@ -113,5 +113,5 @@ def _normalised(
     inputs: int, outputs: int, random: np.random.Generator, *, kernel: int = 3, stride: int = 1
 ) -> Iterator[nn.Module]:
     """Yield a convolution and its batch normalisation."""
-    yield he.convolution(inputs, outputs, random, kernel=kernel, stride=stride, bias=False)
+    yield initialization.convolution(inputs, outputs, random, kernel=kernel, stride=stride, bias=False)
     yield nn.BatchNorm2d(outputs)

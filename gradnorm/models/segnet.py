@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gradnorm.models import he
+from gradnorm.common.randomness import stream
+from gradnorm.models import initialization
 from gradnorm.models.maps import COLORS, DenseNetwork, doublings, scaled
-from gradnorm.randomness import stream
 
 # VGG16: how many 3×3 convolutions a stage has, and how many channels.
 _STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -71,5 +71,5 @@ def _stage(channels: Sequence[int], seed: int, name: str, index: int) -> nn.Sequ
     for i, (inputs, outputs) in enumerate(pairwise(channels)):
         random = stream(seed, f"initial segnet {name}", index, i)
         # The normalisation takes the mean away, so a bias before it would do nothing.
-        layers += [he.convolution(inputs, outputs, random, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [initialization.convolution(inputs, outputs, random, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
     return nn.Sequential(*layers)

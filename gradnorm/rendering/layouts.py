@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, Array, in_picture
-from gradnorm.scene import LAYOUTS
+from gradnorm.rendering.scene import LAYOUTS
 
 
 @dataclass(frozen=True)

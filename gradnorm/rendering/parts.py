@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from gradnorm.scene import CLASSES
+from gradnorm.rendering.scene import CLASSES
 
 Colour = tuple[float, float, float]
 

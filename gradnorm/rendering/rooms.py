@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.randomness import stream
+from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import Array, Floats, intrinsics
 from gradnorm.rendering.furnish import Furnished, furnish
 from gradnorm.rendering.layouts import keypoints
@@ -17,10 +17,10 @@ from gradnorm.rendering.light import light
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import LABELS, NAMES, SKY, Material
 from gradnorm.rendering.raster import CEILING, box_faces, draw, room_faces
+from gradnorm.rendering.scene import Scene
 from gradnorm.rendering.sensor import gaps, photograph, sensed
 from gradnorm.rendering.textures import Textures
 from gradnorm.rendering.views import kind_of, view
-from gradnorm.scene import Scene
 
 Index = NDArray[np.intp]
 # Height of the skirting board, metres.

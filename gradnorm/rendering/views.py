@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.randomness import stream
+from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, Array, rotation
 from gradnorm.rendering.layouts import TYPES, seen
 

@@ -1,7 +1,7 @@
 """The whole state of a run as bytes, and back.
 
-Batches, initial values and every draw of a method are functions of (seed, name, t) (`gradnorm.randomness`), so the
-step is the state of all random streams; nothing is drawn from torch's own generators.
+Batches, initial values and every draw of a method are functions of (seed, name, t) (`gradnorm.common.randomness`), so
+the step is the state of all random streams; nothing is drawn from torch's own generators.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from gradnorm.records import Checkpoint, Evaluation
+from gradnorm.runs.records import Checkpoint, Evaluation
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gradnorm.arguments import ZeroFirstLossError
-from gradnorm.balancing.base import NonFiniteLossError
+from gradnorm.balancer.arguments import ZeroFirstLossError
+from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Source
-from gradnorm.records import Checkpoint, Outcome, Record
-from gradnorm.spec import RunSpec
-from gradnorm.training.alone import Alone
+from gradnorm.methods.base import NonFiniteLossError
+from gradnorm.runs.records import Checkpoint, Outcome, Record
+from gradnorm.training.autograd_stepper import Alone
+from gradnorm.training.batched.group import Result, fits, partition
+from gradnorm.training.batched.threads import Teams
 from gradnorm.training.control import Control
-from gradnorm.training.group import Result, fits, partition
 from gradnorm.training.pacer import Pacer
 from gradnorm.training.run import Run, device_name, nothing_to_learn
-from gradnorm.training.teams import Teams
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Batch, Form, Source, Task
 from gradnorm.metrics.losses import peaks, task_loss, valid
 from gradnorm.metrics.meters import meter
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
-from gradnorm.records import Checkpoint
-from gradnorm.spec import RunSpec
+from gradnorm.runs.records import Checkpoint
 from gradnorm.training.checkpoint import unpack
 
 # A regression that gives all pixels of the input again is shown as the picture that it is.

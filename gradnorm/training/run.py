@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gradnorm.balancer import Balancer
+from gradnorm.balancer.balancer import Balancer
+from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import Batch, Source
-from gradnorm.datasets.folders import DataError
+from gradnorm.datasets.readers.folders import DataError
 from gradnorm.metrics import constant_losses, evaluate
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
-from gradnorm.records import Checkpoint, Evaluation
-from gradnorm.spec import RunSpec, SpecError
-from gradnorm.training.ahead import block_of
+from gradnorm.runs.records import Checkpoint, Evaluation
 from gradnorm.training.checkpoint import Saved, pack, unpack
+from gradnorm.training.prefetcher import block_of
 
 
 @dataclass

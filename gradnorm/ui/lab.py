@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from gradnorm.store import RunStore
-from gradnorm.worker import Lab
+from gradnorm.lab.lab import Lab
+from gradnorm.runs.store import RunStore
 
 
 @cache

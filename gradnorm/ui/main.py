@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from gradnorm.ui import pages
+from gradnorm.ui import navigation
 from gradnorm.ui.lab import lab
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,13 @@ def main() -> None:
     st.set_page_config(page_title="GradNorm, live", page_icon=str(ROOT / "assets" / "logo.svg"), layout="wide")
     st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
     st.html(ROOT / "assets" / "style.css")
-    shown = [pages.playground(), pages.lesson(), pages.your_data(), pages.gallery(), pages.runs()]
+    shown = [
+        navigation.playground(),
+        navigation.lesson(),
+        navigation.your_data(),
+        navigation.gallery(),
+        navigation.runs(),
+    ]
     page = st.navigation(shown, position="top")
     page.run()
     # The first page is on its way to the browser; now torch may load behind it.

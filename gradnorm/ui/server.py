@@ -15,8 +15,8 @@ import streamlit as st
 from starlette.routing import BaseRoute
 
 from gradnorm.ui.lab import lab
-from gradnorm.ui.routes import live_routes
-from gradnorm.ui.serve import OPEN
+from gradnorm.ui.launcher import OPEN
+from gradnorm.ui.live.routes import live_routes
 
 # Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
 WARM_SECONDS = 5.0

@@ -7,15 +7,15 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from gradnorm.records import RunInfo
-from gradnorm.spec import PRESETS, RunSpec, SpecError, changed, preset
-from gradnorm.store import UnknownRunError
+from gradnorm.config.spec import PRESETS, RunSpec, SpecError, changed, preset
+from gradnorm.runs.records import RunInfo
+from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.lab import lab
 
 Value = TypeVar("Value")
 
 START = "toy-2"
-_SPEC, _RUN, _FAULT = "gradnorm.spec", "gradnorm.run", "gradnorm.fault"
+_SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
 # What the address holds besides: a value, and its form in the query.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
 _LEAVING = "gradnorm.leaving"

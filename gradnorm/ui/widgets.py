@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from gradnorm.declarations import names_as_text
-from gradnorm.options import Option
+from gradnorm.common.declarations import names_as_text
+from gradnorm.config.options import Option
 
 Changed = Callable[[str, Any], None]
 

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from gradnorm.records import RunInfo
-from gradnorm.store import RunStore
+from gradnorm.runs.records import RunInfo
+from gradnorm.runs.store import RunStore
 from tests.browser.playground import PATIENCE, Playground
 from tests.factories import ROOT, wait_for
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from gradnorm.spec import RunSpec, preset
+from gradnorm.config.spec import RunSpec, preset
 from tests.browser.playground import PATIENCE, SMALL
 from tests.factories import start_python
 

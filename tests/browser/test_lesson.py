@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gradnorm.ui.lesson import pages
+from gradnorm.ui.lesson.page import pages
 from tests.browser.playground import PATIENCE, Playground
 from tests.browser.test_looks import SIZES, check
 from tests.factories import wait_for

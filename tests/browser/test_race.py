@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from gradnorm.spec import RunSpec
-from gradnorm.variants import contenders
+from gradnorm.config.spec import RunSpec
+from gradnorm.config.variants import contenders
 from tests.browser.playground import CHARTS, PATIENCE, Playground
 from tests.browser.test_looks import SIZES, check
 from tests.factories import wait_for

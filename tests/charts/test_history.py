@@ -4,8 +4,8 @@ import pytest
 
 from gradnorm.charts import history
 from gradnorm.charts.palette import task_style
-from gradnorm.records import Evaluation, StepRecord
-from gradnorm.store import RunStore
+from gradnorm.runs.records import Evaluation, StepRecord
+from gradnorm.runs.store import RunStore
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gradnorm.checkpoints import CheckpointError
-from gradnorm.database import SCHEMA_VERSION, StoreError
-from gradnorm.records import ENDED, Checkpoint, Outcome
-from gradnorm.store import CannotGoOnError, RunStore, UnknownRunError
+from gradnorm.runs.checkpoint_files import CheckpointError
+from gradnorm.runs.database import SCHEMA_VERSION, StoreError
+from gradnorm.runs.records import ENDED, Checkpoint, Outcome
+from gradnorm.runs.store import CannotGoOnError, RunStore, UnknownRunError
 from tests.factories import SPEC, evaluation, finished, rows_of, start_python, step_record, step_records
 
 TASKS = ("left", "right")
@@ -457,7 +457,7 @@ class StoreContract:
     def test_processes_may_open_a_new_home_at_the_same_moment(self, tmp_path):
         homes = [tmp_path / f"new {i}" for i in range(8)]
         code = (
-            "from gradnorm.store import RunStore\nfrom pathlib import Path\ninput()\n"
+            "from gradnorm.runs.store import RunStore\nfrom pathlib import Path\ninput()\n"
             f"for i in range({len(homes)}):\n"
             f"    RunStore(Path({str(tmp_path)!r}) / f'new {{i}}').create('t', {{}}, ['a'], queued=True)\n"
             "print('fine')"
@@ -477,7 +477,7 @@ class Other:
     """A process with a `store` on the same home that runs some code; it ends when the test says so."""
 
     def __init__(self, home, code):
-        text = f"from gradnorm.store import RunStore\nstore = RunStore()\nprint('ready')\n{code}"
+        text = f"from gradnorm.runs.store import RunStore\nstore = RunStore()\nprint('ready')\n{code}"
         self.process = start_python(home, "-c", text)
         assert self.line() == "ready", self.errors()
 
@@ -505,7 +505,7 @@ class Other:
 
 def in_another_process(home, code):
     """Run code with a `store` in a process that ends by itself; return the lines it printed."""
-    process = start_python(home, "-c", f"from gradnorm.store import RunStore\nstore = RunStore()\n{code}")
+    process = start_python(home, "-c", f"from gradnorm.runs.store import RunStore\nstore = RunStore()\n{code}")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return out.split()

@@ -3,8 +3,8 @@
 import h5py
 import numpy as np
 
-from gradnorm.datasets.normals import Camera
-from gradnorm.datasets.nyuv2 import CAMERA
+from gradnorm.datasets.by_path.nyuv2 import CAMERA
+from gradnorm.datasets.scenes.normals import Camera
 
 NAMES = ("book", "bottle", "cabinet", "ceiling", "chair", "table lamp", "floor", "wall", "unknown")
 SIZE = (96, 128)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from gradnorm.datasets.bikes import Bikes
-from gradnorm.datasets.overlay import GARMENTS, TRAIN, Overlay
-from gradnorm.datasets.table import FILES
+from gradnorm.datasets.builtin.bikes import Bikes
+from gradnorm.datasets.builtin.overlay import GARMENTS, TRAIN, Overlay
+from gradnorm.datasets.tabular.table import FILES
 
 
 def test_bikes_are_the_hours_of_a_year():

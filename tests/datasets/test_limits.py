@@ -21,10 +21,10 @@ def peak():
 REFUSE = """
 import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.mtan import MTAN, Folder
-from gradnorm.datasets.nyu_splits import published
-from gradnorm.datasets.nyuv2 import File, NYUv2
+from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.by_path.mtan import MTAN, Folder
+from gradnorm.datasets.scenes.nyu_splits import published
+from gradnorm.datasets.by_path.nyuv2 import File, NYUv2
 options = {"size": 32}
 told = {}
 for name in json.loads(sys.argv[1]):
@@ -44,7 +44,7 @@ print(json.dumps([told, peak()]))
 
 FILL = """
 import sys
-from gradnorm.datasets.nyuv2 import NYUv2
+from gradnorm.datasets.by_path.nyuv2 import NYUv2
 size, stride = sys.argv[2:]
 source = NYUv2(path=sys.argv[1], size=int(size), output_stride=stride).load(0)
 loaded = peak()

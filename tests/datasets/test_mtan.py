@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gradnorm.cli import main
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.mtan import MTAN, Folder
+from gradnorm.datasets.by_path.mtan import MTAN, Folder
+from gradnorm.datasets.readers.folders import DataError
 from tests.datasets.files import pictures, room, write_mtan
 
 OPTIONS = {"path": "nyuv2", "size": 32, "output_stride": "2"}

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.mtfl import ATTRIBUTES, Face, Mtfl
+from gradnorm.datasets.by_path.mtfl import ATTRIBUTES, Face, Mtfl
+from gradnorm.datasets.readers.folders import DataError
 from gradnorm.models.landmarks import Landmarks
 
 POINTS = "50 150 100 60 140 80 80 120 160 160"

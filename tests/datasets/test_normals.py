@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gradnorm.datasets.normals import Camera, normals_from_depth, unit
-from gradnorm.datasets.nyuv2 import CAMERA
+from gradnorm.datasets.by_path.nyuv2 import CAMERA
+from gradnorm.datasets.scenes.normals import Camera, normals_from_depth, unit
 from tests.datasets.files import plane, room
 
 

@@ -7,11 +7,11 @@ import torch
 from pydantic import ValidationError
 from scipy.io import savemat
 
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.nyu_names import class_of
-from gradnorm.datasets.nyu_splits import drawn, published
-from gradnorm.datasets.nyuv2 import File, NYUv2
-from gradnorm.scene import CLASSES
+from gradnorm.datasets.by_path.nyuv2 import File, NYUv2
+from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.scenes.nyu_names import class_of
+from gradnorm.datasets.scenes.nyu_splits import drawn, published
+from gradnorm.rendering.scene import CLASSES
 from tests.datasets.files import NAMES, SIZE, pictures, room, write_nyu
 
 OPTIONS = {"path": "a.mat", "size": 64, "output_stride": "2"}

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradnorm.datasets.folders import DataError, allowed, allowed_file
-from gradnorm.datasets.own_table import OwnTable, target_of
-from gradnorm.declarations import names, names_as_text
-from gradnorm.spec import RunSpec
+from gradnorm.common.declarations import names, names_as_text
+from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.by_path.own_table import OwnTable, target_of
+from gradnorm.datasets.readers.folders import DataError, allowed, allowed_file
 
 ROWS = 200
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradnorm.cli import main
-from gradnorm.datasets.nyuv2 import File, NYUv2
+from gradnorm.datasets.by_path.nyuv2 import File, NYUv2
 from gradnorm.rendering.rooms import room
 
 FILES = {"path": "rooms.mat", "splits": "splits.mat", "layout_file": "layouts.npy", "learn_keypoints": True}

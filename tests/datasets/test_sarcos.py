@@ -7,8 +7,8 @@ import pytest
 import scipy.io
 import torch
 
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.sarcos import Sarcos
+from gradnorm.datasets.by_path.sarcos import Sarcos
+from gradnorm.datasets.readers.folders import DataError
 
 ROWS = np.random.default_rng(0).normal(0, 3, (200, 28))
 

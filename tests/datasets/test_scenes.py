@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from gradnorm.datasets.folders import DataError
-from gradnorm.datasets.kept import Kept, Lazy
-from gradnorm.datasets.normals import Camera, normals_from_depth
-from gradnorm.datasets.nyuv2 import CAMERA
-from gradnorm.datasets.rooms import Rooms
-from gradnorm.datasets.scenes import SceneSource, View, drawn, picture, seen, whole
-from gradnorm.scene import Scene
+from gradnorm.datasets.builtin.rooms import Rooms
+from gradnorm.datasets.by_path.nyuv2 import CAMERA
+from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.normals import Camera, normals_from_depth
+from gradnorm.datasets.scenes.source import SceneSource, View, drawn, picture, seen, whole
+from gradnorm.rendering.scene import Scene
 from tests.datasets.files import room
 
 SIZE = (96, 128)

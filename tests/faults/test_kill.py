@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 import pytest
 
-from gradnorm.store import RunStore
+from gradnorm.runs.store import RunStore
 from tests.factories import TINY, start_python, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -26,9 +26,9 @@ FLAGS += ["--batch-size", "4", "--sigmas", "1,2", "--steps", "1000000", "--eval-
 # store. Runs that an earlier server left in the queue come first.
 SERVER = f"""
 import time
-from gradnorm.spec import RunSpec
-from gradnorm.store import RunStore
-from gradnorm.worker import Lab
+from gradnorm.config.spec import RunSpec
+from gradnorm.runs.store import RunStore
+from gradnorm.lab.lab import Lab
 lab = Lab(RunStore(), workers=2)
 spec = RunSpec.parse({LONG!r})
 print("runs", *[lab.launch(spec) for _ in range(3)], flush=True)
@@ -108,7 +108,7 @@ def test_a_server_that_is_killed_loses_no_acknowledged_step(home):
 
 
 def test_the_queue_of_a_killed_server_is_taken_up_by_the_next(home):
-    from gradnorm.worker import Lab
+    from gradnorm.lab.lab import Lab
 
     store = RunStore(home)
     (*begun, waiting), _ = killed_after(start_python(home, "-c", SERVER), 1)
@@ -207,8 +207,8 @@ for line in sys.stdin:
 
 
 def test_a_run_killed_at_twenty_random_steps_is_the_run_left_alone_bit_for_bit(home):
-    from gradnorm.recorder import record
-    from gradnorm.spec import RunSpec
+    from gradnorm.config.spec import RunSpec
+    from gradnorm.lab.run_writer import record
     from gradnorm.training.control import Control
     from tests.factories import going_on
 

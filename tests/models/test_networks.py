@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from gradnorm.datasets.base import Task
-from gradnorm.gradients import General, shared_parameters
-from gradnorm.layers import Layer
+from gradnorm.gradients.general import General, shared_parameters
+from gradnorm.gradients.layer_rules import Layer
+from gradnorm.gradients.one_pass import OnePass
 from gradnorm.models.landmarks import Landmarks
 from gradnorm.models.network import Network
 from gradnorm.models.resnet_fcn import ResNetFCN
 from gradnorm.models.segnet import SegNet
-from gradnorm.onepass import OnePass
 
 OUTPUTS = (13, 1, 3)
 NAMES = ["a", "b", "c"]

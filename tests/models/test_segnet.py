@@ -5,10 +5,10 @@ import torch
 from torch.nn import functional
 
 from gradnorm import GradNorm
-from gradnorm.gradients import shared_parameters
-from gradnorm.layers import Layer
+from gradnorm.gradients.general import shared_parameters
+from gradnorm.gradients.layer_rules import Layer
+from gradnorm.gradients.one_pass import OnePass
 from gradnorm.models.segnet import SegNet
-from gradnorm.onepass import OnePass
 
 OUTPUTS = (13, 1, 3)
 # 16 channels in the first stage: as few as Winograd's way is taken for.
@@ -91,7 +91,7 @@ def test_a_map_without_channels_is_refused(outputs):
 
 @pytest.mark.slow
 def test_the_benchmark_says_what_a_step_costs():
-    from gradnorm.bench.segnet import ratio
+    from benchmarks.segnet import ratio
 
     found = ratio(rounds=1)
     assert set(found) == {"ratio", "gradnorm_ms", "plain_ms"}

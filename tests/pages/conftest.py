@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
 from gradnorm.ui.lab import lab
 from tests.factories import ROOT, wait_for
 
@@ -105,16 +105,16 @@ def tab():
 @pytest.fixture
 def tick(monkeypatch):
     """Tick rows of the list of runs: AppTest draws tables but cannot select in them."""
-    from gradnorm.ui import catalogue
+    from gradnorm.ui.runs import page
 
-    draw = catalogue.st.dataframe
+    draw = page.st.dataframe
     ticked: list[int] = []
 
     def dataframe(*args, **options):
         draw(*args, **options)
         return SimpleNamespace(selection=SimpleNamespace(rows=list(ticked)))
 
-    monkeypatch.setattr(catalogue.st, "dataframe", dataframe)
+    monkeypatch.setattr(page.st, "dataframe", dataframe)
 
     def choose(*rows: int) -> None:
         ticked[:] = rows

@@ -9,7 +9,7 @@ from tests.factories import ROOT
 def test_the_first_page_loads_neither_torch_nor_pandas(tmp_path):
     code = f"""
 import sys
-from gradnorm.worker import Lab
+from gradnorm.lab.lab import Lab
 Lab.warm = lambda self: None
 from streamlit.testing.v1 import AppTest
 at = AppTest.from_file({str(ROOT / "gradnorm" / "ui" / "main.py")!r}, default_timeout=60).run()

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from gradnorm.recorder import record_race
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
+from gradnorm.lab.run_writer import record_race
 from gradnorm.training.control import Control
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, finished
@@ -26,7 +26,7 @@ OVERLAY = {
 
 def make(*methods: str, **changes) -> list[str]:
     """Train runs of these methods, as a race if there are several; return their ids."""
-    from gradnorm.lineage import records_of
+    from gradnorm.lab.resume import records_of
 
     specs = [RunSpec.parse({**OVERLAY, **changes, "method": method}) for method in methods]
     store, entries = lab().store, [(spec.title, spec.flat()) for spec in specs]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gradnorm.ui.lesson import pages
+from gradnorm.ui.lesson.page import pages
 from tests.factories import ROOT
 from tests.pages.conftest import Tab
 
@@ -130,5 +130,5 @@ def test_the_playground_keeps_its_settings():
 
 
 def test_the_page_does_not_load_torch():
-    code = "import sys, gradnorm.ui.lesson; assert 'torch' not in sys.modules"
+    code = "import sys, gradnorm.ui.lesson.page; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradnorm.options import options
-from gradnorm.spec import PRESETS, RunSpec, preset
+from gradnorm.config.options import options
+from gradnorm.config.spec import PRESETS, RunSpec, preset
 from gradnorm.ui.lab import lab
 from tests.factories import ROOT, TINY, wait_for
 
@@ -52,7 +52,7 @@ def test_drawing_the_page_does_not_load_torch(home):
     program = """
 import sys
 from streamlit.testing.v1 import AppTest
-from gradnorm.worker import Lab
+from gradnorm.lab.lab import Lab
 Lab.warm = lambda self: None
 at = AppTest.from_file(sys.argv[1], default_timeout=60).run()
 assert not at.exception, at.exception

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gradnorm.records import Evaluation, Outcome
-from gradnorm.spec import RunSpec, preset
+from gradnorm.config.spec import RunSpec, preset
+from gradnorm.runs.records import Evaluation, Outcome
+from gradnorm.runs.stuck_tasks import stuck
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, step_records, wait_for
 
@@ -119,7 +120,10 @@ def test_holding_a_stuck_task_reaches_the_run_that_goes_on(tab, monkeypatch):
     run = opened.query["run"]
     held = stuck_run(ended=True)
     evaluations = lab().store.read(held).evaluations
-    monkeypatch.setattr("gradnorm.ui.notice.stuck", lambda found: __import__("gradnorm.stuck").stuck.stuck(evaluations))
+    monkeypatch.setattr(
+        "gradnorm.ui.playground.stuck_notice.stuck",
+        lambda _: stuck(evaluations),
+    )
     wait_for(lambda: lab().store.info(run).steps > 20)
     opened.rerun()
     opened.press("hold 3")

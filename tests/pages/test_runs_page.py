@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradnorm.records import Outcome
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
+from gradnorm.runs.records import Outcome
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, evaluation, finished, step_records
 

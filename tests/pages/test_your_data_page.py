@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
 from gradnorm.ui.lab import lab
 
 ROWS = 60

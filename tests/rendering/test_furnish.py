@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradnorm.randomness import stream
+from gradnorm.common.randomness import stream
 from gradnorm.rendering import clutter, furniture
 from gradnorm.rendering.furnish import furnish
 from gradnorm.rendering.paint import Paint

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gradnorm.randomness import stream
+from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, intrinsics, rotation
 from gradnorm.rendering.layouts import TYPES, keypoints, seen
+from gradnorm.rendering.scene import LAYOUTS
 from gradnorm.rendering.views import kind_of, view
-from gradnorm.scene import LAYOUTS
 
 # Which keypoints (from 1) outline which surface, of the walls from the left, the floor and the ceiling: LSUN's.
 OUTLINES = (

@@ -12,7 +12,7 @@ from gradnorm.cli import main
 from gradnorm.rendering.nyu_file import COUNT, IDS, names, write_mat, write_splits
 from gradnorm.rendering.parts import NAMES, PARTS
 from gradnorm.rendering.rooms import room
-from gradnorm.scene import CLASSES
+from gradnorm.rendering.scene import CLASSES
 
 SIZE = (48, 64)
 

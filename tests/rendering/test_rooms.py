@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from gradnorm.randomness import stream
+from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import intrinsics
 from gradnorm.rendering.parts import LABELS, NAMES, PARTS
 from gradnorm.rendering.rooms import RenderedRooms, render, room
+from gradnorm.rendering.scene import CLASSES, LAYOUTS
 from gradnorm.rendering.views import kind_of, view
-from gradnorm.scene import CLASSES, LAYOUTS
 
 SMALL = (96, 128)
 FULL = (480, 640)

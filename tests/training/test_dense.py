@@ -2,8 +2,8 @@
 
 import pytest
 
-from gradnorm.records import Evaluation, StepRecord
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
+from gradnorm.runs.records import Evaluation, StepRecord
 from gradnorm.training.engine import train
 
 # At the paper's width: what a batch of two at 320 × 320 asks of the processor is what is tried.

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from gradnorm import Control, RunSpec, train
-from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
-from gradnorm.spec import SpecError, methods, preset
+from gradnorm.config.spec import SpecError, methods, preset
+from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.training.checkpoint import unpack
 from gradnorm.training.pacer import Pacer
 from gradnorm.training.run import Run, learning_rate, resolve_device

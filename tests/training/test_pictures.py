@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from gradnorm.datasets.nyu_splits import drawn
-from gradnorm.datasets.scenes import SceneSource
-from gradnorm.records import Checkpoint, StepRecord
-from gradnorm.spec import RunSpec
+from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.scenes.nyu_splits import drawn
+from gradnorm.datasets.scenes.source import SceneSource
+from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.engine import train
 from tests.datasets.files import pictures, write_nyu
 from tests.training.test_resume import same_state

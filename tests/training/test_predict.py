@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from gradnorm.balancing.equal import EqualWeights
+from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Batch
-from gradnorm.datasets.mtfl import Mtfl
-from gradnorm.datasets.overlay import Overlay
-from gradnorm.records import Checkpoint, Evaluation
-from gradnorm.spec import RunSpec
+from gradnorm.datasets.builtin.overlay import Overlay
+from gradnorm.datasets.by_path.mtfl import Mtfl
+from gradnorm.methods.equal import EqualWeights
+from gradnorm.runs.records import Checkpoint, Evaluation
 from gradnorm.training.engine import train
 from gradnorm.training.predict import PredictionError, Showcase
 from tests.boxes import SIZE, TEST, Boxes, BoxSource

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from gradnorm.lineage import mean_weights
-from gradnorm.recorder import record
-from gradnorm.records import Checkpoint, Evaluation, Outcome, StepRecord
-from gradnorm.spec import RunSpec, methods
+from gradnorm.config.spec import RunSpec, methods
+from gradnorm.lab.resume import mean_weights
+from gradnorm.lab.run_writer import record
+from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, StepRecord
 from gradnorm.training.checkpoint import unpack
 from gradnorm.training.control import Control
 from gradnorm.training.engine import train

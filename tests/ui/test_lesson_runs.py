@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradnorm.spec import RunSpec
-from gradnorm.ui import lesson_runs as runs
-from gradnorm.ui.lesson_steps import ALPHAS, NOISE_ALPHAS, SCALES, WEIGHT_RATES
+from gradnorm.config.spec import RunSpec
+from gradnorm.ui.lesson import lesson_runs as runs
+from gradnorm.ui.lesson.steps import ALPHAS, NOISE_ALPHAS, SCALES, WEIGHT_RATES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ScriptRunContext")
 

@@ -23,11 +23,11 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.records import Checkpoint, Evaluation, Outcome, columns
-from gradnorm.store import RunStore
-from gradnorm.ui import wire
-from gradnorm.ui.feed import Hub
-from gradnorm.ui.routes import FOREIGN_ORIGIN, UNKNOWN_RUN, _catch_up, live_routes, origin_allowed
+from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, columns
+from gradnorm.runs.store import RunStore
+from gradnorm.ui.live import wire
+from gradnorm.ui.live.feed import Hub
+from gradnorm.ui.live.routes import FOREIGN_ORIGIN, UNKNOWN_RUN, _catch_up, live_routes, origin_allowed
 from tests.factories import SPEC, evaluation, finished, rows_of, step_records, wait_for
 
 TASKS = ("left", "right")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gradnorm.ui import prose
-from gradnorm.ui.lesson import pages
-from gradnorm.ui.lesson_steps import SHOWN
+from gradnorm.ui.lesson import prose
+from gradnorm.ui.lesson.page import pages
+from gradnorm.ui.lesson.steps import SHOWN
 
 GOOD = "# Title\n\nText.\n\n## Try\nDo.\n\n## Question\nWhy?\n\n## Answer\nSo.\n"
 

@@ -13,13 +13,13 @@ import pytest
 from starlette.applications import Starlette
 
 from gradnorm.cli import main
-from gradnorm.recording import Recorder
-from gradnorm.spec import RunSpec, SpecError
-from gradnorm.store import CannotGoOnError, RunStore
-from gradnorm.ui import wire
-from gradnorm.ui.feed import Hub
-from gradnorm.ui.routes import live_routes
-from gradnorm.variants import fork, labels
+from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.config.variants import fork, labels
+from gradnorm.runs.recorder import Recorder
+from gradnorm.runs.store import CannotGoOnError, RunStore
+from gradnorm.ui.live import wire
+from gradnorm.ui.live.feed import Hub
+from gradnorm.ui.live.routes import live_routes
 from tests.factories import SPEC, evaluation, finished, step_records
 
 TASKS = ("depth", "normals")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gradnorm.records import ENDED, Evaluation, Outcome, RunInfo, columns
-from gradnorm.spec import RunSpec, datasets, methods
-from gradnorm.ui import wire
+from gradnorm.config.spec import RunSpec, datasets, methods
+from gradnorm.runs.records import ENDED, Evaluation, Outcome, RunInfo, columns
+from gradnorm.ui.live import wire
 from tests.factories import rows_of, step_records
 
 

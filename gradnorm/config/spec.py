@@ -1,0 +1,271 @@
+"""RunSpec: everything that defines a run. Flat as JSON, as a URL's query and as command-line options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, Self, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+
+from gradnorm.common.declarations import explain, names_as_text
+from gradnorm.common.discovery import discover
+from gradnorm.datasets.base import Dataset
+from gradnorm.methods.base import Method
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SpecError(ValueError):
+    """A spec that cannot be run; the message says what should be, what was found and what to do."""
+
+
+def methods() -> Mapping[str, type[Method]]:
+    """Return every weighting method by name."""
+    return discover(Method, "gradnorm.methods")  # pyright: ignore[reportArgumentType]
+
+
+def datasets() -> Mapping[str, type[Dataset]]:
+    """Return every data set by name."""
+    return discover(Dataset, "gradnorm.datasets.builtin", "gradnorm.datasets.by_path")  # pyright: ignore[reportArgumentType]
+
+
+class RunSpec(BaseModel):
+    """Everything that defines a run: the same spec on the same machine gives the same numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: SerializeAsAny[Dataset] = Field(title="Data set", description="What is learnt.")
+    method: SerializeAsAny[Method] = Field(title="Method", description="How the losses are weighed.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches.")
+    steps: int = Field(4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps.")
+    batch_size: int = Field(100, ge=1, le=65536, title="Batch size", description="Examples a step.")
+    optimizer: Literal["sgd", "adam"] = Field(
+        "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
+    schedule: Literal["constant", "cosine", "steps"] = Field(
+        "constant",
+        title="Schedule",
+        description="Of the learning rate. cosine falls to 0 at the last step; steps multiplies by the decay.",
+    )
+    rate_decay: float = Field(
+        0.2, gt=0, le=1, title="Rate decay", description="What schedule steps multiplies the learning rate by."
+    )
+    rate_decay_every: int = Field(
+        6000, ge=1, le=10_000_000, title="Rate decay every", description="Steps between two such decays."
+    )
+    network: Literal["auto", "mlp", "cnn", "segnet", "resnet_fcn", "landmarks"] = Field(
+        "auto", title="Network", description="auto takes the data set's own."
+    )
+    channels: float = Field(
+        1.0,
+        gt=0,
+        le=4,
+        title="Channel factor",
+        description="Of networks for pictures, on the channels of every layer; 1 is the paper's.",
+    )
+    initialization: Literal["he", "xavier", "uniform"] = Field(
+        "he", title="Initialisation", description="Of the network. uniform is PyTorch's own default."
+    )
+    width: int = Field(100, ge=1, le=4096, title="Width", description="Of an mlp: units in each shared layer.")
+    depth: int = Field(4, ge=1, le=32, title="Depth", description="Of an mlp: shared layers; the last one is W.")
+    eval_every: int = Field(
+        100, ge=1, le=1_000_000, title="Evaluate every", description="Steps between two test evaluations."
+    )
+    checkpoint_every: int = Field(
+        200,
+        ge=0,
+        le=1_000_000,
+        title="Checkpoint every",
+        description="Steps between two checkpoints, from which a run can go on or be forked. 0 keeps none.",
+    )
+    watch_norms: bool = Field(
+        True,
+        title="Watch gradient norms",
+        description="Measure norms even where the method does not need them, at some cost in speed.",
+    )
+    pace: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        title="Pace",
+        description="Steps a second at most, to watch in slow motion. 0 is full speed.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", title="Device", description="auto takes a GPU if there is one."
+    )
+    threads: int = Field(1, ge=0, le=256, title="CPU threads", description="For torch on the CPU; 0 leaves it alone.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.method.check(len(self.dataset.task_names))
+        if self.network not in ("auto", *self.dataset.networks):
+            raise ValueError(
+                f"network should be one that suits {self.dataset.name}: auto, {', '.join(self.dataset.networks)}. "
+                f"Found {self.network!r}. Choose one of these"
+            )
+        return self
+
+    @classmethod
+    def parse(cls, flat: Mapping[str, Any]) -> Self:
+        """Return the spec given by flat keys, such as {"dataset": "toy", "tasks": 2, "alpha": 0.12}.
+
+        Keys left out take the data set's recommendation, else their default. Text is read as numbers
+        where numbers are due. Raises SpecError for an unknown key or a value out of range.
+        """
+        given = dict(flat)
+        if "recorded" in given:
+            raise SpecError(
+                "A spec should be one that gradnorm trains. "
+                f"Found that of {given['recorded']!r}, which a script recorded. Run the script again."
+            )
+        dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
+        method = _chosen("method", given.pop("method", "gradnorm"), methods())
+        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}
+        parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
+        for key, value in values.items():
+            parts[_part(key, dataset, method)][key] = value
+        chosen = {"dataset": _built(dataset, parts["dataset"]), "method": _built(method, parts["method"])}
+        return _built(cls, {**chosen, **parts["run"]})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the spec written by `to_json`, or by hand. Raises SpecError."""
+        try:
+            flat = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"A spec should be a JSON object. Found a text that is not JSON ({error}).") from None
+        if not isinstance(flat, dict):
+            raise SpecError('A spec should be a JSON object, as in {"dataset": "toy", "tasks": 2}.')
+        return cls.parse(cast("dict[str, Any]", flat))
+
+    def flat(self) -> dict[str, Any]:
+        """Return all keys and values as plain JSON types; `parse` takes them back."""
+        own = self.model_dump(mode="json", exclude={"dataset", "method"})
+        return {
+            "dataset": self.dataset.name,
+            **self.dataset.model_dump(mode="json"),
+            "method": self.method.name,
+            **self.method.model_dump(mode="json"),
+            **own,
+        }
+
+    def to_json(self) -> str:
+        """Return the flat form as JSON text."""
+        return json.dumps(self.flat())
+
+    def query(self) -> dict[str, str]:
+        """Return what differs from the defaults as a URL's query; `parse` takes it back."""
+        flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
+        default = type(self).parse(chosen).flat()
+        always = {*chosen, "tasks", "sigmas"}
+        return {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+
+    @property
+    def title(self) -> str:
+        """A short name for lists: data set, method, α where there is one, seed."""
+        alpha = getattr(self.method, "alpha", None)
+        middle = self.method.title if alpha is None else f"{self.method.title} α {alpha:g}"
+        return f"{self.dataset.name}-{len(self.dataset.task_names)} · {middle} · seed {self.seed}"
+
+
+def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
+    return {*method.model_fields, *spec.model_fields}
+
+
+def _chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
+    if not isinstance(name, str) or name not in known:
+        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
+    return known[name]
+
+
+def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
+    if key in dataset.model_fields:
+        return "dataset"
+    if key in method.model_fields:
+        return "method"
+    if key in RunSpec.model_fields:
+        return "run"
+    known = sorted({*dataset.model_fields, *_keys(method, RunSpec)})
+    raise SpecError(
+        f"{key} should be an option of data set {dataset.name!r} or method {method.name!r}. "
+        f"Found {key!r}. The options are: {', '.join(known)}."
+    )
+
+
+def _built(model: type[Model], values: Mapping[str, Any]) -> Model:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], str):
+            return names_as_text(cast("list[str]", value))
+        return ",".join(_as_text(v) for v in cast("list[Any]", value))
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "toy-2": {"dataset": "toy", "tasks": 2, "sigmas": (1.0, 100.0), "method": "gradnorm", "alpha": 0.12},
+        # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
+        "toy-10": {
+            "dataset": "toy",
+            "tasks": 10,
+            "sigmas": (12.6, 13.2, 64.0, 10.5, 53.6, 36.2, 130.0, 94.7, 70.4, 127.0),
+            "method": "gradnorm",
+            "alpha": 0.12,
+        },
+        # What a task that cannot improve does to GradNorm.
+        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
+        "digits": {"dataset": "digits", "method": "gradnorm"},
+        "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
+        "bikes": {"dataset": "bikes", "method": "gradnorm"},
+        "rooms": {"dataset": "rooms", "method": "gradnorm"},
+        "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
+    }
+)
+
+
+def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
+    """Return a preset with some keys changed.
+
+    Hyperparameters that a newly chosen method lacks are dropped from the preset, and so are options of a
+    data set that was exchanged for another. Raises SpecError for an unknown preset or a wrong change.
+    """
+    if name not in PRESETS:
+        raise SpecError(f"preset should be one of {', '.join(PRESETS)}. Found {name!r}. Choose one of them.")
+    return changed(PRESETS[name], changes or {})
+
+
+def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
+    """Return the spec of flat keys `base` with some changed; see `carried`. Raises SpecError."""
+    return RunSpec.parse({**carried(base, changes), **changes})
+
+
+def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of `base` that still makes sense once `changes` are made to it."""
+    dataset = str(changes.get("dataset", base.get("dataset", "toy")))
+    method = str(changes.get("method", base.get("method", "gradnorm")))
+    if dataset not in datasets() or method not in methods():
+        return dict(base)  # parse names the fault
+    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
+    if dataset != base.get("dataset"):
+        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
+    left = {key: value for key, value in base.items() if key in keep}
+    # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
+    if {"tasks", "sigmas", "dataset"} & changes.keys():
+        for key in ("weights", "hold", "task", "noise"):
+            left.pop(key, None)
+    if "tasks" in changes and "sigmas" not in changes:
+        left.pop("sigmas", None)
+    if "sigmas" in changes and "tasks" not in changes:
+        left.pop("tasks", None)
+    return left

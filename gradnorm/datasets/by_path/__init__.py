@@ -1,0 +1,1 @@
+"""Data sets read from a path, one file each."""

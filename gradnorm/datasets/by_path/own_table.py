@@ -1,0 +1,119 @@
+"""A table of the user's own: a CSV or Parquet file, of which some columns are learnt from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from gradnorm.common.declarations import names
+from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.readers.folders import DataError, allowed_file
+from gradnorm.datasets.readers.table_reader import Table, read_table
+from gradnorm.datasets.tabular.preprocessing import Choice, Prepared, TargetForm, form_of, input_columns, prepare
+from gradnorm.datasets.tabular.table import TableDataset, TableSource
+
+# The endings that say how a target is learnt.
+FORMS: Mapping[str, TargetForm] = {"number": "regression", "class": "classification"}
+
+
+class OwnTable(TableDataset):
+    """Chosen columns of a table file, learnt together from the others."""
+
+    name: ClassVar[str] = "table"
+    title: ClassVar[str] = "Your table"
+    summary: ClassVar[str] = "Columns of a CSV or Parquet file of yours, learnt from the others."
+    recommended: ClassVar[Mapping[str, Any]] = {"optimizer": "adam", "schedule": "cosine", "steps": 2000}
+    by_path: ClassVar[bool] = True
+
+    file: str = Field(
+        "",
+        title="File",
+        description="CSV or Parquet, below the data folder (GRADNORM_DATA).",
+        json_schema_extra={"path": True},
+    )
+    targets: tuple[str, ...] = Field(
+        (), title="Targets", description="Columns that are learnt, as in price:number,cut:class.", max_length=100
+    )
+    inputs: tuple[str, ...] = Field(
+        (), title="Inputs", description="Columns that they are learnt from. Empty: all others that can be used."
+    )
+    group: str = Field(
+        "", title="Split by", description="A column whose groups lie wholly in training or test. Empty: by rows."
+    )
+    test_share: float = Field(0.2, gt=0, le=0.9, title="Test share", description="Part of the rows that is held out.")
+    missing: Literal["drop", "fill"] = Field(
+        "drop",
+        title="Missing values",
+        description="drop: the row. fill: inputs, with the training median or a category of their own.",
+    )
+
+    @field_validator("targets", "inputs", mode="before")
+    @classmethod
+    def _read_names(cls, given: Any) -> Any:
+        return names(given)
+
+    @field_validator("targets", "inputs")
+    @classmethod
+    def _differ(cls, given: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        columns = [target_of(text)[0] for text in given] if info.field_name == "targets" else list(given)
+        for i, column in enumerate(columns):
+            if column in columns[:i]:
+                raise ValueError(f"{info.field_name} should name each column once. Found {column!r} twice")
+        return given
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The target columns; a placeholder where none is chosen yet."""
+        return tuple(target_of(text)[0] for text in self.targets) or ("target",)
+
+    @property
+    def task_forms(self) -> tuple[Form, ...]:
+        """As the targets say, else as the columns are; regressions while the file cannot be read."""
+        return tuple(form or self._form(name) for name, form in map(target_of, self.targets)) or ("regression",)
+
+    def _form(self, name: str) -> TargetForm:
+        try:
+            return form_of(self.table().column(name))
+        except DataError:
+            return "regression"
+
+    def table(self) -> Table:
+        """Return the file's columns. Raises DataError."""
+        if not self.file:
+            raise DataError("There should be a file. Found none. Give one, as in --dataset table:houses.csv.")
+        return read_table(allowed_file(self.file))
+
+    def prepared(self) -> Prepared:
+        """Return the numbers to train on, with notes on what was left out; kept until the file changes.
+
+        Raises DataError for a file or a choice of columns that cannot be learnt from.
+        """
+        return _prepared(self.table(), self._choice())
+
+    def input_names(self) -> tuple[str, ...]:
+        """Return the columns that the targets are learnt from. Raises DataError."""
+        return tuple(column.name for column in input_columns(self.table(), self._choice())[0])
+
+    def _choice(self) -> Choice:
+        return Choice(
+            tuple(map(target_of, self.targets)), self.inputs, self.group, self.test_share, self.missing == "fill"
+        )
+
+    def load(self, seed: int) -> Source:
+        """Return the rows. Raises DataError."""
+        found = self.prepared()
+        return TableSource(self, found.inputs, found.targets, found.test, seed)
+
+
+def target_of(text: str) -> tuple[str, TargetForm | None]:
+    """Return column and form of a target such as "cut:class"; the form is None where it is not said."""
+    name, colon, form = text.rpartition(":")
+    return (name, FORMS[form]) if colon and name and form in FORMS else (text, None)
+
+
+@lru_cache(maxsize=1)
+def _prepared(table: Table, choice: Choice) -> Prepared:
+    return prepare(table, choice)

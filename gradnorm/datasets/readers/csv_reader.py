@@ -1,0 +1,198 @@
+"""The text of a table file as UTF-8, however it was written: plain or compressed, UTF-8 or UTF-16."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from gradnorm.datasets.readers.folders import DataError
+
+MOST_BYTES = 200 * 2**20
+MOST_COLUMNS = 10_000
+MOST_CELLS = 10_000_000
+# The first line must end within this many bytes, and compressed text may be this many times as long as its file.
+_HEAD = 2**20
+_RATIO = 100
+_CHUNK = 2**22
+_DELIMITERS = ",;\t|"
+_SAMPLE = 50
+
+
+@dataclass(frozen=True)
+class Text:
+    """A table's text.
+
+    content: UTF-8 without a byte order mark.  header: the column names.  delimiter: what stands between cells.
+    decimal: "." or ",".
+    """
+
+    content: bytearray
+    header: tuple[str, ...]
+    delimiter: str
+    decimal: str
+
+
+def read_text(path: Path) -> Text:
+    """Return the text of a CSV file, checked for encoding and size, and how it is laid out. Raises DataError.
+
+    The header is looked at before the rest is read, so that a file of a million columns costs nothing.
+    """
+    try:
+        with path.open("rb") as raw:
+            magic = raw.read(4)
+            raw.seek(0)
+            _refuse_binary(path, magic)
+            plain = gzip.GzipFile(fileobj=raw) if magic[:2] == b"\x1f\x8b" else raw
+            return _laid_out(path, _utf8(path, _chunks(path, plain)))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path.name} should be a whole gzip file. Found a broken one. Compress it again.") from None
+
+
+def _refuse_binary(path: Path, magic: bytes) -> None:
+    known = {b"PK\x03\x04": "an Excel workbook or a zip archive", b"PAR1": "a Parquet file", b"%PDF": "a PDF"}
+    if magic in known:
+        raise DataError(f"{path.name} should be a text file. Found {known[magic]}. Save the table as CSV (UTF-8).")
+
+
+def _chunks(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    """Yield the file's bytes, counted: compressed zeros must not fill the memory."""
+    on_disk, total = path.stat().st_size, 0
+    if on_disk > MOST_BYTES:
+        raise _too_large(path)
+    size = _HEAD
+    while chunk := file.read(size):
+        total, size = total + len(chunk), _CHUNK
+        if total > max(16 * 2**20, _RATIO * on_disk):
+            raise DataError(
+                f"{path.name} should grow at most {_RATIO} times when it is unpacked. Found more. Give it unpacked."
+            )
+        if total > MOST_BYTES:
+            raise _too_large(path)
+        yield chunk
+
+
+def _too_large(path: Path) -> DataError:
+    size = MOST_BYTES // 2**20
+    return DataError(f"{path.name} should have at most {size} MB of text. Found more. Keep fewer rows or columns.")
+
+
+def _utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the text of some bytes as UTF-8. Raises DataError for another encoding."""
+    first = next(chunks, b"")
+    wide = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")()
+    place = 0
+    for chunk in chain([first], chunks, [b""]):
+        try:
+            text = decoder.decode(chunk, not chunk)
+        except UnicodeDecodeError as error:
+            place += error.start
+            raise DataError(
+                f"{path.name} should be text in UTF-8. Found byte 0x{error.object[error.start]:02x} near place "
+                f"{place:,}, as in {'a broken UTF-16' if wide else 'Windows-1252 or Latin-1'}. "
+                "Save the table as CSV (UTF-8)."
+            ) from None
+        if "\0" in text:
+            raise DataError(
+                f"{path.name} should be text in UTF-8. Found null characters, as in a binary file or in UTF-16 "
+                "without its mark. Save the table as CSV (UTF-8)."
+            )
+        place += len(chunk)
+        yield text.encode()
+
+
+def _laid_out(path: Path, pieces: Iterator[bytes]) -> Text:
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) >= _HEAD // 2:
+            break
+    if not content.strip():
+        raise DataError(f"{path.name} should be a table. Found an empty file. Give one with a header and rows.")
+    delimiter, rows = _cut(path, bytes(content))
+    lines = content.count(b"\n")
+    for piece in pieces:
+        content += piece
+        lines += piece.count(b"\n")
+        if lines * len(rows[0]) > 2 * MOST_CELLS:  # blank lines and line breaks within cells are no rows
+            raise too_many_cells(path)
+    return Text(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal(rows, delimiter))
+
+
+def too_many_cells(path: Path) -> DataError:
+    """Return what is said of a table with too many cells."""
+    return DataError(f"{path.name} should have at most {MOST_CELLS:,} cells. Found more. Keep fewer rows or columns.")
+
+
+def too_many_columns(path: Path, found: str) -> DataError:
+    """Return what is said of a table with too many columns."""
+    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {found}. Keep those you need.")
+
+
+def _cut(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
+    """Return the delimiter and the first rows: of the delimiters, that whose rows agree best, then the commonest."""
+    whole = len(head) < _HEAD // 2
+    if not whole and b"\n" not in head and b"\r" not in head:
+        raise too_many_columns(path, "a first line of more than 500,000 characters")
+    found = {delimiter: _first_rows(head, delimiter, whole) for delimiter in _DELIMITERS}
+
+    def agreement(delimiter: str) -> tuple[float, int]:
+        rows = found[delimiter]
+        width = len(rows[0]) if rows else 0
+        return (sum(len(row) == width for row in rows) / len(rows), width) if width > 1 else (0.0, width)
+
+    best = max(_DELIMITERS, key=agreement)
+    rows = found[best]
+    if not rows:
+        raise DataError(f"{path.name} should begin with column names. Found a cell without an end. Check its quotes.")
+    if len(rows[0]) > MOST_COLUMNS:
+        raise too_many_columns(path, f"{len(rows[0]):,}")
+    if len(rows[0]) < 2:
+        raise DataError(
+            f"{path.name} should have two columns or more, with , ; | or tabs between. Found one: "
+            f"{rows[0][0][:40]!r}. Give inputs and targets as columns."
+        )
+    return best, rows
+
+
+def _first_rows(head: bytes, delimiter: str, whole: bool) -> list[list[str]]:
+    """Return the first rows as one delimiter cuts them; the last one of a part of a file may be half a row."""
+    lines = head[: 2**16] if head.count(b"\n", 0, 2**16) > 1 else head
+    whole = whole and len(lines) == len(head)
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(lines.decode(errors="ignore"), newline=""), delimiter=delimiter):
+            if row:
+                rows.append(row)
+            if len(rows) > _SAMPLE:
+                break
+    except csv.Error:  # a cell longer than the reader takes
+        whole = False
+    return rows if whole or len(rows) < 3 else rows[:-1]
+
+
+def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    """Return the decimal mark: a comma where cells are not cut by commas and more numbers have it than a point."""
+    cells = [cell.strip().lstrip("+-") for row in rows[1:] for cell in row]
+
+    def having(mark: str) -> int:
+        return sum(cell.count(mark) == 1 and cell.replace(mark, "").isdecimal() for cell in cells)
+
+    return "," if delimiter != "," and having(",") > having(".") else "."
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

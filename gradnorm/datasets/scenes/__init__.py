@@ -1,0 +1,1 @@
+"""What data sets of room pictures share."""

@@ -1,0 +1,145 @@
+"""Tables of real columns: what `digits`, `bikes` and `diamonds` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gradnorm.common.randomness import stream
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
+from gradnorm.methods.base import Kind
+
+FILES = Path(__file__).parents[1] / "builtin" / "files"
+# What suits tables in raw units: a weight rate of 0.1 shrinks a large target's weight before its gradient has shaped
+# the network.
+IN_RAW_UNITS: Mapping[str, Any] = MappingProxyType(
+    {"optimizer": "adam", "schedule": "cosine", "steps": 4000, "alpha": 0.5, "weight_learning_rate": 0.1}
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target as it stands in the file: values of shape [N, outputs], or class numbers of shape [N]."""
+
+    name: str
+    kind: Kind
+    values: NDArray[np.float64] | NDArray[np.int64]
+    unit: str = ""
+    classes: int = 0
+
+
+class MeasuredDataset(Dataset):
+    """Options of all data sets whose regression targets come in units."""
+
+    units: Literal["raw", "centred", "standardised"] = Field(
+        "raw",
+        title="Target units",
+        description="raw: as in the file (dollars, pixels). centred: mean 0. standardised: mean 0, variance 1.",
+    )
+    output_scale: bool = Field(
+        False,
+        title="Scale the outputs",
+        description="Heads answer in training-set units (mean + deviation × output); losses stay in raw ones.",
+    )
+
+    @property
+    def advice(self) -> str:
+        """Warn of raw targets whose head has to reach large numbers in small steps."""
+        if self.units != "standardised" and not self.output_scale:
+            return (
+                "In raw units a head has to reach large numbers in small steps, so a regression can end "
+                "worse than its mean (R² below 0) once its weight is small. Remedy: Scale the outputs."
+            )
+        return ""
+
+    def measured(
+        self, name: str, center: NDArray[np.float64], scale: NDArray[np.float64], unit: str = ""
+    ) -> tuple[Task, NDArray[np.float64], NDArray[np.float64]]:
+        """Return a regression's task, and what its targets are reduced by and then divided by.
+
+        center, scale: mean and deviation of each output in training, shape [outputs].
+        """
+        if self.units == "standardised":
+            return Task(name, "regression", len(center)), center, scale
+        shift = center if self.units == "centred" else np.zeros_like(center)
+        task = Task(name, "regression", len(center), unit)
+        if self.output_scale:
+            task = replace(task, center=tuple(map(float, center - shift)), scale=tuple(map(float, scale)))
+        return task, shift, np.ones_like(center)
+
+
+class TableDataset(MeasuredDataset):
+    """Options of all tables: inputs are standardised by the training rows."""
+
+
+class TableSource(Source):
+    """Rows in memory; the test rows are the same for every seed.
+
+    inputs: [N, D].  targets: N rows each.  test_rows: how many rows are held out, drawn at random, or which.
+    """
+
+    def __init__(
+        self,
+        options: TableDataset,
+        inputs: NDArray[np.float64],
+        targets: Sequence[Target],
+        test_rows: int | NDArray[np.int64],
+        seed: int,
+    ) -> None:
+        import torch
+
+        if isinstance(test_rows, int):
+            order = stream(0, "table split").permutation(len(inputs))
+            train, test = order[test_rows:], order[:test_rows]
+        else:
+            train, test = np.setdiff1d(np.arange(len(inputs)), test_rows), test_rows
+        self._seed = seed
+        x = (inputs - inputs[train].mean(0)) / spread(inputs[train])
+        tasks: list[Task] = []
+        columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
+        for target in targets:
+            task, values = _task(options, target, train)
+            tasks.append(task)
+            columns.append(values)
+        self.tasks = tuple(tasks)
+
+        def rows(index: NDArray[np.int64]) -> Batch:
+            tensors = [torch.from_numpy(c[index].astype(np.float32) if c.ndim == 2 else c[index]) for c in columns]
+            return Batch(torch.from_numpy(x[index].astype(np.float32)), tuple(tensors))
+
+        self._train, self.test = rows(train), rows(test)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """Return `size` training rows drawn with replacement; see `Source.batch`."""
+        return self.block(step, 1, size)[0]
+
+    def block(self, first: int, count: int, size: int) -> list[Batch]:
+        """See `Source.block`: the rows of all batches are gathered at once."""
+        import torch
+
+        randoms = [stream(self._seed, "table batch", step) for step in range(first, first + count)]
+        rows = torch.from_numpy(np.stack([random.integers(0, len(self._train.inputs), size) for random in randoms]))
+        return unbound(self._train.inputs[rows], [target[rows] for target in self._train.targets])
+
+
+def _task(
+    options: TableDataset, target: Target, train: NDArray[np.int64]
+) -> tuple[Task, NDArray[np.float64] | NDArray[np.int64]]:
+    values = target.values
+    if target.kind == "classification":
+        return Task(target.name, target.kind, target.classes), values.astype(np.int64)
+    task, shift, factor = options.measured(target.name, values[train].mean(0), spread(values[train]), target.unit)
+    return task, (values - shift) / factor
+
+
+def spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviation of each column, 1 where a column is constant."""
+    deviation = np.asarray(values, dtype=np.float64).std(0)
+    return np.where(deviation > 0, deviation, 1.0)

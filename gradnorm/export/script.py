@@ -1,0 +1,209 @@
+"""A run as a Python script that repeats it with torch and the library alone: no engine, no store."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from string import Template
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from gradnorm.config.options import live_keys
+from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.readers.folders import data_root, upload_root
+from gradnorm.export.script_template import (
+    BY_AUTOGRAD,
+    CONSTANTS,
+    DECIDE,
+    IMPORTS,
+    MOMENTS,
+    MOVE,
+    OPTIMIZERS,
+    SCRIPT,
+    WRITTEN_OUT,
+)
+from gradnorm.methods.base import Needs
+from gradnorm.runs.records import RunInfo
+from gradnorm.runs.store import RunStore
+
+# Steps held in memory at once.
+SLICE = 32_768
+_WIDE = 120
+
+
+class NoScriptError(ValueError):
+    """The run cannot be written as a script; the message says why and what to do."""
+
+
+def script(store: RunStore, run: str) -> str:
+    """Return the source of a script that takes the run's steps once more, and prints the weights of the last one.
+
+    On the machine of the run its numbers are the run's own, to the last bit, unless the run was trained in a race as
+    one program with others. What was changed in mid-run is repeated for α, which the records hold.
+    Raises NoScriptError for a run without steps, a fork, and one that a script has recorded; SpecError for a spec of
+    other days; UnknownRunError.
+    """
+    info = store.info(run)
+    _check(info)
+    spec = RunSpec.parse(info.spec)
+    parts = _parts(info, spec, _alphas(store, info, spec))
+    return Template(SCRIPT).substitute(parts)
+
+
+def _check(info: RunInfo) -> None:
+    wanted = "A run that becomes a script should be one that gradnorm has trained from its start."
+    if info.recorded:
+        raise NoScriptError(f"{wanted} Found one that a script recorded. Run that script again.")
+    if info.forked_at:
+        raise NoScriptError(f"{wanted} Found a fork of {info.parent} at step {info.forked_at:,}. Export that run.")
+    if not info.steps:
+        raise NoScriptError(f"{wanted} Found one without steps. Let it run first.")
+
+
+def _alphas(store: RunStore, info: RunInfo, spec: RunSpec) -> dict[int, float]:
+    """Return from which step on which α was used; empty where there is none."""
+    start = getattr(spec.method, "alpha", None)
+    found: dict[int, float] = {}
+    if start is None:
+        return found
+    last = np.float32(np.nan)
+    for since in range(0, info.steps, SLICE):
+        snapshot = store.read(info.run, since, min(since + SLICE, info.steps))
+        for step, alpha in zip(snapshot.scalar("step"), snapshot.scalar("alpha"), strict=True):
+            if alpha != last:
+                # Records are single precision; the shortest decimal is what was asked for.
+                found[int(step)] = start if alpha == np.float32(start) else float(str(alpha))
+                last = alpha
+    return found
+
+
+def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, str]:
+    """Return what the templates leave open, by name."""
+    from gradnorm.training.batched.group import fits
+    from gradnorm.training.run import Run
+
+    run = Run.build(spec.model_copy(update={"device": "cpu"}))
+    together = fits(run)
+    changes = {step: alpha for step, alpha in alphas.items() if step > 1}
+    gpu = info.device is not None and not info.device.startswith("cpu")
+    network, network_import = _network(run.model, spec)
+    imports = [_import(spec.dataset), _import(spec.method), network_import, *IMPORTS[together]]
+    imports += ["from gradnorm.datasets.base import Batch"] if gpu else []
+    schedule = _schedule(spec)
+    found = {
+        "threads": f"    torch.set_num_threads({spec.threads})\n" if spec.threads else "",
+        "block": str(run.block),
+        "dataset": _call(spec.dataset),
+        "method": _call(spec.method.model_copy(update={"alpha": alphas[1]} if alphas else {})),
+        "seed": str(spec.seed),
+        "network": network,
+        "to_device": '.to("cuda")' if gpu else "",
+        "on_device": ', device="cuda"' if gpu else "",
+        "watch": str(spec.watch_norms),
+        **_lines(spec, together, bool(changes), gpu),
+    }
+    return found | {
+        "run": info.run,
+        "title": spec.title,
+        "counted": f"{info.steps:,}",
+        "steps": str(info.steps),
+        "batch": str(spec.batch_size),
+        "notes": _notes(info, spec, together),
+        "math": "import math\n" if "math." in schedule else "",
+        "imports": "\n".join(sorted(imports)),
+        "os": "import os\n" if spec.dataset.by_path else "",
+        "roots": _roots() if spec.dataset.by_path else "",
+        "changes": f"# From which step on α was moved, and where to.\nALPHAS = {changes}\n" if changes else "",
+        "schedule": schedule,
+        "train": Template(WRITTEN_OUT if together else BY_AUTOGRAD).substitute(found),
+    }
+
+
+def _roots() -> str:
+    """Return the lines that say where the data lie that the run has read."""
+    roots = {"GRADNORM_DATA": data_root(), "GRADNORM_HOME": upload_root().parent}
+    lines = [f"os.environ.setdefault({name!r}, {json.dumps(str(path))})\n" for name, path in roots.items()]
+    return f"\n# Where the data lie that the run has read.\n{''.join(lines)}"
+
+
+def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str, str]:
+    """Return the lines of the loop that differ from run to run."""
+    optimizer = spec.optimizer
+    first: list[str] = []
+    if retuned:
+        change = 'method = method.model_copy(update={"alpha": ALPHAS[step]})'
+        first.append(f"if step in ALPHAS:\n    {change if together else 'balancer.retune(alpha=ALPHAS[step])'}")
+    if gpu:
+        first.append('batch = Batch(batch.inputs.to("cuda"), tuple(target.to("cuda") for target in batch.targets))')
+    decide = Template(DECIDE["losses" if spec.method.needs is Needs.LOSSES else "norms"]).substitute(
+        decay="0.0" if optimizer == "adam" else "MOMENTUM",
+        measure=spec.watch_norms or spec.method.needs is Needs.NORMS,
+    )
+    return {
+        "first": textwrap.indent("".join(f"{line}\n" for line in first), " " * 8),
+        "decide": textwrap.indent(decide, " " * 8),
+        "moments": MOMENTS[optimizer],
+        "move": textwrap.indent(MOVE[optimizer], " " * 8),
+        "optimizer": OPTIMIZERS[optimizer],
+        "constants": CONSTANTS[optimizer] if together else "",
+    }
+
+
+def _notes(info: RunInfo, spec: RunSpec, together: bool) -> str:
+    """Return what the reader should know, as paragraphs."""
+    found: list[str] = []
+    if together:
+        found.append(
+            "Both passes through the network are written out (gradnorm.training.batched.stack) as they were in the "
+            "run, so that the numbers are the run's own. With autograd the body of the loop would be "
+            "`balancer.backward(losses, shared=model.last_shared_layer)`, as in gradnorm's README: the same but for "
+            "rounding, which grows with the steps."
+        )
+    if together and info.race:
+        found.append(
+            "The run went in step with others, as one program, whose products are rounded in another order: its "
+            "weights are these but for what such differences have grown to."
+        )
+    if others := [key for key in live_keys(spec) if key != "alpha"]:
+        found.append(f"Had {' or '.join(others)} been changed in mid-run, the records would not say so; α they hold.")
+    return "".join(f"\n{textwrap.fill(text, _WIDE, break_on_hyphens=False)}\n" for text in found)
+
+
+def _network(model: Any, spec: RunSpec) -> tuple[str, str]:
+    """Return how the network is made, and the import for it."""
+    if type(model).__name__ != "MLP":
+        flat = textwrap.fill(json.dumps(spec.to_json()), 10**6)
+        return f"build(RunSpec.from_json({flat}), data)", (
+            "from gradnorm.models.build import build\nfrom gradnorm.config.spec import RunSpec"
+        )
+    options = f'width={spec.width}, depth={spec.depth}, initialization="{spec.initialization}", seed={spec.seed}'
+    return f"MLP(data.shape[0], data.tasks, {options})", "from gradnorm.models.mlp import MLP"
+
+
+def _schedule(spec: RunSpec) -> str:
+    flat = spec.flat()
+    rate = repr(spec.learning_rate)
+    if spec.schedule == "constant":
+        return f"return {rate}"
+    if spec.schedule == "cosine":
+        return f"return {rate} * 0.5 * (1 + math.cos(math.pi * (step - 1) / {spec.steps}))"
+    return f"return {rate} * {flat['rate_decay']!r} ** ((step - 1) // {flat['rate_decay_every']})"
+
+
+def _import(made: BaseModel) -> str:
+    return f"from {type(made).__module__} import {type(made).__name__}"
+
+
+def _call(made: BaseModel) -> str:
+    """Return the expression that makes a data set or a method anew, with all its options."""
+    options = [f"{key}={_literal(getattr(made, key))}" for key in type(made).model_fields]
+    line = f"{type(made).__name__}({', '.join(options)})"
+    if len(line) < _WIDE - 20:
+        return line
+    return f"{type(made).__name__}(\n" + "".join(f"        {option},\n" for option in options) + "    )"
+
+
+def _literal(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -1,0 +1,1 @@
+"""Per-task gradients and norms at the shared layer."""

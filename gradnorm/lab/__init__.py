@@ -1,0 +1,1 @@
+"""The training server: queue, worker threads, resume and fork."""

@@ -1,0 +1,59 @@
+"""Where a run goes on from: its start, its last checkpoint, or the checkpoint that it was forked at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradnorm.config.spec import RunSpec
+from gradnorm.runs.checkpoint_files import CheckpointError
+from gradnorm.runs.records import Record, RunInfo
+from gradnorm.runs.store import RunStore
+from gradnorm.training.control import Control
+
+if TYPE_CHECKING:
+    from gradnorm.training.engine import Entry
+
+log = logging.getLogger(__name__)
+
+
+def records_of(
+    store: RunStore, infos: Sequence[RunInfo], controls: Mapping[str, Control]
+) -> dict[str, Iterator[Record]]:
+    """Return, for each claimed run, an iterator of the records that it still lacks.
+
+    What its checkpoint does not have is taken back first; a damaged checkpoint is passed over for the one before
+    it. An iterator raises SpecError, and CheckpointError for a fork without a sound checkpoint to start from.
+    """
+    from gradnorm.training.engine import enter
+
+    entries = [partial(_entry, store, info, controls[info.run]) for info in infos]
+    return {info.run: records for info, records in zip(infos, enter(entries), strict=True)}
+
+
+def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
+    from gradnorm.training.engine import Entry
+
+    spec = RunSpec.parse(info.spec)
+    start, faults = store.checkpoints.latest(info.run, info.steps)
+    for fault in faults:
+        log.warning("%s", fault)
+    step = start.step if start else 0
+    if step < info.forked_at:
+        raise CheckpointError(faults[-1] if faults else f"The fork of run {info.run} has lost its checkpoint.")
+    branch = info.parent is not None and start is not None and step == info.forked_at
+    evaluated_again = branch or start is None
+    store.rewind(info.run, step, step - 1 if evaluated_again else step)
+    return Entry(spec, control, partial(store.start, info.run), start, branch)
+
+
+def mean_weights(store: RunStore, run: str) -> list[float]:
+    """Return a run's time average E_t[w_i(t)], shape [T]. Raises ValueError for a run without steps."""
+    weights = store.read(run).vector("weights")
+    if not len(weights):
+        raise ValueError("The run should have steps to average its weights over. Found none. Let it run first.")
+    return weights.mean(axis=0, dtype=np.float64).tolist()

@@ -1,0 +1,109 @@
+"""What came of a run, in one JSON object."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.base import ERRORS
+from gradnorm.runs.records import Evaluation, Outcome, Record, StepRecord
+
+# Metrics that only say in other units what another one of the task says.
+RESTATED = frozenset({"iou_error", "cosine_error"})
+
+
+class Summary:
+    """What `train --json` says of a run, gathered as it goes."""
+
+    def __init__(self, spec: RunSpec, run: str) -> None:
+        self.spec, self.run = spec, run
+        self.outcome = Outcome("failed", 0, "Ended without an outcome.")
+        self.evaluation: Evaluation | None = None
+        self.steps = 0
+        self._last: StepRecord | None = None
+        # E_t[w_i(t)] over all of the run's records, for whoever holds them to fill in.
+        self.mean_weights: list[float] | None = None
+        self._started = self._first = time.perf_counter()
+        self._seconds = 0.0
+
+    def take(self, item: Record) -> None:
+        """Note one record."""
+        self._seconds = time.perf_counter() - self._first
+        if isinstance(item, Outcome):
+            self.outcome = item
+        elif isinstance(item, Evaluation):
+            self.evaluation = item
+            if item.step == 0:
+                self._first = time.perf_counter()
+        elif isinstance(item, StepRecord):
+            self._last, self.steps = item, item.step
+
+    def result(self) -> dict[str, Any]:
+        """Return the JSON object of `train`."""
+        last, test = self._last, self.evaluation
+        return {
+            "run": self.run,
+            "outcome": self.outcome.kind,
+            "message": self.outcome.message,
+            "spec": self.spec.flat(),
+            "tasks": list(self.spec.dataset.task_names),
+            "steps": self.steps,
+            "seconds": self._seconds,
+            "steps_per_second": self.steps / self._seconds if self._seconds > 0 else None,
+            "weights": last.weights if last else None,
+            "mean_weights": self.mean_weights,
+            "gradient_norms": last.gradient_norms if last else None,
+            "targets": last.targets if last else None,
+            "test": test.to_dict() if test else None,
+        }
+
+
+def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return who is best at what: the sum, each task's loss ratio and each task's metric, on the test set.
+
+    labels: the contenders' names.  results: their `Summary.result`; those without an evaluation are left out.
+    """
+    tests = {label: result["test"] for label, result in zip(labels, results, strict=True) if result["test"]}
+    if not tests:
+        return {}
+    found = {"task_normalized_loss": min(tests, key=lambda label: tests[label]["task_normalized_loss"])}
+    for i, task in enumerate(results[0]["tasks"]):
+        found[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
+        for metric in next(iter(tests.values()))["metrics"][i]:
+            best = min if metric in ERRORS else max
+            found[f"{metric}.{task}"] = best(tests, key=lambda label: tests[label]["metrics"][i][metric])
+    return found
+
+
+def delta_m(results: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """Return Δm in per cent for each contender: how much better its test metrics are than those of single-task runs.
+
+    Δm = 100/T Σ_i 1/n_i Σ_k ±(M_k − B_k)/|B_k|, over the n_i metrics of each task, minus where less is better; B is of
+    the run that was trained for that task alone with the same seed (Maninis, Radosavovic, Kokkinos, CVPR 2019).
+    None for those single-task runs themselves, and where one of them, a metric or an evaluation is missing.
+    results: their `Summary.result`.
+    """
+    alone = {
+        (result["spec"]["seed"], result["spec"]["task"] - 1): result["test"]
+        for result in results
+        if result["spec"]["method"] == "single" and result["test"]
+    }
+    return [None if result["spec"]["method"] == "single" else _delta_m(result, alone) for result in results]
+
+
+def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[str, Any]]) -> float | None:
+    tasks, seed = len(result["tasks"]), result["spec"]["seed"]
+    if not result["test"] or any((seed, i) not in alone for i in range(tasks)):
+        return None
+    gains: list[float] = []
+    for i in range(tasks):
+        own, base = result["test"]["metrics"][i], alone[seed, i]["metrics"][i]
+        names = [name for name in own if name not in RESTATED]
+        if any(not (math.isfinite(own[name]) and math.isfinite(base[name]) and base[name]) for name in names):
+            return None
+        each = [(own[name] - base[name]) / abs(base[name]) * (-1 if name in ERRORS else 1) for name in names]
+        gains.append(sum(each) / len(each))
+    return 100 * sum(gains) / tasks

@@ -1,0 +1,122 @@
+"""GradNorm (Chen, Badrinarayanan, Lee, Rabinovich: ICML 2018, arXiv:1711.02257), Algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from gradnorm.common.declarations import numbers
+from gradnorm.common.shapes import PerTask
+from gradnorm.methods.adam import adam_memory, adam_step
+from gradnorm.methods.base import (
+    Decision,
+    Kind,
+    Method,
+    Needs,
+    Signal,
+    State,
+    fresh_state,
+    renormalize,
+    step_size,
+)
+
+Update = Literal["log", "adam", "sgd"]
+
+
+class GradNormMethod(Method):
+    """Pull every task's gradient norm towards mean norm × (relative inverse training rate)^α."""
+
+    name: ClassVar[str] = "gradnorm"
+    title: ClassVar[str] = "GradNorm"
+    summary: ClassVar[str] = "Adapts the weights so that all tasks train at similar rates."
+    citation: ClassVar[str] = (
+        "@inproceedings{chen2018gradnorm, title={GradNorm: Gradient Normalization for Adaptive Loss "
+        "Balancing in Deep Multitask Networks}, author={Chen, Zhao and Badrinarayanan, Vijay and Lee, "
+        "Chen-Yu and Rabinovich, Andrew}, booktitle={ICML}, year={2018}}"
+    )
+    needs: ClassVar[Needs] = Needs.NORMS
+    sets_targets: ClassVar[bool] = True
+    sums_to_tasks: ClassVar[bool] = True
+
+    alpha: float = Field(
+        1.5,
+        ge=0,
+        le=5,
+        title="Asymmetry α",
+        description="How strongly a task that trains slowly is pulled up. 0 makes all norms equal.",
+        json_schema_extra={"live": True, "slider": [0, 3, 0.01]},
+    )
+    update: Update = Field(
+        "log",
+        title="Weight update",
+        description="log: multiply by exp(∓rate). adam: the paper's. sgd: plain gradient descent.",
+    )
+    weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
+
+    hold: tuple[int, ...] = Field(
+        default=(),
+        title="Held tasks",
+        description="Numbers of tasks whose weight stays as it is, as in 3: for a task that cannot improve.",
+        json_schema_extra={"live": True},
+    )
+
+    @field_validator("hold", mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        return numbers(given, "hold")
+
+    def check(self, tasks: int) -> None:
+        """Raise ValueError for a held task beyond T."""
+        wrong = [task for task in self.hold if not 1 <= task <= tasks]
+        if wrong:
+            raise ValueError(f"hold should have numbers of tasks, in [1, {tasks}]. Found {wrong[0]}. Leave it out")
+
+    def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
+        """Return w(0) = 1 for every task; see `Method.start`."""
+        return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
+
+    def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
+        """Return w(t+1) from ∂L_grad/∂w_i, where L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2).
+
+        The target is held constant, so for w_i > 0: ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
+        Differs from the paper: update="log" moves log w_i by ∓weight_learning_rate, because a task whose
+        weight has to be small (0.01, say) is out of reach of Adam's steps of 0.025. Held tasks (`hold`) count as
+        absent here: they have no part in the means, and keep their weight.
+        """
+        assert signal.norms is not None, "GradNorm needs gradient norms"
+        w, norms = state.weights, signal.norms
+        if self.hold:
+            held = [task - 1 for task in self.hold if task <= w.shape[-1]]
+            norms, losses, relative_rates = (_without(v, held) for v in (norms, signal.losses, relative_rates))
+            signal = replace(signal, losses=losses, complete=False)
+            relative_rates = relative_rates / signal.mean(relative_rates)
+        G = w * norms
+        targets = signal.mean(G) * relative_rates**self.alpha
+        gap = G - targets
+        slope = gap.sign() * norms
+        proposed, memory = self._move(state, slope)
+        return Decision(
+            weights=renormalize(proposed, w, signal),
+            memory=memory,
+            targets=targets,
+            imbalance=gap.abs().sum(-1) if signal.complete else gap.abs().nansum(-1),
+        )
+
+    def _move(self, state: State, slope: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
+        rate, w = self.weight_learning_rate, state.weights
+        if self.update == "log":
+            return w * (-rate * slope.sign()).exp(), {}
+        if self.update == "sgd":
+            return w - rate * slope, {}
+        step, memory = adam_step(state.memory, slope, rate)
+        return w + step, memory
+
+
+def _without(values: PerTask, tasks: Sequence[int]) -> PerTask:
+    """Return a copy with NaN for some tasks."""
+    values = values.clone()
+    values[..., list(tasks)] = float("nan")
+    return values

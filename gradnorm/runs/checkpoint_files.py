@@ -1,0 +1,111 @@
+"""Checkpoints as files: written whole or not at all, and checked when they are read.
+
+A file is a line of text (what it is, and the SHA-256 of the rest) followed by the engine's bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from gradnorm.runs.records import Checkpoint
+
+_MAGIC = b"gradnorm checkpoint 1 "
+_SUFFIX = ".ckpt"
+# Of one run, beside the two newest: enough to travel back in time by three per cent of the run.
+MOST_KEPT = 32
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing or damaged; the message says which and what to do."""
+
+
+class Checkpoints:
+    """The checkpoints of all runs of a home, a directory a run.
+
+    root: made when the first one is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, run: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, and thin out older ones; once this returns it survives the process and a power cut."""
+        folder = self._root / run
+        new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(run, checkpoint.step)
+        partial = path.with_suffix(".tmp")
+        with partial.open("wb") as file:
+            file.write(_MAGIC + sha256(checkpoint.payload).hexdigest().encode() + b"\n")
+            file.write(checkpoint.payload)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        for directory in (folder, self._root) if new else (folder,):
+            _sync(directory)
+        self._thin(run)
+
+    def steps(self, run: str) -> list[int]:
+        """Return the steps after which a checkpoint is kept, ascending."""
+        return sorted(int(path.stem) for path in (self._root / run).glob(f"*{_SUFFIX}"))
+
+    def read(self, run: str, step: int) -> Checkpoint:
+        """Return one checkpoint. Raises CheckpointError if it is missing or damaged."""
+        path = self._path(run, step)
+        try:
+            head, _, payload = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            kept = ", ".join(map(str, self.steps(run))) or "none"
+            raise CheckpointError(
+                f"The step should be one with a checkpoint ({kept}). Found {step}. Choose one of these."
+            ) from None
+        if head != _MAGIC + sha256(payload).hexdigest().encode():
+            raise CheckpointError(
+                f"The checkpoint {path} should have the SHA-256 that it was written with. Found another: "
+                "it is damaged. Use the one before it."
+            )
+        return Checkpoint(step, payload)
+
+    def latest(self, run: str, until: int) -> tuple[Checkpoint | None, list[str]]:
+        """Return the newest sound checkpoint of at most `until` steps, and what was wrong with newer ones."""
+        faults: list[str] = []
+        for step in reversed(self.steps(run)):
+            if step > until:
+                continue
+            try:
+                return self.read(run, step), faults
+            except CheckpointError as error:
+                faults.append(str(error))
+        return None, faults
+
+    def copy(self, run: str, step: int, other: str) -> None:
+        """Give another run a checkpoint of its own, so that it can outlive this run. Raises CheckpointError."""
+        self.write(other, self.read(run, step))
+
+    def delete(self, run: str) -> None:
+        """Remove all checkpoints of a run."""
+        shutil.rmtree(self._root / run, ignore_errors=True)
+
+    def _path(self, run: str, step: int) -> Path:
+        return self._root / run / f"{step:010d}{_SUFFIX}"
+
+    def _thin(self, run: str) -> None:
+        """Keep the first, the two newest, and of those between those at multiples of 2ᵏ, at most MOST_KEPT."""
+        steps = self.steps(run)
+        stride = 1
+        while len([step for step in steps if step % stride == 0]) > MOST_KEPT:
+            stride *= 2
+        for step in steps[1:-2]:
+            if step % stride:
+                self._path(run, step).unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

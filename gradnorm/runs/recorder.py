@@ -1,0 +1,249 @@
+"""Your own training loop in the dashboard: ten lines put its losses, weights and norms in the store.
+
+torch is not needed for it: plain numbers will do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gradnorm.methods.base import Balance, NonFiniteLossError
+from gradnorm.runs.logged_values import task_metrics, task_numbers, task_vector, titles, vectors_of
+from gradnorm.runs.background_writer import Post
+from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
+from gradnorm.runs.store import RunStore, UnknownRunError
+
+MOST_STEPS = 2**24
+
+
+class Recorder:
+    """Puts a training loop of your own in the store, where the dashboard shows it live beside other runs.
+
+    title: what the run is called.  tasks: T names (`balancer.names`), in the order of all vectors.
+    steps: how many there will be, for the progress bar; None if that is not known.
+    home: where runs live; None takes GRADNORM_HOME, else `runs/`.  device: what it trains on, to be shown.
+    What is logged is written within 50 ms, and survives the process. The run begins at once; it ends with the
+    `with` block, or with `end`: "finished", "failed" if an exception leaves the block (which goes on its way),
+    "stopped" for a KeyboardInterrupt, "diverged" for a `NonFiniteLossError` or if a task's last loss is NaN or
+    infinite. A process that is killed leaves an "interrupted" run.
+    Raises ValueError for names that are no names, StoreError for a home that cannot be written.
+
+    >>> with Recorder("my network", tasks=["depth", "normals"], steps=1000) as recorder:
+    ...     recorder.log(losses=[0.5, 0.1], weights=[1, 1])
+    """
+
+    def __init__(
+        self,
+        title: str,
+        tasks: Sequence[str],
+        *,
+        steps: int | None = None,
+        home: Path | str | None = None,
+        device: str = "",
+    ) -> None:
+        self.tasks = titles(title, tasks)
+        if steps is not None and not 1 <= steps <= MOST_STEPS:
+            raise ValueError(f"steps should be in [1, {MOST_STEPS:,}], or None. Found {steps}. Leave it out if unsure.")
+        self._store = RunStore(home)
+        self._spec: dict[str, Any] = {"recorded": title, "steps": steps, "targets": False, "metrics": []}
+        self.run = self._store.create(title, self._spec, self.tasks, queued=False)
+        self._device = device
+        if device:
+            self._store.start(self.run, device)
+        self._step, self._evaluated = 0, -1
+        self._initial = [math.nan] * len(self.tasks)
+        self._initial_test = [math.nan] * len(self.tasks)
+        # Tasks whose newest loss is not finite: since which step, and the loss.
+        self._unsound: dict[str, tuple[int, float]] = {}
+        self._over = False
+        self._post = Post(self._store, self.run)
+        atexit.register(self._post.close)
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged; 0 before the first."""
+        return self._step
+
+    def log(
+        self,
+        balance: Balance | None = None,
+        *,
+        losses: Any = None,
+        weights: Any = None,
+        norms: Any = None,
+        targets: Any = None,
+        loss_ratios: Any = None,
+        relative_rates: Any = None,
+        alpha: float | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Log one training step; the numbers are taken at once, so that tensors may be changed afterwards.
+
+        balance: what `GradNorm.backward` returned, which has all of the following but alpha; or instead:
+        losses: L_i(t), shape [T], as a tensor, a sequence of numbers or scalar tensors, or a mapping from tasks to
+            them; None, or a missing name, is a task that is absent. The other vectors are given alike.
+        weights: w_i(t).  norms: G_i(t), the norm of each weighted loss's gradient at the shared layer.
+        targets: Ḡ·r_i^α.  loss_ratios: L_i(t)/L_i(0), relative_rates: r_i(t); left out, both are taken from losses.
+        alpha: the asymmetry α used.  step: t, only to be checked; steps follow one another from 1.
+        Raises ValueError for vectors that are not of length T, a step out of turn, or a run that has ended.
+        """
+        self._check_going()
+        if step is not None and step != self._step + 1:
+            raise ValueError(
+                f"Step {self._step + 1} should be logged next, since steps follow one another. Found {step}. "
+                "Log each step once and in order, or leave step out."
+            )
+        given: dict[str, Any] = vectors_of(balance) if balance is not None else {}
+        own = {"losses": losses, "weights": weights, "gradient_norms": norms, "targets": targets}
+        own |= {"loss_ratios": loss_ratios, "relative_rates": relative_rates}
+        given |= {name: value for name, value in own.items() if value is not None}
+        if not given:
+            raise ValueError("log should get what a step brought. Found nothing. Pass a Balance, or losses=….")
+        imbalance = given.pop("imbalance", None)
+        read = {name: task_vector(name, value, self.tasks) for name, value in given.items()}
+        self._name_device(losses if balance is None else balance.losses)
+        self._step += 1
+        if losses is not None:
+            self._note(task_numbers("losses", losses, self.tasks))
+        if not self._spec["targets"] and "targets" in read:
+            self._describe(targets=True)
+        self._post.put(self._record(read, imbalance, alpha))
+
+    def evaluate(
+        self,
+        losses: Any,
+        metrics: Sequence[Mapping[str, Any]] | Mapping[str, Mapping[str, Any]] = (),
+        *,
+        constant_losses: Any = None,
+    ) -> None:
+        """Log an evaluation of the network as it is after the last step that was logged; best one before the first.
+
+        losses: of the test set, shape [T], as in `log`.  metrics: for each task names and values, as in
+            [{"rmse": 0.6}, {"angle_mean": 21.0}], or the same by task; any names will do.
+        constant_losses: what the best constant answers would lose, shape [T].
+        The loss ratios L_i(t)/L_i(0) are those to the first evaluation.
+        Raises ValueError for a wrong length, a second evaluation of a step, or a run that has ended.
+        """
+        self._check_going()
+        if self._evaluated == self._step:
+            raise ValueError(
+                f"A step should be evaluated once. Found a second evaluation of step {self._step}. "
+                "Log a step in between."
+            )
+        found = task_vector("losses", losses, self.tasks)
+        scores = task_metrics(metrics, self.tasks)
+        constant = () if constant_losses is None else task_vector("constant_losses", constant_losses, self.tasks)
+        self._evaluated = self._step
+        names = [list(dict.fromkeys([*old, *new])) for old, new in zip(self._metrics, scores, strict=True)]
+        if names != self._metrics:
+            self._describe(metrics=names)
+        ratios = _ratios(found, self._initial_test)
+        there = [ratio for ratio in ratios if not math.isnan(ratio)]
+        total = sum(there) if there else math.nan
+        self._post.put(Evaluation(self._step, found, ratios, total, scores, constant))
+
+    def flush(self) -> None:
+        """Write what was logged now; once this returns it survives the process."""
+        self._post.flush()
+
+    def end(self, kind: OutcomeKind = "finished", message: str = "") -> None:
+        """End the run, with all that was logged; nothing if it has ended. message: a sentence that is shown with it."""
+        if self._over:
+            return
+        if kind == "finished" and self._unsound:
+            task, (step, value) = next(iter(self._unsound.items()))
+            text = f"The loss of {task!r} became {value} at step {step:,}. Try a learning rate ten times lower."
+            self._finish(Outcome("diverged", self._step, message or text, task, value))
+        else:
+            self._finish(Outcome(kind, self._step, message or f"{kind.capitalize()} after {self._step:,} steps."))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, NonFiniteLossError) and not self._over:
+            self._finish(Outcome("diverged", self._step, str(error), error.task, error.value))
+        elif error is None or (isinstance(error, SystemExit) and not error.code):
+            self.end()
+        elif isinstance(error, KeyboardInterrupt | GeneratorExit):
+            self.end("stopped", f"Stopped by hand after {self._step:,} steps.")
+        else:
+            self.end("failed", f"{type(error).__name__}: {error}")
+
+    @property
+    def _metrics(self) -> list[list[str]]:
+        return self._spec["metrics"] or [[] for _ in self.tasks]
+
+    def _record(self, read: Mapping[str, Any], imbalance: Any, alpha: float | None) -> StepRecord:
+        nothing = (math.nan,) * len(self.tasks)
+        losses = read.get("losses", nothing)
+        own = _ratios(losses, self._initial)
+        ratios = read.get("loss_ratios", own)
+        return StepRecord(
+            step=self._step,
+            losses=losses,
+            weights=read.get("weights", nothing),
+            loss_ratios=ratios,
+            relative_rates=read.get("relative_rates") or _rates(ratios),
+            gradient_norms=read.get("gradient_norms"),
+            targets=read.get("targets"),
+            imbalance=None if imbalance is None else float(imbalance),
+            alpha=None if alpha is None else float(alpha),
+        )
+
+    def _note(self, losses: Sequence[float | None]) -> None:
+        """Keep in mind whose loss is not finite; one that recovers, as under a loss scale, is forgotten."""
+        for task, loss in zip(self.tasks, losses, strict=True):
+            if loss is not None and math.isfinite(loss):
+                self._unsound.pop(task, None)
+            elif loss is not None:
+                self._unsound.setdefault(task, (self._step, loss))
+
+    def _name_device(self, losses: Any) -> None:
+        """Take the device from a tensor, where nobody has named it."""
+        first = losses[0] if isinstance(losses, list | tuple) and losses else losses
+        found = getattr(first, "device", None)
+        # An array's is a text, and says nothing of what the network is trained on.
+        if not self._device and found is not None and not isinstance(found, str):
+            self._device = str(found)
+            with suppress(UnknownRunError):
+                self._store.start(self.run, self._device)
+
+    def _describe(self, **changes: Any) -> None:
+        """Change what the run says of itself."""
+        self._spec |= changes
+        self._post.put(dict(self._spec))
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._over = True
+        atexit.unregister(self._post.close)
+        self._post.put(outcome)
+        self._post.close()
+        self._store.close()
+
+    def _check_going(self) -> None:
+        if self._over:
+            raise ValueError("The run should be going on. Found that it has ended. Make a new Recorder.")
+
+
+def _ratios(losses: Sequence[float], initial: list[float]) -> tuple[float, ...]:
+    """Return L_i(t)/L_i(0), NaN for a task without either; keeps each task's first loss above 0 in `initial`."""
+    for i, loss in enumerate(losses):
+        if math.isnan(initial[i]) and math.isfinite(loss) and loss > 0:
+            initial[i] = loss
+    return tuple(loss / first for loss, first in zip(losses, initial, strict=True))
+
+
+def _rates(ratios: Sequence[float]) -> tuple[float, ...]:
+    """Return r_i(t): each ratio over the mean of those that are there."""
+    there = [ratio for ratio in ratios if not math.isnan(ratio)]
+    mean = sum(there) / len(there) if there else math.nan
+    return tuple(ratio / mean if mean else math.nan for ratio in ratios)

@@ -1,0 +1,110 @@
+"""A row of the table of runs, and what it says: `RunInfo`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from gradnorm.runs.database import fetch
+from gradnorm.runs.owner_process import Owner, this_process
+from gradnorm.runs.records import Outcome, RunInfo, State
+
+LIST = (
+    "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
+    "host, pid, started, heartbeat, race, parent, forked_at, number FROM runs"
+)
+
+
+class UnknownRunError(KeyError):
+    """There is no run of this id."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+        self.run = run
+
+    def __str__(self) -> str:
+        return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
+
+
+def insert(
+    db: apsw.Connection,
+    title: str,
+    spec: Mapping[str, Any],
+    tasks: Sequence[str],
+    queued: bool,
+    lineage: tuple[str | None, str | None, int],
+) -> str:
+    """Add a run, queued or running in this process, and return its id. lineage: race, parent, forked_at."""
+    run = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+    me, now = this_process(), time.time()
+    state, owner = ("queued", (None, None, None)) if queued else ("running", (me.host, me.pid, me.started))
+    texts = (json.dumps(dict(spec)), json.dumps(list(tasks)))
+    db.execute(
+        "INSERT INTO runs (run, title, spec, tasks, state, created, host, pid, started, heartbeat, "
+        "race, parent, forked_at, steps) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (run, title, *texts, state, now, *owner, now, *lineage, lineage[2]),
+    )
+    return run
+
+
+def listed(db: apsw.Connection, where: str, values: Sequence[Any] = ()) -> list[tuple[RunInfo, int]]:
+    """Return the runs, with their row numbers, that an SQL condition chooses (from WHERE or ORDER BY on)."""
+    rows = fetch(db, f"{LIST} {where}", values)
+    waits = any(row[4] == "queued" for row in rows)
+    queue = fetch(db, "SELECT run FROM runs WHERE state = 'queued' ORDER BY number") if waits else []
+    return [(_info(row, [run for (run,) in queue]), row[-1]) for row in rows]
+
+
+def found(db: apsw.Connection, run: str) -> tuple[RunInfo, int]:
+    """Return one run and its row number. Raises UnknownRunError."""
+    rows = listed(db, "WHERE run = ?", (run,))
+    if not rows:
+        raise UnknownRunError(run)
+    return rows[0]
+
+
+def family(db: apsw.Connection, run: str) -> list[RunInfo]:
+    """Return the runs to be looked at together: those that a run was forked from, and its race."""
+    info, _ = found(db, run)
+    members = [i for i, _ in listed(db, "WHERE race = ? ORDER BY number", (info.race,))] if info.race else [info]
+    if info.parent is None:
+        return members
+    try:
+        return [*family(db, info.parent), *members]
+    except UnknownRunError:  # deleted since
+        return members
+
+
+def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
+    run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[:10]
+    host, pid, started, beat, race, parent, forked_at, _ = row[10:]
+    ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
+    owner = Owner(host, pid, started) if host is not None else None
+    mine = owner == this_process()
+    if state in ("running", "paused") and not mine and (owner is None or not owner.alive(beat)):
+        state = "interrupted"
+        ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
+    here = mine and state in ("running", "paused")
+    checked: State = state
+    return RunInfo(
+        run=run,
+        title=title,
+        spec=json.loads(spec),
+        tasks=tuple(json.loads(tasks)),
+        state=checked,
+        steps=steps,
+        created=created,
+        seconds=seconds,
+        device=device,
+        outcome=ending,
+        place=queue.index(run) + 1 if run in queue else None,
+        here=here,
+        race=race,
+        parent=parent,
+        forked_at=forked_at,
+    )

@@ -1,0 +1,100 @@
+"""One run stepped by itself, by autograd and torch's own optimizers: any network, any method."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from gradnorm.datasets.base import Batch
+from gradnorm.methods.base import Balance
+from gradnorm.metrics import known, task_losses
+from gradnorm.runs.records import Checkpoint, StepRecord
+from gradnorm.training.batched.group import Result
+from gradnorm.training.batched.optimizers import MOMENTUM
+from gradnorm.training.prefetcher import Ahead
+from gradnorm.training.run import Run, learning_rate, to_device, use_threads
+
+# Threads that read and turn pictures for a GPU; a CPU that trains has no core to spare for more than one.
+READERS = 8
+
+
+class Alone:
+    """What a `Group` of one is to its user, for a run that can be in no group."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        parameters, rate = run.model.parameters(), run.spec.learning_rate
+        self._optimizer = (
+            torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
+            if run.spec.optimizer == "sgd"
+            else torch.optim.Adam(parameters, lr=rate)
+        )
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
+        slow = run.source.slow
+        readers = min(READERS, os.cpu_count() or 1) if slow and run.device.type != "cpu" else 1
+        self._batches = Ahead(self._made, run.spec.steps, run.block, readers)
+
+    def step(self) -> list[Result]:
+        """Take the next step; an error takes the place of the record."""
+        if self._run.device.type == "cpu":
+            use_threads(self._run.spec.threads)
+        try:
+            return [self._step()]
+        except Exception as error:
+            self._run.taken += 1
+            return [error]
+
+    def retune(self, place: int, changes: Mapping[str, Any]) -> None:
+        """Change hyperparameters from the next step on. Raises ValueError."""
+        self._run.balancer.retune(**changes)
+
+    def settle(self) -> None:
+        """Bring what the run holds up to date."""
+        self._run.optimizer_state = self._optimizer.state_dict()["state"]
+
+    def checkpoint(self, place: int) -> Checkpoint:
+        """Return the whole state of the run."""
+        self.settle()
+        return self._run.checkpoint()
+
+    def close(self) -> None:
+        """End the threads that make batches."""
+        self._batches.close()
+
+    def _made(self, first: int, count: int) -> Sequence[Batch]:
+        """Return the batches of some steps: what is done ahead."""
+        return self._run.source.block(first, count, self._run.spec.batch_size)
+
+    def _step(self) -> StepRecord:
+        run, step = self._run, self._run.taken + 1
+        made = self._batches.take(step)
+        # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
+        told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
+        batch = to_device(made, run.device)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(run.spec, step)
+        self._optimizer.zero_grad(set_to_none=True)
+        features = run.model.shared(batch.inputs)
+        losses = task_losses(run.model.predict(features), batch.targets, run.source.tasks)
+        alpha, W = run.alpha, run.model.last_shared_layer
+        trunk = (*run.model.trunk.parameters(), *W.parameters())
+        present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
+        balance = run.balancer.backward(present, shared=W, features=features, trunk=trunk)
+        self._optimizer.step()
+        run.taken = step
+        return _record(step, balance, alpha)
+
+
+def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
+    """Return the plain numbers of a step."""
+    vectors = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
+    there = {name: vector for name in vectors if (vector := cast("Tensor | None", getattr(balance, name))) is not None}
+    rows: list[list[float]] = torch.stack([*there.values()]).tolist()
+    found: dict[str, Any] = {name: tuple(row) for name, row in zip(there, rows, strict=True)}
+    imbalance = None if balance.imbalance is None else balance.imbalance.item()
+    return StepRecord(step=step, alpha=alpha, imbalance=imbalance, **found)

@@ -1,0 +1,1 @@
+"""Many small networks stepped as one program."""

@@ -1,0 +1,130 @@
+"""The weighting methods of N runs, decided together: one call for all runs of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradnorm.balancer.balancer import Balancer
+from gradnorm.methods.base import Balance, Method, Needs, Signal, State
+
+
+@dataclass
+class _Party:
+    """Runs of one method, which may differ in numbers such as α. rows: which; state: of shape [n, T]."""
+
+    rows: list[int]
+    method: Method
+    state: State
+    balance: Balance | None = None
+
+
+class Panel:
+    """Decides the weights of N balancers of the same tasks, none of which wants a Gramian.
+
+    balancers: those of the runs; `settle` brings them up to date.  like: says precision and device.
+    """
+
+    def __init__(self, balancers: Sequence[Balancer], like: Tensor) -> None:
+        self._balancers = balancers
+        kinds: dict[Any, list[int]] = {}
+        for row, balancer in enumerate(balancers):
+            kinds.setdefault(_kind(balancer.method), []).append(row)
+        self._parties = [_party(rows, [balancers[row] for row in rows], like) for rows in kinds.values()]
+
+    def before(self, losses: Tensor, step: int) -> Tensor:
+        """Return w(t), shape [N, T], from L(t) of that shape; methods that need no norms have decided then."""
+        used: list[Tensor] = []
+        for party in self._parties:
+            if party.method.needs is Needs.LOSSES:
+                self._decide(party, Signal(_rows(losses, party.rows), step=step, complete=True))
+                assert party.balance is not None
+                used.append(party.balance.weights)
+            else:
+                used.append(party.state.weights)
+        if len(used) == 1:
+            return used[0]
+        return torch.cat(used)[_inverse([row for party in self._parties for row in party.rows])]
+
+    def after(self, losses: Tensor, norms: Tensor | None, step: int) -> list[dict[str, Any]]:
+        """Return the numbers of the step for each run; `StepRecord`'s fields by name, but for step and alpha.
+
+        norms: G_i(t) = ‖∇_W w_i L_i‖₂, shape [N, T]; None where they were not measured.
+        """
+        found: list[dict[str, Any]] = [{} for _ in losses]
+        for party in self._parties:
+            G = None if norms is None else _rows(norms, party.rows)
+            if party.method.needs is Needs.NORMS:
+                assert G is not None
+                signal = Signal(_rows(losses, party.rows), G / party.state.weights, None, step, complete=True)
+                self._decide(party, signal)
+            assert party.balance is not None
+            for row, numbers in zip(party.rows, _numbers(party.balance, G), strict=True):
+                found[row] = numbers
+        return found
+
+    @staticmethod
+    def _decide(party: _Party, signal: Signal) -> None:
+        party.balance, party.state = party.method.balance(party.state, signal)
+
+    def settle(self, steps: int) -> None:
+        """Hand each balancer its state after `steps` steps."""
+        for party in self._parties:
+            for i, row in enumerate(party.rows):
+                s = party.state
+                memory = {name: value[i].clone() for name, value in s.memory.items()}
+                state = State(s.weights[i].clone(), s.initial_losses[i].clone(), memory)
+                self._balancers[row].place(state, steps)
+
+
+_VECTORS = ("losses", "weights", "loss_ratios", "relative_rates")
+
+
+def _numbers(balance: Balance, G: Tensor | None) -> list[dict[str, Any]]:
+    """Return a record's numbers for each run, with one transfer from the device."""
+    parts: dict[str, Tensor | None] = {name: getattr(balance, name) for name in _VECTORS}
+    parts |= {"gradient_norms": G, "targets": balance.targets}
+    there = {name: part for name, part in parts.items() if part is not None}
+    tensors = [*there.values()]
+    if balance.imbalance is not None:
+        tensors.append(balance.imbalance.unsqueeze(1))
+    tasks = balance.losses.shape[1]
+    found: list[dict[str, Any]] = []
+    for numbers in torch.cat(tensors, 1).tolist():
+        record: dict[str, Any] = {name: tuple(numbers[k * tasks : (k + 1) * tasks]) for k, name in enumerate(there)}
+        record["imbalance"] = None if balance.imbalance is None else numbers[-1]
+        found.append(record)
+    return found
+
+
+def _kind(method: Method) -> Any:
+    """Return what runs must have in common to be decided in one call: all but the numbers that multiply."""
+    fixed = {name: value for name, value in method if not isinstance(value, float)}
+    return type(method), tuple(fixed.items())
+
+
+def _party(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _Party:
+    states = [balancer.state for balancer in balancers]
+    memory = {name: torch.stack([state.memory[name].to(like) for state in states]) for name in states[0].memory}
+    weights = torch.stack([state.weights.to(like) for state in states])
+    state = State(weights, torch.stack([state.initial_losses.to(like) for state in states]), memory)
+    first, columns = balancers[0].method, dict[str, Tensor]()
+    for name, value in first:
+        values = [getattr(balancer.method, name) for balancer in balancers]
+        if isinstance(value, float) and any(other != value for other in values):
+            columns[name] = weights.new_tensor(values)[:, None]
+    # Not validated on purpose: a column of numbers that were validated one by one.
+    return _Party(rows, first.model_copy(update=columns), state)
+
+
+def _rows(values: Tensor, rows: list[int]) -> Tensor:
+    return values if len(rows) == len(values) else values[rows]
+
+
+def _inverse(order: Sequence[int]) -> list[int]:
+    """Return where each of 0 … N−1 stands in `order`."""
+    return sorted(range(len(order)), key=order.__getitem__)

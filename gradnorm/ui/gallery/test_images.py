@@ -1,0 +1,29 @@
+"""Which runs the gallery can show, and the way there; without what the gallery itself loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from gradnorm.config.spec import datasets
+from gradnorm.runs.records import RunInfo
+from gradnorm.ui import navigation
+
+
+def has_pictures(spec: Mapping[str, object]) -> bool:
+    """Whether a flat spec is of a data set whose inputs are pictures."""
+    dataset = datasets().get(str(spec.get("dataset")))
+    return dataset is not None and any(network != "mlp" for network in dataset.networks)
+
+
+def gallery_link(info: RunInfo | None) -> None:
+    """Show the way to a run's predictions, if its inputs are pictures."""
+    if info is not None and has_pictures(info.spec):
+        st.page_link(
+            navigation.gallery(),
+            label="Predictions",
+            icon=":material/photo_library:",
+            query_params={"run": info.run},
+            help="Shows them beside the ground truth in the Gallery.",
+        )

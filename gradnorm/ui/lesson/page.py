@@ -1,0 +1,144 @@
+"""The lesson's frame: its address, the way from step to step, words beside what can be tried, presenter's mode."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from gradnorm.charts.lesson import Look
+from gradnorm.ui.lesson import prose
+from gradnorm.ui.lesson.steps import SHOWN
+from gradnorm.ui.widgets import show
+
+ASSETS = Path(__file__).parents[3] / "assets"
+_LAST, _LIST = "lesson.last", "lesson.list"
+
+
+@cache
+def pages() -> tuple[prose.Prose, ...]:
+    """Return the words of all steps, read once a process."""
+    return prose.read(ASSETS / "prose" / "lesson")
+
+
+def lesson() -> None:
+    """Show the step that the address names, `?step=3`, in presenter's mode with `present=1`."""
+    step, fault = _place()
+    presenting = st.query_params.get("present") == "1"
+    _write_address(step, presenting)
+    _dress(step, presenting)
+    with st.container(key="lesson"):
+        _list(step)
+        if fault:
+            st.warning(fault, icon=":material/signpost:")
+        body = st.container()
+        # Before the step itself, which may take a second to train: the way on is there at once.
+        _turns(step, presenting)
+        with body:
+            _step(step, Look(dark=st.context.theme.type == "dark", large=presenting))
+
+
+def _place() -> tuple[int, str]:
+    """Return the step to show, from 1, and what was wrong with the address; "" if nothing was."""
+    given = st.query_params.get("step")
+    if given is None:
+        return int(st.session_state.get(_LAST, 1)), ""
+    numbers = {str(i + 1): i + 1 for i in range(len(pages()))}
+    if given in numbers:
+        return numbers[given], ""
+    return 1, f"There is no step {given[:20]!r} in this lesson: its steps are 1 to {len(numbers)}. This is the first."
+
+
+def _write_address(step: int, presenting: bool) -> None:
+    wanted = {"step": str(step), **({"present": "1"} if presenting else {})}
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+    st.session_state[_LAST] = step
+
+
+def _go(step: int) -> None:
+    st.query_params["step"] = str(step)
+
+
+def _present(on: bool) -> None:
+    if on:
+        st.query_params["present"] = "1"
+    else:
+        st.query_params.pop("present", None)
+
+
+def _dress(step: int, presenting: bool) -> None:
+    st.html(ASSETS / "lesson.css")
+    if presenting:
+        st.html(ASSETS / "lesson-present.css")
+    # The step is part of the text, so that the script runs again when the step changes, and only then.
+    script = (ASSETS / "lesson.js").read_text(encoding="utf-8")
+    st.html(f"<script>/* step {step} */\n{script}</script>", unsafe_allow_javascript=True)
+
+
+def _list(step: int) -> None:
+    """Show all steps by name; a click goes there."""
+    show(_LIST, step)
+
+    def chosen() -> None:
+        # None when the step that is shown is clicked again.
+        _go(st.session_state[_LIST] or step)
+
+    with st.container(key="lesson-steps"):
+        st.segmented_control(
+            "Steps of the lesson",
+            range(1, len(pages()) + 1),
+            format_func=lambda i: f"{i} {pages()[i - 1].short}",
+            key=_LIST,
+            on_change=chosen,
+            label_visibility="collapsed",
+        )
+
+
+def _turns(step: int, presenting: bool) -> None:
+    """Show the buttons that turn pages; the arrow keys and P press them."""
+    last = len(pages())
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="lesson-nav"
+    ):
+        st.button(
+            "Previous", shortcut="Left", key="lesson-previous", disabled=step == 1, on_click=_go, args=(step - 1,)
+        )
+        st.markdown(f"**{step} / {last}**", width="content")
+        st.button(
+            "Leave" if presenting else "Present",
+            shortcut="P",
+            key="lesson-present",
+            on_click=_present,
+            args=(not presenting,),
+            type="tertiary",
+        )
+        st.button(
+            "Next",
+            shortcut="Right",
+            key="lesson-next",
+            type="primary",
+            disabled=step == last,
+            on_click=_go,
+            args=(step + 1,),
+        )
+
+
+def _step(step: int, look: Look) -> None:
+    """Show the words of a step on the left and what can be tried on the right; the question last on a phone."""
+    words = pages()[step - 1]
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        with st.container(key="lesson-text"):
+            st.header(words.title, anchor=False)
+            st.markdown(words.text)
+            st.info(words.attempt, icon=":material/touch_app:")
+        with st.container(key="lesson-question"):
+            st.markdown(f"**Question.** {words.question}")
+            # A key a step: an answer that was opened does not give away the next one.
+            with st.expander("Answer", key=f"lesson-answer-{step}"):
+                st.markdown(words.answer)
+    # Last, since it may take a second: until then there is something to read.
+    with right, st.container(key="lesson-trial"):
+        SHOWN[step - 1](look)

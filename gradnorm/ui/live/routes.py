@@ -1,0 +1,202 @@
+"""The server's own routes beside Streamlit's: the live socket, files of a run, and the panel's assets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gradnorm.config.spec import SpecError
+from gradnorm.datasets.readers.folders import DataError
+from gradnorm.export import tables
+from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.ui.live.feed import Hub, Message, Viewer
+
+FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
+ASSETS = Path(__file__).parents[3] / "assets"
+CHUNK = 1 << 16
+# No run has as many; numbers beyond are no cursor.
+MOST_STEPS = 2**53
+
+
+def live_routes(store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()) -> list[BaseRoute]:
+    """Return the routes under `base`/live.
+
+    store: gives the store when first asked, so that building routes touches no file.
+    allowed_origins: origins other than the server's own that may open the socket, as in
+        ["https://lab.example"]; Streamlit's own checks do not cover these routes.
+    """
+    hubs: list[Hub] = []
+
+    def hub() -> Hub:
+        if not hubs:
+            hubs.append(Hub(store()))
+        return hubs[0]
+
+    async def socket(ws: WebSocket) -> None:
+        await _serve(ws, hub(), allowed_origins)
+
+    async def download(request: Request) -> Response:
+        return await asyncio.to_thread(_download, hub().store, **request.path_params)
+
+    prefix = f"{base.rstrip('/')}/live"
+    return [
+        WebSocketRoute(f"{prefix}/{{run}}", socket),
+        Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
+        Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
+    ]
+
+
+def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a page of `origin` may open the socket of a server reached as `host`.
+
+    A browser always names its origin; a program that is no browser sends none and is let in.
+    """
+    if origin is None:
+        return True
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
+
+
+async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
+    if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
+        await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
+        return
+    run, since = str(ws.path_params["run"]), ws.query_params.get("since", "")
+    cursor = int(since) if re.fullmatch("[0-9]{1,99}", since) else 0
+    try:
+        async with hub.watch(run, min(cursor, MOST_STEPS)) as (viewer, missed):
+            await ws.accept()
+            await _catch_up(ws, missed)
+            await _both_ways(ws, hub, run, viewer)
+    except UnknownRunError as error:
+        await _refuse(ws, UNKNOWN_RUN, str(error))
+    except WebSocketDisconnect:
+        pass
+
+
+async def _catch_up(ws: WebSocket, missed: Sequence[Message]) -> None:
+    try:
+        for message in missed:
+            await _send(ws, message)
+    except RuntimeError as error:
+        # A page that went during the handshake: uvicorn lets `accept` pass, and refuses what comes after it.
+        raise WebSocketDisconnect(1006) from error
+
+
+async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
+    """Send what the feed brings and answer what the page asks, until either side ends."""
+    # A handler that only sends would never notice that an idle page has gone.
+    sender = asyncio.create_task(_forward(ws, viewer))
+    asker = asyncio.create_task(_answer(ws, hub, run))
+    done, pending = await asyncio.wait({sender, asker}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError):
+            raise error
+
+
+async def _forward(ws: WebSocket, viewer: Viewer) -> None:
+    while True:
+        message = await viewer.queue.get()
+        if message is None:
+            # The page may still ask for details of a run that is over; it closes the socket itself.
+            await asyncio.Event().wait()
+        elif viewer.cut_off:
+            await ws.close(TOO_SLOW, "The page fell behind; it may come back.")
+            return
+        else:
+            await _send(ws, message)
+
+
+async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
+    while True:
+        message = await ws.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        try:
+            first, last = (int(step) for step in json.loads(message.get("text") or "")["detail"])
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue  # a page says nothing else; whoever does is not answered
+        if 0 <= first <= last < MOST_STEPS:
+            await ws.send_bytes(await asyncio.to_thread(hub.detail, run, first, last))
+
+
+async def _send(ws: WebSocket, message: str | bytes) -> None:
+    await (ws.send_text(message) if isinstance(message, str) else ws.send_bytes(message))
+
+
+async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
+    # Only an accepted socket can tell the page why: a refused handshake shows as a bare error there.
+    await ws.accept()
+    await ws.close(code, reason)
+
+
+def _download(store: RunStore, run: str, file_format: str) -> Response:
+    try:
+        info = store.info(run)
+    except UnknownRunError as error:
+        return PlainTextResponse(str(error), status_code=404)
+    name = f'attachment; filename="{run}.{file_format}"'
+    if file_format == "spec":
+        head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
+        return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
+    if file_format in ("python", "tensorboard"):
+        return _script(store, run) if file_format == "python" else _events(store, run)
+    if file_format not in tables.FORMATS:
+        formats = ", ".join((*tables.FORMATS, "python", "tensorboard", "spec"))
+        return PlainTextResponse(f"The format should be one of {formats}. Found {file_format!r}.", status_code=404)
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+    tables.write(store, run, file_format, file)  # pyright: ignore[reportArgumentType]
+    file.seek(0)
+    headers = {"content-disposition": name}
+    return StreamingResponse(_chunks(file), media_type=tables.MEDIA_TYPES[file_format], headers=headers)
+
+
+def _script(store: RunStore, run: str) -> Response:
+    from gradnorm.export.script import NoScriptError, script
+
+    try:
+        text = script(store, run)
+    except (NoScriptError, SpecError, DataError) as error:
+        return PlainTextResponse(str(error), status_code=409)
+    head = {"content-disposition": f'attachment; filename="{run}.py"'}
+    return Response(text, media_type="text/x-python", headers=head)
+
+
+def _events(store: RunStore, run: str) -> Response:
+    """Return the event file in a folder named as the run, as TensorBoard wants it, in a zip."""
+    from gradnorm.export import tensorboard
+
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+    with tempfile.TemporaryDirectory() as folder, ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        tensorboard.write(store, run, Path(folder))
+        for path in Path(folder).iterdir():
+            archive.write(path, f"{run}/{path.name}")
+    file.seek(0)
+    headers = {"content-disposition": f'attachment; filename="{run}.tensorboard.zip"'}
+    return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)
+
+
+def _chunks(file: IO[Any]) -> Iterator[bytes]:
+    with file:
+        while data := file.read(CHUNK):
+            yield data

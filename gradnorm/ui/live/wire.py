@@ -1,0 +1,130 @@
+"""What travels over the live route: JSON for what is said once, float32 blocks for what streams."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradnorm.charts.palette import task_style
+from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.datasets.base import ERRORS, METRICS
+from gradnorm.runs.records import Evaluation, Row, RunInfo, columns, json_safe
+
+LIVE, DETAIL = 1, 2
+# Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
+MOST_ROWS = 4096
+# Rows of a zoomed range: twice the columns of pixels that a chart has.
+MOST_DETAIL = 1024
+
+
+def stride(steps: int, most: int = MOST_ROWS) -> int:
+    """Return every how many steps a row is sent, a power of two, so that at most `most` are."""
+    found = 1
+    while found * most < steps:
+        found *= 2
+    return found
+
+
+def thin(rows: Row, every: int) -> Row:
+    """Return the rows whose step is a multiple of `every`, and the newest row."""
+    if every == 1 or not len(rows):
+        return rows
+    keep = rows[:, 0] % every == 0
+    keep[-1] = True
+    return rows[keep]
+
+
+def block(kind: int, rows: Row, every: int) -> bytes:
+    """Return rows as one message: four uint32 (kind, rows, columns, stride), then float32, little endian."""
+    head = struct.pack("<4I", kind, rows.shape[0], rows.shape[1], every)
+    return head + np.ascontiguousarray(rows, dtype="<f4").tobytes()
+
+
+def read_block(message: bytes) -> tuple[int, Row, int]:
+    """Return kind, rows and stride of a `block`. Raises ValueError if it is not one."""
+    if len(message) < 16:
+        raise ValueError(f"A block should have at least 16 bytes. Found {len(message)}.")
+    kind, height, width, every = struct.unpack_from("<4I", message)
+    rows = np.frombuffer(message, dtype="<f4", offset=16)
+    if rows.size != height * width:
+        raise ValueError(f"A block of {height} × {width} should have as many numbers. Found {rows.size}.")
+    return kind, rows.reshape(height, width), every
+
+
+def hello(info: RunInfo) -> str:
+    """Return the first message: what the run is and how to read its rows."""
+    tasks: list[dict[str, Any]] = []
+    for i, name in enumerate(info.tasks):
+        style = task_style(i)
+        tasks.append({"name": name, "color": {"light": style.light, "dark": style.dark}, "dash": style.dash})
+    return json.dumps(
+        {
+            "type": "run",
+            "run": info.run,
+            "title": info.title,
+            **_declared(info),
+            "tasks": tasks,
+            "columns": columns(len(info.tasks)),
+            "stride": stride(info.total or info.steps),
+            "steps": info.total or info.steps,
+            "parent": info.parent,
+            "forked_at": info.forked_at,
+        }
+    )
+
+
+def _declared(info: RunInfo) -> dict[str, Any]:
+    """Return what the run's method and tasks declare: whether there are targets, and the test metrics."""
+    if info.recorded:
+        by_name: list[list[str]] = info.spec["metrics"]
+        return {
+            "has_targets": info.spec["targets"],
+            "metrics": list(dict.fromkeys(name for names in by_name for name in names)),
+            "task_metrics": [next(iter(names), None) for names in by_name],
+            "errors": sorted(ERRORS),
+        }
+    try:
+        spec = RunSpec.parse(info.spec)
+    except SpecError:  # records outlive the code that made them
+        return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": []}
+    # Of each task's metrics the one to look at first; the others are in the exports and the gallery.
+    by_task = [next(iter(METRICS[form])) for form in spec.dataset.task_forms]
+    return {
+        "has_targets": spec.method.sets_targets,
+        "metrics": list(dict.fromkeys(by_task)),
+        "task_metrics": by_task,
+        "errors": sorted(ERRORS),
+    }
+
+
+def evaluations(found: Sequence[Evaluation]) -> str:
+    """Return the message that brings evaluations."""
+    return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+
+
+def checkpoints(steps: Sequence[int]) -> str:
+    """Return the message that says after which steps the run can be forked."""
+    return json.dumps({"type": "checkpoints", "steps": list(steps)})
+
+
+def status(info: RunInfo, speed: float | None) -> str:
+    """Return the message that says where the run stands. speed: steps a second, None if not known."""
+    steps = info.total
+    left = None if not speed or not steps or info.state != "running" else max(0, steps - info.steps) / speed
+    return json.dumps(
+        {
+            "type": "status",
+            "state": info.state,
+            "step": info.steps,
+            "steps": steps,
+            "steps_per_second": speed,
+            "seconds_left": left,
+            "device": info.device,
+            "place": info.place,
+            "message": info.outcome.message if info.outcome else None,
+        }
+    )

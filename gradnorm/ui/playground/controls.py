@@ -1,0 +1,132 @@
+"""The Playground's left side: preset, data set, tasks, σ, α, method, and an expander with the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from gradnorm.config.options import Option, options
+from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.datasets.builtin.toy import sample_sigmas
+from gradnorm.datasets.by_path.own_table import target_of
+from gradnorm.lab.lab import NotHereError
+from gradnorm.ui import navigation, session
+from gradnorm.ui.lab import lab
+from gradnorm.ui.playground.race import race
+from gradnorm.ui.widgets import scale_slider, show, widget
+
+_CUSTOM = "Custom"
+
+# Options with a place of their own; the others go to the expander.
+_PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed", "steps")
+
+
+def controls() -> None:
+    """Show all controls, filled from the session's spec."""
+    spec = session.spec()
+    found = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
+    values = spec.flat()
+    _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
+    kinds = (("dataset", "Data set", datasets(), spec.dataset), ("method", "Method", methods(), spec.method))
+    for key, label, known, chosen in kinds:
+        titles = {name: kind.title for name, kind in known.items()}
+        _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)
+    if spec.dataset.name == "table":
+        _own_table(values)
+    _show(found, values, "alpha")
+    _show(found, values, "tasks")
+    if "sigmas" in found:
+        _sigmas(found["sigmas"], values["sigmas"])
+    _show(found, values, "units")
+    _show(found, values, "output_scale")
+    if spec.dataset.advice:
+        st.info(spec.dataset.advice, icon=":material/lightbulb:")
+    _show(found, values, "steps")
+    _show(found, values, "seed")
+    race()
+    with st.expander("More settings", icon=":material/settings:"):
+        for key in found:
+            if key not in _PLACED:
+                _show(found, values, key)
+
+
+def _own_table(values: Mapping[str, Any]) -> None:
+    """Say which file is learnt, and where another one is chosen."""
+    with st.container(border=True, gap="small"):
+        st.text(Path(values["file"]).name or "No file yet")
+        if values["targets"]:
+            st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
+        st.caption("Choose the file and its columns under")
+        st.page_link(navigation.your_data(), label="Your data")
+
+
+def _show(found: dict[str, Option], values: dict[str, Any], key: str) -> None:
+    if key in found:
+        widget(found[key], values[key], _change)
+
+
+def _change(key: str, value: Any) -> None:
+    """Change one key; a live one also reaches the run that goes on, at its next step."""
+    if not session.change({key: value}):
+        return
+    info = session.run()
+    live = any(option.key == key and option.live for option in options())
+    if live and info is not None and not info.ended and lab().steers(info.run):
+        try:
+            lab().retune(info.run, **{key: value})
+        except NotHereError:
+            return  # it has just ended; the new value is for the next run
+        shown = f"{value:g}" if isinstance(value, float) else value or "empty"
+        st.toast(f"{key} is {shown} from the next step on.", icon=":material/tune:")
+
+
+def _choice(
+    label: str,
+    key: str,
+    titles: Mapping[str, str],
+    chosen: str | None,
+    changed: Callable[[str], object],
+    text: str | None = None,
+) -> None:
+    """Show a list of names to choose from; None, shown as Custom, fits none of them."""
+    widget_key = f"choice:{key}"
+    show(widget_key, chosen or _CUSTOM)
+
+    def report() -> None:
+        if (name := st.session_state[widget_key]) != _CUSTOM:
+            changed(name)
+
+    def title(name: str) -> str:
+        return titles.get(name, name)
+
+    names = [*([] if chosen else [_CUSTOM]), *titles]
+    st.selectbox(label, names, key=widget_key, format_func=title, on_change=report, help=text)
+
+
+def _sigmas(option: Option, sigmas: list[float]) -> None:
+    """Show σ as a list that can be typed, one by one on log scales, and as a sample from |N(0, s)|."""
+    widget(option, sigmas, _change)
+    with st.popover("Set σ one by one", icon=":material/sliders:", width="stretch"):
+        for i, sigma in enumerate(sigmas):
+            scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
+    with st.popover("Sample σ", icon=":material/casino:", width="stretch"):
+        scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
+        seed = st.number_input("Seed of the sample", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
+        st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
+
+
+def _set_sigma(index: int) -> Any:
+    def changed(value: float) -> None:
+        sigmas = list(session.spec().flat()["sigmas"])
+        sigmas[index] = value
+        session.change({"sigmas": sigmas})
+
+    return changed
+
+
+def _draw(tasks: int, scale: float, seed: int) -> None:
+    session.change({"sigmas": sample_sigmas(tasks, scale, seed)})

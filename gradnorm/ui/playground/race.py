@@ -1,0 +1,99 @@
+"""The Playground's race: which contenders start from the same network and see the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from gradnorm.common.declarations import numbers
+from gradnorm.config.spec import RunSpec, SpecError, methods
+from gradnorm.config.variants import product
+from gradnorm.ui import session
+from gradnorm.ui.lab import lab
+from gradnorm.ui.widgets import show
+
+_START = ("equal", "gradnorm", "uncertainty")
+_KEYS = ("race", "race_alpha", "race_seed")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Contenders as a product: methods × α (for those that have one) × seeds; texts as they were typed."""
+
+    methods: tuple[str, ...] = _START
+    alphas: str = ""
+    seeds: str = ""
+
+    def specs(self, base: RunSpec) -> list[RunSpec]:
+        """Return the contenders. Raises SpecError."""
+        try:
+            alphas, seeds = numbers(self.alphas, "α"), numbers(self.seeds, "Seeds")
+        except ValueError as error:
+            raise SpecError(f"{error}.") from None
+        return product(base, self.methods, alphas, seeds)
+
+
+def race(started: Callable[[], None] | None = None) -> None:
+    """Show the race's controls, filled from the address. started: called when a race has been started."""
+    choice = session.extra(_KEYS, _read)
+    with st.expander("Race", icon=":material/sports_score:", expanded=choice != Choice()):
+        titles = {name: method.title for name, method in methods().items()}
+        show("race", list(choice.methods))
+        show("race_alpha", choice.alphas)
+        show("race_seed", choice.seeds)
+        st.multiselect(
+            "Contenders",
+            list(titles),
+            key="race",
+            format_func=lambda name: titles[name],
+            on_change=_change,
+            help="They start from the same network, see the same batches and go in lock step.",
+        )
+        st.text_input(
+            "α values", key="race_alpha", on_change=_change, placeholder="the α above", help="As in 0, 0.5, 1.5."
+        )
+        st.text_input(
+            "Seeds",
+            key="race_seed",
+            on_change=_change,
+            placeholder="the seed above",
+            help="As in 0, 1. One race for all.",
+        )
+        st.button(
+            "Start race",
+            icon=":material/flag:",
+            type="primary",
+            on_click=_launch,
+            args=(started,),
+            key="start race",
+            width="stretch",
+        )
+
+
+def _read(query: dict[str, str]) -> Choice:
+    known = methods()
+    names = tuple(name for name in query.get("race", ",".join(_START)).split(",") if name in known)
+    return Choice(names or _START, query.get("race_alpha", ""), query.get("race_seed", ""))
+
+
+def _change() -> None:
+    state = st.session_state
+    choice = Choice(tuple(state["race"]), state["race_alpha"].strip(), state["race_seed"].strip())
+    session.set_extra(choice, dict(zip(_KEYS, (",".join(choice.methods), choice.alphas, choice.seeds), strict=True)))
+
+
+def _launch(started: Callable[[], None] | None) -> None:
+    choice: Any = session.extra(_KEYS, _read)
+    try:
+        specs = choice.specs(session.spec())
+    except SpecError as error:
+        session.tell(str(error))
+        return
+    runs = lab().race(specs)
+    shown = session.spec().method.name
+    session.watch(next((run for run, spec in zip(runs, specs, strict=True) if spec.method.name == shown), runs[0]))
+    if started is not None:
+        started()

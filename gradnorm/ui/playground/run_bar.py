@@ -1,0 +1,126 @@
+"""Start, pause, step, stop, reset: the buttons over the charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from gradnorm.config.options import live_keys
+from gradnorm.config.spec import SpecError, methods
+from gradnorm.lab.lab import NotHereError
+from gradnorm.runs.records import RunInfo
+from gradnorm.runs.store import CAN_GO_ON, CannotGoOnError
+from gradnorm.ui import session
+from gradnorm.ui.gallery.test_images import gallery_link
+from gradnorm.ui.lab import lab
+
+
+def runbar(info: RunInfo | None) -> None:
+    """Show the buttons that fit the state of the watched run."""
+    going = info is not None and not info.ended
+    steered = info is not None and going and lab().steers(info.run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
+        st.button(
+            "Start",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=_start,
+            disabled=steered,
+            key="start",
+            help="Train with the settings on the left.",
+        )
+        if info is not None and info.state == "paused":
+            _button("Resume", "play_arrow", "pause", _steer(lab().resume), not steered)
+        elif info is not None and info.state in CAN_GO_ON:
+            _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
+        else:
+            _button("Pause", "pause", "pause", _steer(lab().pause), not steered)
+        _button("Step", "skip_next", "step", _step, going and not steered)
+        _button("Stop", "stop", "stop", _steer(lab().stop), not steered)
+        _button("Reset", "restart_alt", "reset", _reset, info is None)
+        if info is not None and info.ended and info.steps and _sets_targets(info):
+            st.button(
+                "Static",
+                icon=":material/horizontal_rule:",
+                on_click=_static,
+                key="static",
+                help="GradNorm Static: train again from the same start with this run's mean weights, fixed.",
+            )
+        gallery_link(info)
+    _notes(info, going, steered)
+
+
+def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
+    fault = session.fault()
+    if fault:
+        st.error(fault, icon=":material/error:")
+    if info is None:
+        return
+    if going and info.recorded:
+        st.caption("This run is recorded by a script: it can be watched here, not steered.")
+    elif going and not steered:
+        st.caption("This run belongs to another process: it can be watched here, not steered.")
+    elif going and info.race is None and _differs(info):
+        st.caption("The settings on the left have changed since this run started; they are for the next one.")
+
+
+def _differs(info: RunInfo) -> bool:
+    """Whether a setting other than the live ones was changed."""
+    spec = session.spec()
+    live = live_keys(spec)
+    now = {k: v for k, v in spec.flat().items() if k not in live}
+    return now != {k: v for k, v in info.spec.items() if k not in live}
+
+
+def _button(label: str, icon: str, key: str, action: Callable[[], None], disabled: bool) -> None:
+    st.button(label, icon=f":material/{icon}:", on_click=action, disabled=disabled, key=key)
+
+
+def _start() -> None:
+    session.watch(lab().launch(session.spec()))
+
+
+def _step() -> None:
+    info = session.run()
+    if info is not None and not info.ended:
+        _steer(lab().step)()
+        return
+    run = lab().launch(session.spec(), paused=True)
+    lab().step(run)
+    session.watch(run)
+
+
+def _steer(action: Callable[[str], None]) -> Callable[[], None]:
+    def act() -> None:
+        info = session.run()
+        if info is None:
+            return
+        try:
+            action(info.run)
+        except (NotHereError, CannotGoOnError) as error:
+            st.toast(str(error), icon=":material/info:")
+
+    return act
+
+
+def _sets_targets(info: RunInfo) -> bool:
+    method = methods().get(str(info.spec.get("method")))
+    return method is not None and method.sets_targets
+
+
+def _static() -> None:
+    info = session.run()
+    if info is None:
+        return
+    try:
+        session.open_run(lab().static(info.run))
+    except (SpecError, ValueError) as error:
+        session.tell(str(error))
+
+
+def _reset() -> None:
+    info = session.run()
+    if info is not None and not info.ended and lab().steers(info.run):
+        _steer(lab().stop)()
+    session.watch(None)

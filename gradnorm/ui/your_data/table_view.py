@@ -1,0 +1,38 @@
+"""The columns of a table with their types, and what each is used for."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from gradnorm.datasets.by_path.own_table import OwnTable
+from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.readers.table_reader import Table
+
+_KINDS = {"text": "text or identifier"}
+
+
+def columns_view(own: OwnTable, table: Table) -> None:
+    """Show a row for each column: name, use, type, values."""
+    try:
+        inputs = own.input_names()
+    except DataError:  # said beside the choice
+        inputs = ()
+    uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
+    st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Column": [column.name for column in table.columns],
+                "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
+                "Type": [_KINDS.get(column.kind, column.kind) for column in table.columns],
+                "Values": [column.example for column in table.columns],
+                "Different": [column.distinct for column in table.columns],
+                "Missing": [column.missing for column in table.columns],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+        height=min(38 + 35 * len(table.columns), 530),
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in ("Different", "Missing")},
+    )
