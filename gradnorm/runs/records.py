@@ -137,7 +137,21 @@ class Checkpoint:
     payload: bytes = field(repr=False)
 
 
-Record = StepRecord | Evaluation | Checkpoint | Outcome
+@dataclass(frozen=True)
+class Event:
+    """A live change of a run: a hyperparameter that was moved, a task that was held, a pause.
+
+    step: t, the first step that used the new value.  key: the option's name, such as "alpha", or "paused".
+    value: what it became, as plain JSON types.  when: seconds since 1970.
+    """
+
+    step: int
+    key: str
+    value: Any
+    when: float
+
+
+Record = StepRecord | Evaluation | Checkpoint | Event | Outcome
 
 
 @dataclass(frozen=True)
