@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from itertools import islice
 from typing import Any, ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -101,6 +102,21 @@ class Balance:
     gradient_norms: PerTask | None = None
     targets: PerTask | None = None
     imbalance: Scalar | None = None
+
+    def numbers(self) -> dict[str, tuple[float, ...] | float | None]:
+        """Return every field as plain numbers, with one transfer from the device.
+
+        A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
+        """
+        import torch
+
+        plain: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        measured = {name: value for name, value in plain.items() if value is not None}
+        # Joined in the highest precision among them, so that none is rounded.
+        joined = iter(torch.cat([value.reshape(-1) for value in measured.values()]).tolist())
+        for name, value in measured.items():
+            plain[name] = next(joined) if value.ndim == 0 else tuple(islice(joined, value.numel()))
+        return plain
 
 
 @dataclass(frozen=True)
