@@ -24,7 +24,7 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     open_browser: open the address in a browser once the server is up.
     Raises MissingPackageError if a package that the dashboard needs is not installed.
     """
-    require("gradnorm dashboard", "dashboard", *_PACKAGES)
+    require("gradnorm dashboard", *_PACKAGES)
     if open_browser:
         os.environ[OPEN] = f"http://{address}:{port}"
     # Relative paths mean the folder where the command was typed.
