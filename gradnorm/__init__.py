@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from gradnorm.methods.base import Balance, NonFiniteLossError
     from gradnorm.runs.recorder import Recorder
     from gradnorm.training.control import Control
-    from gradnorm.training.engine import train, train_together
+    from gradnorm.training.engine import train
+    from gradnorm.training.together import train_together
 
 __all__ = [
     "Balance",
@@ -38,7 +39,7 @@ _HOME = {
     "Recorder": "gradnorm.runs.recorder",
     "RunSpec": "gradnorm.config.spec",
     "train": "gradnorm.training.engine",
-    "train_together": "gradnorm.training.engine",
+    "train_together": "gradnorm.training.together",
 }
 
 try:

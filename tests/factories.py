@@ -99,4 +99,7 @@ def going_on(store: Any, run: str, control: Any) -> Any:
     """Return the iterator of the records that one run of a store still lacks."""
     from gradnorm.lab.resume import records_of
 
-    return records_of(store, [store.info(run)], {run: control})[run]
+    for _, item in records_of(store, [store.info(run)], {run: control}):
+        if isinstance(item, Exception):
+            raise item
+        yield item

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradnorm.methods.base import Balance, NonFiniteLossError
-from gradnorm.runs.background_writer import Post
+from gradnorm.runs.background_writer import BackgroundWriter
 from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
 from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -62,7 +62,7 @@ class Recorder:
         # Tasks whose newest loss is not finite: since which step, and the loss.
         self._unsound: dict[str, tuple[int, float]] = {}
         self._over = False
-        self._post = Post(self._store, self.run)
+        self._post = BackgroundWriter(self._store, self.run)
         atexit.register(self._post.close)
 
     @property

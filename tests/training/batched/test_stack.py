@@ -110,11 +110,11 @@ def test_the_networks_are_views_of_the_stack():
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_rows_that_no_task_uses_stay_zero(optimizer):
-    from gradnorm.training.batched.optimizers import flat_optimizer
+    from gradnorm.training.batched.optimizers import batched_optimizer
 
     tasks, models = networks([Task("a", "regression", 4), Task("b", "classification", 2)], 2, 5, 1)
     stack = Stack(models, 3)
-    flat = flat_optimizer(optimizer, stack, [{}, {}])
+    flat = batched_optimizer(optimizer, stack, [{}, {}])
     criterion = Criterion(tasks, 3, stack.parameters)
     inputs, targets = examples(tasks, 3, 0)
     for _ in range(5):
