@@ -91,8 +91,8 @@ class Group:
         """Take the next step on what `batch` returned; see `step`."""
         step = self.runs[0].taken + 1
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
-        slopes = self._criterion.slopes(self._methods.before(losses, step))
-        norms = self._stack.backward(slopes, decay=self._optimizer.decay, measure=self._measures)
+        output_gradients = self._criterion.output_gradients(self._methods.before(losses, step))
+        norms = self._stack.backward(output_gradients, decay=self._optimizer.decay, measure=self._measures)
         self._optimizer.step([learning_rate(run.spec, step) for run in self.runs])
         found = self._methods.after(losses, norms, step)
         results = [_result(run, step, numbers) for run, numbers in zip(self.runs, found, strict=True)]
