@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,6 +85,21 @@ class Balance:
     targets: PerTask | None = None
     imbalance: Scalar | None = None
 
+    def numbers(self) -> dict[str, tuple[float, ...] | float | None]:
+        """Return every field as plain numbers, with one transfer from the device.
+
+        A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
+        """
+        import torch
+
+        plain: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        measured = {name: value for name, value in plain.items() if value is not None}
+        # Joined in the highest precision among them, so that none is rounded.
+        joined = iter(torch.cat([value.reshape(-1) for value in measured.values()]).tolist())
+        for name, value in measured.items():
+            plain[name] = next(joined) if value.ndim == 0 else tuple(islice(joined, value.numel()))
+        return plain
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -127,6 +143,8 @@ class Method(BaseModel, ABC):
     sums_to_tasks: ClassVar[bool] = False
     # Whether the weights apply to the shared parameters alone; each head then gets the gradient of its own loss.
     trunk_only: ClassVar[bool] = False
+    # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     def check(self, tasks: int) -> None:
         """Raise ValueError if these hyperparameters do not fit a number of tasks.

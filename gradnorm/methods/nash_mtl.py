@@ -41,6 +41,8 @@ class NashBargaining(GramianMethod):
         "booktitle={ICML}, year={2022}}"
     )
 
+    packages: ClassVar[tuple[str, ...]] = ()
+
     def weighting(self) -> Weighting:
         """Return `nash_weights`. TorchJD's weighting needs ECOS, whose licence is the GPL; see docs/decisions/0003."""
         return nash_weights

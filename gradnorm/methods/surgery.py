@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, final
 
+from gradnorm.common.extras import require
 from gradnorm.common.randomness import stream
 from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
@@ -25,6 +26,7 @@ class GramianMethod(Method):
     # A weight may be zero (MGDA) or negative (IMTL-G).
     positive: ClassVar[bool] = False
     trunk_only: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torchjd",)
 
     @abstractmethod
     def weighting(self) -> Weighting:
@@ -32,7 +34,11 @@ class GramianMethod(Method):
 
     @final
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w_i = 1, which the first Gramian replaces; arguments as in `Method.start`."""
+        """Return w_i = 1, which the first Gramian replaces; arguments as in `Method.start`.
+
+        Raises MissingPackageError if a package that the method needs is not installed.
+        """
+        require(f"Method {self.name}", *self.packages)
         return fresh_state(ones)
 
     @final
