@@ -55,8 +55,9 @@ def test_weights_are_finite_and_what_is_promised(method):
 
 
 def test_promises_are_made():
-    assert {m.name for m in METHODS if m.sums_to_tasks} == {"equal", "static", "rlw", "dwa", "gradnorm"}
-    assert {m.name for m in METHODS if not m.positive} == {m.name for m in METHODS if m.trunk_only} | {"single"}
+    # At least these: a new method is one file, with no list to add it to.
+    assert {"equal", "static", "rlw", "dwa", "gradnorm"} <= {m.name for m in METHODS if m.sums_to_tasks}
+    assert not any(m.positive for m in METHODS if m.trunk_only or m.name == "single")
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m.name not in BY_NUMBER])
