@@ -61,9 +61,15 @@ def train(
     Raises SpecError if the spec asks for a device that is not there, and DataError if data cannot be read.
 
     >>> from gradnorm import RunSpec, train
-    >>> spec = RunSpec.parse({"dataset": "toy", "method": "gradnorm", "sigmas": (1.0, 100.0), "steps": 3})
-    >>> [type(record).__name__ for record in train(spec)][:2]
-    ['Evaluation', 'StepRecord']
+    >>> spec = RunSpec.parse({"dataset": "toy", "tasks": 2, "steps": 3, "checkpoint_every": 0})
+    >>> for record in train(spec):
+    ...     print(type(record).__name__, record.step)
+    Evaluation 0
+    StepRecord 1
+    StepRecord 2
+    StepRecord 3
+    Evaluation 3
+    Outcome 3
     """
     entry = Entry(spec, control or Control(), on_device, start, branch)
     with closing(train_group([lambda: entry])) as items:
@@ -98,11 +104,14 @@ def train_group(entries: Sequence[Callable[[], Entry]], left: set[int] | None = 
     try:
         for group in rounds:
             yield from group.begin()
-        while rounds := [group for group in rounds if group.going]:
-            behind = min(group.step for group in rounds)
-            for group in rounds:
+        going = rounds
+        while going := [group for group in going if group.going]:
+            behind = min(group.step for group in going)
+            for group in going:
                 if group.step == behind:
                     yield from group.play()
+                if not group.going:
+                    group.close()
     finally:
         for group in rounds:
             group.close()
