@@ -6,18 +6,24 @@ torch is not needed for it: plain numbers will do.
 from __future__ import annotations
 
 import atexit
+import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import apsw
+
 from gradnorm.methods.base import Balance, NonFiniteLossError
 from gradnorm.runs.background_writer import Post
 from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
-from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
+from gradnorm.runs.records import Evaluation, Event, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
+
+log = logging.getLogger(__name__)
 
 MOST_STEPS = 2**24
 
@@ -147,6 +153,21 @@ class Recorder:
         there = [ratio for ratio in ratios if not math.isnan(ratio)]
         total = sum(there) if there else math.nan
         self._post.put(Evaluation(self._step, test_losses, ratios, total, scores, constant))
+
+    def event(self, key: str, value: Any) -> None:
+        """Log a change that the next step is the first to use, as in event("learning_rate", 0.001); charts mark it.
+
+        value: what `key` became, of plain JSON types.
+        Raises ValueError for a run that has ended, TypeError for a value that JSON does not have.
+        """
+        self._check_going()
+        change = Event(self._step + 1, key, value, time.time())
+        try:
+            self._store.append(self.run, [], events=[change])
+        except UnknownRunError:
+            pass  # deleted meanwhile: what comes for it is dropped
+        except apsw.Error as error:
+            log.warning("The change of %s in run %s could not be written: %s.", key, self.run, error)
 
     def flush(self) -> None:
         """Write what was logged now; once this returns it survives the process."""

@@ -177,6 +177,14 @@ class Event:
     value: Any
     when: float
 
+    @property
+    def label(self) -> str:
+        """What a chart writes beside its mark: "α 0.7", "paused", "weight learning rate 0.02"."""
+        if self.key == "paused":
+            return "paused" if self.value else "resumed"
+        name = {"alpha": "α"}.get(self.key, self.key.replace("_", " "))
+        return f"{name} {_short(self.value)}"
+
 
 Record = StepRecord | Evaluation | Checkpoint | Event | Outcome
 
@@ -191,6 +199,7 @@ class RunInfo:
     race: what the runs of one race have in common; None for a run on its own.
     parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
     quantities: what its rows hold, as the build that began it knew them; its rows are read by these.
+    keeps_events: whether its live changes were kept from its first step on; builds before schema 3 kept none.
     """
 
     run: str
@@ -209,6 +218,7 @@ class RunInfo:
     parent: str | None = None
     forked_at: int = 0
     quantities: tuple[Quantity, ...] = QUANTITIES
+    keeps_events: bool = True
 
     @property
     def ended(self) -> bool:
@@ -263,6 +273,17 @@ class Snapshot:
             recorded = [name for name, shape in self.info.quantities if shape == wanted.shape]
             raise ValueError(f"A {wanted.shape} quantity should be one of {recorded}. Found {wanted.name!r}.")
         return np.full((len(self.rows), size), np.nan, np.float32)
+
+
+def _short(value: Any) -> str:
+    """Return a value as a few characters."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_short(each) for each in cast("Sequence[Any]", value)) or "none"
+    return str(value)
 
 
 def json_safe(value: Any) -> Any:

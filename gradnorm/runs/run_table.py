@@ -17,7 +17,7 @@ from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, State
 
 LIST = (
     "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
-    "host, pid, started, heartbeat, race, parent, forked_at, columns, number FROM runs"
+    "host, pid, started, heartbeat, race, parent, forked_at, columns, keeps_events, number FROM runs"
 )
 
 
@@ -61,6 +61,7 @@ def insert(
         "forked_at": forked_at,
         "steps": forked_at,
         "columns": json.dumps(QUANTITIES),
+        "keeps_events": 1,
     }
     db.execute(f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values)
     return run_id
@@ -102,7 +103,7 @@ def quantities_from(columns: str) -> tuple[Quantity, ...]:
 
 def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
     run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[:10]
-    host, pid, started, beat, race, parent, forked_at, columns, _ = row[10:]
+    host, pid, started, beat, race, parent, forked_at, columns, keeps_events, _ = row[10:]
     ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
     owner = Owner(host, pid, started) if host is not None else None
     mine = owner == this_process()
@@ -128,4 +129,5 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
         parent=parent,
         forked_at=forked_at,
         quantities=quantities_from(columns),
+        keeps_events=bool(keeps_events),
     )

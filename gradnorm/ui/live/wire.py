@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gradnorm.charts.palette import task_style
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import ERRORS, METRICS
-from gradnorm.runs.records import Evaluation, Row, RunInfo, columns, json_safe
+from gradnorm.runs.records import Evaluation, Event, Row, RunInfo, columns, json_safe
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
@@ -23,10 +24,10 @@ MOST_DETAIL = 1024
 
 def stride(steps: int, most: int = MOST_ROWS) -> int:
     """Return every how many steps a row is sent, a power of two, so that at most `most` are."""
-    found = 1
-    while found * most < steps:
-        found *= 2
-    return found
+    every = 1
+    while every * most < steps:
+        every *= 2
+    return every
 
 
 def thin(rows: Row, every: int) -> Row:
@@ -101,9 +102,15 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def evaluations(found: Sequence[Evaluation]) -> str:
+def evaluations(newest: Sequence[Evaluation]) -> str:
     """Return the message that brings evaluations."""
-    return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+    return json.dumps({"type": "evaluations", "rows": [json_safe(each.to_dict()) for each in newest]})
+
+
+def events(newest: Sequence[Event], known: int) -> str:
+    """Return the message that brings live changes, to be put after the first `known` of those that a page holds."""
+    rows = [{**asdict(event), "label": event.label} for event in newest]
+    return json.dumps({"type": "events", "known": known, "rows": json_safe(rows)})
 
 
 def checkpoints(steps: Sequence[int]) -> str:
