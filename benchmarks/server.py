@@ -20,7 +20,7 @@ from typing import Any
 from gradnorm.lab import lab
 from gradnorm.runs.records import Outcome, Record, StepRecord
 from gradnorm.training.pacer import Pacer
-from gradnorm.ui.launcher import ROOT
+from gradnorm.ui.location import site
 
 # Steps that are trained before they are replayed.
 SAMPLE = 200
@@ -59,7 +59,7 @@ def main() -> None:
     from streamlit.web import cli
 
     flags = ["--server.address", "127.0.0.1", "--server.port", port, "--server.headless", "true"]
-    cli.main_run([str(ROOT / "app.py"), *flags])
+    cli.main_run([str(site() / "app.py"), *flags])
 
 
 if __name__ == "__main__":

@@ -52,6 +52,14 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOME:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gradnorm' has no attribute {name!r}")
+    try:
         return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'gradnorm' has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        from gradnorm.common.extras import MissingPackageError, explain_import
+
+        message = explain_import(f"gradnorm.{name}", error)
+        if message is None:
+            raise
+        raise MissingPackageError(message, name=error.name) from None

@@ -150,6 +150,8 @@ class Method(BaseModel, ABC):
     sums_to_tasks: ClassVar[bool] = False
     # Whether the weights are for the shared parameters alone; each head then gets its own loss's gradient.
     trunk_only: ClassVar[bool] = False
+    # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
+    packages: ClassVar[tuple[str, ...]] = ()
 
     def check(self, tasks: int) -> None:
         """Raise ValueError if these hyperparameters do not fit T tasks."""

@@ -25,6 +25,8 @@ class NashBargaining(GramianMethod):
         "booktitle={ICML}, year={2022}}"
     )
 
+    packages: ClassVar[tuple[str, ...]] = ()
+
     def weighting(self) -> Weighting:
         """Return the solver of Claim 3.1; TorchJD's needs ECOS, which is under the GPL (docs/decisions/0003)."""
         return bargain

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, final
 
+from gradnorm.common.extras import require
 from gradnorm.common.randomness import stream
 from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
@@ -23,6 +24,7 @@ class GramianMethod(Method):
     # A method may leave a task out (MGDA) or turn it round (IMTL-G).
     positive: ClassVar[bool] = False
     trunk_only: ClassVar[bool] = True
+    packages: ClassVar[tuple[str, ...]] = ("torchjd",)
 
     @abstractmethod
     def weighting(self) -> Weighting:
@@ -30,7 +32,11 @@ class GramianMethod(Method):
 
     @final
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w = 1, which the first Gramian replaces; see `Method.start`."""
+        """Return w = 1, which the first Gramian replaces; see `Method.start`.
+
+        Raises MissingPackageError if TorchJD is needed and not installed.
+        """
+        require(f"Method {self.name}", *self.packages)
         return fresh_state(ones)
 
     @final

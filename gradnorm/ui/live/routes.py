@@ -23,9 +23,10 @@ from gradnorm.datasets.readers.folders import DataError
 from gradnorm.export import tables
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live.feed import Hub, Message, Viewer
+from gradnorm.ui.location import assets
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
-ASSETS = Path(__file__).parents[3] / "assets"
+ASSETS = assets()
 CHUNK = 1 << 16
 # No run has as many; numbers beyond are no cursor.
 MOST_STEPS = 2**53
