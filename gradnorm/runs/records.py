@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-Row = NDArray[np.float32]
+Rows = NDArray[np.float32]
 
 OutcomeKind = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
+RunState = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 Shape = Literal["scalar", "task"]
@@ -113,15 +113,15 @@ class Evaluation:
         return {**asdict(self), "metrics": [dict(m) for m in self.metrics]}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         return cls(
-            step=given["step"],
-            losses=tuple(given["losses"]),
-            loss_ratios=tuple(given["loss_ratios"]),
-            task_normalized_loss=given["task_normalized_loss"],
-            metrics=tuple(given["metrics"]),
-            constant_losses=tuple(given.get("constant_losses", ())),
+            step=plain["step"],
+            losses=tuple(plain["losses"]),
+            loss_ratios=tuple(plain["loss_ratios"]),
+            task_normalized_loss=plain["task_normalized_loss"],
+            metrics=tuple(plain["metrics"]),
+            constant_losses=tuple(plain.get("constant_losses", ())),
         )
 
 
@@ -144,14 +144,14 @@ class Outcome:
         return {**asdict(self), "value": value}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
-        value = given.get("value")
+        value = plain.get("value")
         return cls(
-            kind=given["kind"],
-            step=given["step"],
-            message=given.get("message", ""),
-            task=given.get("task"),
+            kind=plain["kind"],
+            step=plain["step"],
+            message=plain.get("message", ""),
+            task=plain.get("task"),
             value=None if value is None else float(value),
         )
 
@@ -206,7 +206,7 @@ class RunInfo:
     title: str
     spec: Mapping[str, Any]
     tasks: tuple[str, ...]
-    state: State
+    state: RunState
     steps: int
     created: float
     seconds: float = 0.0
@@ -242,7 +242,7 @@ class Snapshot:
     """A run's records after a cursor: rows of shape [n, width(T)], the evaluations and the events since."""
 
     info: RunInfo
-    rows: Row
+    rows: Rows
     evaluations: Sequence[Evaluation] = ()
     events: Sequence[Event] = ()
 
@@ -251,18 +251,18 @@ class Snapshot:
         """The names of the rows' numbers."""
         return columns(len(self.info.tasks), self.info.quantities)
 
-    def vector(self, name: str) -> Row:
+    def vector(self, name: str) -> Rows:
         """Return a quantity with a number for each task at all steps, shape [n, T]; NaN if the run records none.
 
         Raises ValueError for a name that neither the run nor this build knows.
         """
         return self._quantity(Quantity(name, "task"))
 
-    def scalar(self, name: str) -> Row:
+    def scalar(self, name: str) -> Rows:
         """Return a quantity with one number a step, shape [n]; NaN if the run records none. Raises ValueError."""
         return self._quantity(Quantity(name, "scalar"))[:, 0]
 
-    def _quantity(self, wanted: Quantity) -> Row:
+    def _quantity(self, wanted: Quantity) -> Rows:
         tasks, start = len(self.info.tasks), 0
         size = width(tasks, [wanted])
         for quantity in self.info.quantities:

@@ -13,7 +13,7 @@ import apsw
 
 from gradnorm.runs.database import fetch
 from gradnorm.runs.owner_process import Owner, this_process
-from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, State
+from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, RunState
 
 LIST = (
     "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
@@ -24,9 +24,9 @@ LIST = (
 class UnknownRunError(KeyError):
     """There is no run of this id."""
 
-    def __init__(self, run: str) -> None:
-        super().__init__(run)
-        self.run = run
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run = run_id
 
     def __str__(self) -> str:
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
@@ -111,7 +111,7 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
         state = "interrupted"
         ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
     here = mine and state in ("running", "paused")
-    checked: State = state
+    checked: RunState = state
     return RunInfo(
         run=run,
         title=title,

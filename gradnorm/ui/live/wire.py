@@ -13,7 +13,7 @@ import numpy as np
 from gradnorm.charts.palette import task_style
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import ERRORS, METRICS
-from gradnorm.runs.records import Evaluation, Event, Row, RunInfo, columns, json_safe
+from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns, json_safe
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
@@ -30,7 +30,7 @@ def stride(steps: int, most: int = MOST_ROWS) -> int:
     return every
 
 
-def thin(rows: Row, every: int) -> Row:
+def thin(rows: Rows, every: int) -> Rows:
     """Return the rows whose step is a multiple of `every`, and the newest row."""
     if every == 1 or not len(rows):
         return rows
@@ -39,13 +39,13 @@ def thin(rows: Row, every: int) -> Row:
     return rows[keep]
 
 
-def block(kind: int, rows: Row, every: int) -> bytes:
+def block(kind: int, rows: Rows, every: int) -> bytes:
     """Return rows as one message: four uint32 (kind, rows, columns, stride), then float32, little endian."""
     head = struct.pack("<4I", kind, rows.shape[0], rows.shape[1], every)
     return head + np.ascontiguousarray(rows, dtype="<f4").tobytes()
 
 
-def read_block(message: bytes) -> tuple[int, Row, int]:
+def read_block(message: bytes) -> tuple[int, Rows, int]:
     """Return kind, rows and stride of a `block`. Raises ValueError if it is not one."""
     if len(message) < 16:
         raise ValueError(f"A block should have at least 16 bytes. Found {len(message)}.")
