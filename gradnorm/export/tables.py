@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from gradnorm.runs.records import Evaluation, Snapshot, columns, json_safe
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Snapshot, columns
 from gradnorm.runs.store import RunStore
 
 FORMATS = ("csv", "parquet", "json")

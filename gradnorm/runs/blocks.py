@@ -10,7 +10,8 @@ import apsw
 import numpy as np
 
 from gradnorm.runs.database import fetch
-from gradnorm.runs.records import Evaluation, Event, Quantity, Rows, StepRecord, json_safe, width
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Event, Quantity, Rows, StepRecord, width
 from gradnorm.runs.run_table import UnknownRunError, quantities_from
 
 

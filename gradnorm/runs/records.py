@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, NamedTuple, Self, cast
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gradnorm.runs.plain import short
 
 Rows = NDArray[np.float32]
 
@@ -57,15 +61,25 @@ class StepRecord:
         quantities: those of the run that the row is for; None takes `QUANTITIES`. One that this build does not know is
         NaN, and one that the run does not record is left out.
         """
-        unmeasured = (math.nan,) * len(self.losses)
         numbers: list[float] = []
-        for name, shape in quantities or QUANTITIES:
-            value = getattr(self, name) if name in _RECORDED else None
+        # This is done at every step of every run, so each field is read and placed in as few operations as there are.
+        read, shapes = _reading(QUANTITIES if quantities is None else tuple(quantities))
+        for value, shape in zip(read(self), shapes, strict=True):
             if shape == "task":
-                numbers.extend(unmeasured if value is None else value)
+                numbers += (math.nan,) * len(self.losses) if value is None else value
             else:
                 numbers.append(math.nan if value is None else value)
         return numbers
+
+
+@lru_cache(maxsize=64)
+def _reading(quantities: tuple[Quantity, ...]) -> tuple[Callable[[StepRecord], Sequence[Any]], tuple[Shape, ...]]:
+    """Return what takes the values of quantities from a record, None for those it does not have, and their shapes."""
+    shapes: tuple[Shape, ...] = tuple([quantity.shape for quantity in quantities])
+    names = [quantity.name for quantity in quantities]
+    if all(name in _RECORDED for name in names) and len(names) > 1:
+        return attrgetter(*names), shapes
+    return lambda record: [getattr(record, name) if name in _RECORDED else None for name in names], shapes
 
 
 # What a new run records: the fields of `StepRecord`, in their order.
@@ -183,7 +197,7 @@ class Event:
         if self.key == "paused":
             return "paused" if self.value else "resumed"
         name = {"alpha": "α"}.get(self.key, self.key.replace("_", " "))
-        return f"{name} {_short(self.value)}"
+        return f"{name} {short(self.value)}"
 
 
 Record = StepRecord | Evaluation | Checkpoint | Event | Outcome
@@ -273,25 +287,3 @@ class Snapshot:
             recorded = [name for name, shape in self.info.quantities if shape == wanted.shape]
             raise ValueError(f"A {wanted.shape} quantity should be one of {recorded}. Found {wanted.name!r}.")
         return np.full((len(self.rows), size), np.nan, np.float32)
-
-
-def _short(value: Any) -> str:
-    """Return a value as a few characters."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_short(each) for each in cast("Sequence[Any]", value)) or "none"
-    return str(value)
-
-
-def json_safe(value: Any) -> Any:
-    """Return `value` with NaN and infinity as None at any depth: JSON has neither."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): json_safe(v) for k, v in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [json_safe(v) for v in cast("Sequence[Any]", value)]
-    return value

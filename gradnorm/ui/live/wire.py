@@ -13,7 +13,8 @@ import numpy as np
 from gradnorm.charts.palette import task_style
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import ERRORS, METRICS
-from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns, json_safe
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
