@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from gradnorm.common import former_names
+
 if TYPE_CHECKING:
     from gradnorm.balancer.balancer import Balancer
     from gradnorm.balancer.gradnorm import GradNorm
@@ -42,6 +44,8 @@ _HOME = {
     "train": "gradnorm.training.engine",
     "train_together": "gradnorm.training.together",
 }
+
+former_names.install()
 
 try:
     __version__ = version("gradnorm-live")

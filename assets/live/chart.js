@@ -101,8 +101,8 @@ export class Chart {
   }
 
   marks() {
-    const { rows, detail } = this.panel.history;
-    return marksOf(this.panel, (this.sparse ? rows : (detail ?? rows)).marks);
+    const { history } = this.panel;
+    return marksOf(this.panel, history.marks(this.sparse ? history.rows : (history.detail ?? history.rows)));
   }
 
   /** Where the lines end, up to a step, that stand for a whole run each. */

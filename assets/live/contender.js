@@ -54,6 +54,10 @@ export class Contender {
     if (message.type === "run") this.begin(message);
     if (message.type === "status") this.follow(message);
     if (message.type === "checkpoints") this.keep(message.steps ?? []);
+    if (message.type === "events" && this.history) {
+      this.history.change(message.rows ?? [], message.known ?? 0);
+      this.panel.mark(false, false);
+    }
     if (message.type === "evaluations" && this.history) {
       this.history.evaluate(message.rows ?? []);
       this.panel.mark(true, true);

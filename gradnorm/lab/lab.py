@@ -250,11 +250,11 @@ class Lab:
 
 
 def _workers_from_environment() -> int | None:
-    given = os.environ.get("GRADNORM_WORKERS", "")
-    if not given:
+    workers = os.environ.get("GRADNORM_WORKERS", "")
+    if not workers:
         return None
-    if not given.isdigit() or not 1 <= int(given) <= 64:
+    if not workers.isdigit() or not 1 <= int(workers) <= 64:
         raise SpecError(
-            f"GRADNORM_WORKERS should be a whole number in [1, 64]. Found {given!r}. Leave it out for one a GPU."
+            f"GRADNORM_WORKERS should be a whole number in [1, 64]. Found {workers!r}. Leave it out for one a GPU."
         )
-    return int(given)
+    return int(workers)

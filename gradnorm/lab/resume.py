@@ -48,8 +48,9 @@ def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
     if step < info.forked_at:
         raise CheckpointError(faults[-1] if faults else f"The fork of run {info.run} has lost its checkpoint.")
     branch = info.parent is not None and start is not None and step == info.forked_at
-    evaluated_again = branch or start is None
-    store.rewind(info.run, step, step - 1 if evaluated_again else step)
+    # A fork and a fresh start take their settings from the spec; a checkpoint has those of the step after it.
+    from_spec = branch or start is None
+    store.rewind(info.run, step, step - 1 if from_spec else step, step if from_spec else step + 1)
     return Entry(spec, control, partial(store.start, info.run), start, branch)
 
 

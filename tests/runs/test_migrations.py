@@ -74,7 +74,7 @@ def test_an_old_run_opens_is_drawn_and_exported(schema, old_home):
     first_losses = snapshot.vector("losses") / snapshot.vector("loss_ratios")
     np.testing.assert_allclose(first_losses, np.tile(first_losses[0], (40, 1)), rtol=1e-5)
     assert [each.step for each in snapshot.evaluations] == [0, 20, 40]
-    assert snapshot.events == ()
+    assert (snapshot.events, snapshot.info.keeps_events) == ((), False)
     hello = json.loads(wire.hello(snapshot.info))
     assert hello["columns"] == snapshot.columns
     sink = io.BytesIO()
@@ -193,6 +193,6 @@ def test_a_new_run_records_todays_quantities(tmp_path):
     store = RunStore(tmp_path)
     run = store.create("a run", SPEC, ["a", "b"], queued=False)
     store.append(run, step_records(1, 3))
-    assert store.info(run).quantities == QUANTITIES
+    assert (store.info(run).quantities, store.info(run).keeps_events) == (QUANTITIES, True)
     np.testing.assert_array_equal(store.read(run).rows, rows_of(step_records(1, 3)))
     store.close()

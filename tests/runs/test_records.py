@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import (
     ENDED,
     SCALARS,
@@ -20,7 +21,6 @@ from gradnorm.runs.records import (
     Snapshot,
     StepRecord,
     columns,
-    json_safe,
     width,
 )
 from tests.factories import SPEC, rows_of, step_record, step_records

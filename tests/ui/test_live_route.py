@@ -23,7 +23,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, columns
+from gradnorm.runs.records import Checkpoint, Evaluation, Event, Outcome, columns
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import wire
 from gradnorm.ui.live.feed import Hub
@@ -114,7 +114,7 @@ class Told:
     def __init__(self, client):
         self.client, self.messages, self.blocks = client, [], []
         self.hello, self.states, self.evaluations, self.status = None, [], [], None
-        self.checkpoints = []
+        self.checkpoints, self.events = [], []
 
     def next(self, timeout=30):
         message = self.client.recv(timeout=timeout)
@@ -130,6 +130,8 @@ class Told:
             self.evaluations += [Evaluation.from_dict(row) for row in body["rows"]]
         elif body["type"] == "checkpoints":
             self.checkpoints.append(body["steps"])
+        elif body["type"] == "events":
+            self.events.append(body)
         else:
             assert body["type"] == "status"
             self.status = body
@@ -208,6 +210,35 @@ def test_evaluations_and_the_end_are_told(server, store, run):
     assert told.evaluations == list(store.read(run).evaluations)
     assert (told.status["step"], told.status["message"]) == (90, "Enough.")
     assert told.states[-2:] == ["running", "stopped"]
+
+
+def events_told(told):
+    """Return what a page holds of a run's events after what it was told."""
+    held = []
+    for message in told.events:
+        held = [*held[: message["known"]], *((row["step"], row["label"]) for row in message["rows"])]
+    return held
+
+
+def test_events_are_told_once_and_those_before_to_whoever_comes(server, store, run):
+    store.append(run, step_records(1, 5), events=[Event(3, "alpha", 0.5, 1.0)])
+    with server.watch(run) as client:
+        told = Told(client).until(lambda t: t.events)
+        store.append(run, step_records(6, 9), events=[Event(6, "alpha", 0.25, 2.0), Event(8, "paused", True, 3.0)])
+        told.until(lambda t: len(events_told(t)) == 3)
+    assert events_told(told) == [(3, "α 0.5"), (6, "α 0.25"), (8, "paused")]
+    with server.watch(run, "?since=9") as client:
+        again = Told(client).until(lambda t: t.events)
+    assert events_told(again) == events_told(told)
+
+
+def test_events_that_are_taken_back_leave_the_page(server, store, run):
+    store.append(run, step_records(1, 9), events=[Event(3, "alpha", 0.5, 1.0), Event(8, "alpha", 0.25, 2.0)])
+    with server.watch(run) as client:
+        told = Told(client).until(lambda t: len(events_told(t)) == 2)
+        store.rewind(run, 5, 5)
+        told.until(lambda t: len(events_told(t)) == 1)
+    assert events_told(told) == [(3, "α 0.5")]
 
 
 def test_a_run_that_has_ended_is_told_whole(server, over, store):
