@@ -22,13 +22,20 @@ class SpecError(ValueError):
 
 
 def methods() -> Mapping[str, type[Method]]:
-    """Return every weighting method by name."""
-    return discover(Method, "gradnorm.methods")  # pyright: ignore[reportArgumentType]
+    """Return every weighting method by name, those of other packages too (entry points "gradnorm.methods").
+
+    Raises PluginError, a ValueError, if another package's method cannot be used.
+    """
+    return discover(Method, "gradnorm.methods", group="gradnorm.methods")  # pyright: ignore[reportArgumentType]
 
 
 def datasets() -> Mapping[str, type[Dataset]]:
-    """Return every data set by name."""
-    return discover(Dataset, "gradnorm.datasets.builtin", "gradnorm.datasets.by_path")  # pyright: ignore[reportArgumentType]
+    """Return every data set by name, those of other packages too (entry points "gradnorm.datasets").
+
+    Raises PluginError, a ValueError, if another package's data set cannot be used.
+    """
+    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
+    return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
 
 
 class RunSpec(BaseModel):
