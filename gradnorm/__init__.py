@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradnorm.balancer.balancer import Balancer, GradNorm
+    from gradnorm.balancer.balancer import Balancer
+    from gradnorm.balancer.gradnorm import GradNorm
     from gradnorm.config.spec import RunSpec
     from gradnorm.methods.base import Balance, NonFiniteLossError
     from gradnorm.runs.recorder import Recorder
@@ -33,7 +34,7 @@ _HOME = {
     "Balance": "gradnorm.methods.base",
     "Balancer": "gradnorm.balancer.balancer",
     "Control": "gradnorm.training.control",
-    "GradNorm": "gradnorm.balancer.balancer",
+    "GradNorm": "gradnorm.balancer.gradnorm",
     "NonFiniteLossError": "gradnorm.methods.base",
     "Recorder": "gradnorm.runs.recorder",
     "RunSpec": "gradnorm.config.spec",

@@ -11,18 +11,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from gradnorm.runs.records import SCALARS, VECTORS, Evaluation, Snapshot, json_safe
+from gradnorm.runs.records import Evaluation, Snapshot, columns, json_safe
 from gradnorm.runs.store import RunStore
 
 FORMATS = ("csv", "parquet", "json")
 MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
 # Steps held in memory at once.
 SLICE = 32_768
-
-
-def column_names(tasks: tuple[str, ...]) -> list[str]:
-    """Return the names of a training row's columns, with the tasks' own names: weights.price, …"""
-    return [*SCALARS, *(f"{vector}.{task}" for vector in VECTORS for task in tasks)]
 
 
 def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
@@ -76,7 +71,7 @@ def _table(snapshot: Snapshot, metrics: Sequence[Sequence[str]]) -> Any:
     tasks = snapshot.info.tasks
     steps = snapshot.rows[:, 0].astype(np.int64)
     arrays: dict[str, Any] = {"step": pa.array(steps)}
-    for name, column in zip(column_names(tasks)[1:], snapshot.rows.T[1:], strict=True):
+    for name, column in zip(columns(tasks, snapshot.info.quantities)[1:], snapshot.rows.T[1:], strict=True):
         arrays[name] = pa.array(column, from_pandas=True)
     where = {int(step): i for i, step in enumerate(steps)}
     for name, values in _test_columns(snapshot.evaluations, tasks, metrics, where, len(steps)).items():
@@ -114,7 +109,7 @@ def _test_columns(
 def _as_json(store: RunStore, run: str) -> dict[str, Any]:
     snapshot = store.read(run)
     info = snapshot.info
-    names = column_names(info.tasks)
+    names = columns(info.tasks, info.quantities)
     return {
         "run": info.run,
         "spec": dict(info.spec),

@@ -14,7 +14,7 @@ from gradnorm.common.shapes import Gramian, PerTask, Scalar
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
 
 
-class Measured(Protocol):
+class Measurement(Protocol):
     """One step's graph, measured and ready for its backward pass.
 
     norms: ‖∇_W L_i‖₂, shape [T], and gramian: ∇L_i·∇L_j, shape [T, T], of the unweighted losses; None where
@@ -122,7 +122,7 @@ def backward(losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | 
     torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs])
 
 
-class General:
+class SeparatePasses:
     """One backward pass a task for the norms, if they are wanted, and one for the weighted sum: any graph will do."""
 
     gramian: Gramian | None = None

@@ -19,7 +19,7 @@ Pairs = list[tuple[Any, Tensor]]
 
 
 class OnePass:
-    """What `gradients.General` measures and does, for a network whose heads meet in one tensor.
+    """What `gradients.SeparatePasses` measures and does, for a network whose heads meet in one tensor.
 
     One backward pass through all heads gives g_i = ∂L_i/∂C, C being the tensor in which they meet: what the
     heads send into C is caught before it is summed. From there one product gives every ∇_W L_i, and of

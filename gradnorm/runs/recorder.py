@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradnorm.methods.base import Balance, NonFiniteLossError
-from gradnorm.runs.logged_values import task_metrics, task_numbers, task_vector, titles, vectors_of
 from gradnorm.runs.background_writer import Post
+from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
 from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 
@@ -99,14 +99,14 @@ class Recorder:
                 f"Step {self._step + 1} should be logged next, since steps follow one another. Found {step}. "
                 "Log each step once and in order, or leave step out."
             )
-        given: dict[str, Any] = vectors_of(balance) if balance is not None else {}
+        logged = measured(balance) if balance is not None else {}
         own = {"losses": losses, "weights": weights, "gradient_norms": norms, "targets": targets}
         own |= {"loss_ratios": loss_ratios, "relative_rates": relative_rates}
-        given |= {name: value for name, value in own.items() if value is not None}
-        if not given:
+        logged |= {name: value for name, value in own.items() if value is not None}
+        if not logged:
             raise ValueError("log should get what a step brought. Found nothing. Pass a Balance, or losses=….")
-        imbalance = given.pop("imbalance", None)
-        read = {name: task_vector(name, value, self.tasks) for name, value in given.items()}
+        imbalance = logged.pop("imbalance", None)
+        read = {name: task_vector(name, value, self.tasks) for name, value in logged.items()}
         self._name_device(losses if balance is None else balance.losses)
         self._step += 1
         if losses is not None:
@@ -136,17 +136,17 @@ class Recorder:
                 f"A step should be evaluated once. Found a second evaluation of step {self._step}. "
                 "Log a step in between."
             )
-        found = task_vector("losses", losses, self.tasks)
+        test_losses = task_vector("losses", losses, self.tasks)
         scores = task_metrics(metrics, self.tasks)
         constant = () if constant_losses is None else task_vector("constant_losses", constant_losses, self.tasks)
         self._evaluated = self._step
         names = [list(dict.fromkeys([*old, *new])) for old, new in zip(self._metrics, scores, strict=True)]
         if names != self._metrics:
             self._describe(metrics=names)
-        ratios = _ratios(found, self._initial_test)
+        ratios = _ratios(test_losses, self._initial_test)
         there = [ratio for ratio in ratios if not math.isnan(ratio)]
         total = sum(there) if there else math.nan
-        self._post.put(Evaluation(self._step, found, ratios, total, scores, constant))
+        self._post.put(Evaluation(self._step, test_losses, ratios, total, scores, constant))
 
     def flush(self) -> None:
         """Write what was logged now; once this returns it survives the process."""
@@ -210,10 +210,10 @@ class Recorder:
     def _name_device(self, losses: Any) -> None:
         """Take the device from a tensor, where nobody has named it."""
         first = losses[0] if isinstance(losses, list | tuple) and losses else losses
-        found = getattr(first, "device", None)
+        device = getattr(first, "device", None)
         # An array's is a text, and says nothing of what the network is trained on.
-        if not self._device and found is not None and not isinstance(found, str):
-            self._device = str(found)
+        if not self._device and device is not None and not isinstance(device, str):
+            self._device = str(device)
             with suppress(UnknownRunError):
                 self._store.start(self.run, self._device)
 

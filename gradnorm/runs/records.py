@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self, cast
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,53 +16,80 @@ OutcomeKind = Literal["finished", "stopped", "diverged", "failed", "interrupted"
 State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
-# The vectors of length T in a row, in their order; a row is step, alpha, imbalance and then these.
-SCALARS = ("step", "alpha", "imbalance")
-VECTORS = ("weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates")
+Shape = Literal["scalar", "task"]
 
 
-def columns(tasks: int) -> list[str]:
-    """Return the names of a row's numbers: step, alpha, imbalance, weights.0 … relative_rates.T−1."""
-    return [*SCALARS, *(f"{vector}.{i}" for vector in VECTORS for i in range(tasks))]
+class Quantity(NamedTuple):
+    """A recorded quantity: a number a step ("scalar"), or one for each of the T tasks ("task")."""
+
+    name: str
+    shape: Shape
 
 
-def width(tasks: int) -> int:
-    """Return how many numbers a row has."""
-    return len(SCALARS) + len(VECTORS) * tasks
+def _recorded(shape: Shape) -> dict[str, Shape]:
+    return {"shape": shape}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """One training step; vectors have length T, None where nothing was measured.
 
-    step: t, from 1.  weights: w(t), used in this step.  alpha: the asymmetry used in this step.
+    Each field is a quantity that runs record, in the order of its columns. A new quantity is one line here, with None
+    as its default: runs written before it keep their own columns, and read as NaN.
+
+    step: t, from 1.  weights: w(t), used in this step.  alpha: the asymmetry α used in this step.
     gradient_norms: G_i(t).  targets: Ḡ·r_i^α.  imbalance: L_grad.  See `gradnorm.methods.base.Balance`.
     """
 
-    step: int
-    losses: tuple[float, ...]
-    weights: tuple[float, ...]
-    loss_ratios: tuple[float, ...]
-    relative_rates: tuple[float, ...]
-    gradient_norms: tuple[float, ...] | None = None
-    targets: tuple[float, ...] | None = None
-    imbalance: float | None = None
-    alpha: float | None = None
+    step: int = field(metadata=_recorded("scalar"))
+    alpha: float | None = field(default=None, metadata=_recorded("scalar"))
+    imbalance: float | None = field(default=None, metadata=_recorded("scalar"))
+    weights: tuple[float, ...] = field(metadata=_recorded("task"))
+    gradient_norms: tuple[float, ...] | None = field(default=None, metadata=_recorded("task"))
+    targets: tuple[float, ...] | None = field(default=None, metadata=_recorded("task"))
+    losses: tuple[float, ...] = field(metadata=_recorded("task"))
+    loss_ratios: tuple[float, ...] = field(metadata=_recorded("task"))
+    relative_rates: tuple[float, ...] = field(metadata=_recorded("task"))
 
-    def row(self) -> list[float]:
-        """Return the numbers in the order of `columns`; NaN for what is None. Steps ≤ 2²⁴ are exact."""
-        nothing = (math.nan,) * len(self.losses)
-        return [
-            float(self.step),
-            math.nan if self.alpha is None else self.alpha,
-            math.nan if self.imbalance is None else self.imbalance,
-            *self.weights,
-            *(self.gradient_norms or nothing),
-            *(self.targets or nothing),
-            *self.losses,
-            *self.loss_ratios,
-            *self.relative_rates,
-        ]
+    def row(self, quantities: Sequence[Quantity] | None = None) -> list[float]:
+        """Return the numbers in the order of `columns`; NaN for what is None. Steps ≤ 2²⁴ are exact.
+
+        quantities: those of the run that the row is for; None takes `QUANTITIES`. One that this build does not know is
+        NaN, and one that the run does not record is left out.
+        """
+        unmeasured = (math.nan,) * len(self.losses)
+        numbers: list[float] = []
+        for name, shape in quantities or QUANTITIES:
+            value = getattr(self, name) if name in _RECORDED else None
+            if shape == "task":
+                numbers.extend(unmeasured if value is None else value)
+            else:
+                numbers.append(math.nan if value is None else value)
+        return numbers
+
+
+# What a new run records: the fields of `StepRecord`, in their order.
+QUANTITIES = tuple(Quantity(each.name, each.metadata["shape"]) for each in fields(StepRecord))
+SCALARS = tuple(quantity.name for quantity in QUANTITIES if quantity.shape == "scalar")
+VECTORS = tuple(quantity.name for quantity in QUANTITIES if quantity.shape == "task")
+_RECORDED = frozenset((*SCALARS, *VECTORS))
+
+
+def columns(tasks: int | Sequence[str], quantities: Sequence[Quantity] = QUANTITIES, separator: str = ".") -> list[str]:
+    """Return the names of a row's numbers: step, alpha, imbalance, weights.0 … relative_rates.T−1.
+
+    tasks: T, or T names to take the place of 0 … T−1, as in weights.price.
+    """
+    labels = range(tasks) if isinstance(tasks, int) else tasks
+    names: list[str] = []
+    for name, shape in quantities:
+        names += [name] if shape == "scalar" else [f"{name}{separator}{label}" for label in labels]
+    return names
+
+
+def width(tasks: int, quantities: Sequence[Quantity] = QUANTITIES) -> int:
+    """Return how many numbers a row of T tasks has."""
+    return sum(1 if quantity.shape == "scalar" else tasks for quantity in quantities)
 
 
 @dataclass(frozen=True)
@@ -163,6 +190,7 @@ class RunInfo:
     here: whether this very process runs it, and so can steer it.
     race: what the runs of one race have in common; None for a run on its own.
     parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
+    quantities: what its rows hold, as the build that began it knew them; its rows are read by these.
     """
 
     run: str
@@ -180,6 +208,7 @@ class RunInfo:
     race: str | None = None
     parent: str | None = None
     forked_at: int = 0
+    quantities: tuple[Quantity, ...] = QUANTITIES
 
     @property
     def ended(self) -> bool:
@@ -198,32 +227,42 @@ class RunInfo:
         return None if steps is None and not self.ended else max(steps or 0, self.steps)
 
 
-def _no_evaluations() -> tuple[Evaluation, ...]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's records after a cursor: rows of shape [n, width(T)] and the evaluations since."""
+    """A run's records after a cursor: rows of shape [n, width(T)], the evaluations and the events since."""
 
     info: RunInfo
     rows: Row
-    evaluations: Sequence[Evaluation] = field(default_factory=_no_evaluations)
+    evaluations: Sequence[Evaluation] = ()
+    events: Sequence[Event] = ()
 
     @property
     def columns(self) -> list[str]:
         """The names of the rows' numbers."""
-        return columns(len(self.info.tasks))
+        return columns(len(self.info.tasks), self.info.quantities)
 
     def vector(self, name: str) -> Row:
-        """Return one of `VECTORS` for all steps, shape [n, T]."""
-        tasks = len(self.info.tasks)
-        start = len(SCALARS) + VECTORS.index(name) * tasks
-        return self.rows[:, start : start + tasks]
+        """Return a quantity with a number for each task at all steps, shape [n, T]; NaN if the run records none.
+
+        Raises ValueError for a name that neither the run nor this build knows.
+        """
+        return self._quantity(Quantity(name, "task"))
 
     def scalar(self, name: str) -> Row:
-        """Return one of `SCALARS` for all steps, shape [n]."""
-        return self.rows[:, SCALARS.index(name)]
+        """Return a quantity with one number a step, shape [n]; NaN if the run records none. Raises ValueError."""
+        return self._quantity(Quantity(name, "scalar"))[:, 0]
+
+    def _quantity(self, wanted: Quantity) -> Row:
+        tasks, start = len(self.info.tasks), 0
+        size = width(tasks, [wanted])
+        for quantity in self.info.quantities:
+            if quantity == wanted:
+                return self.rows[:, start : start + size]
+            start += width(tasks, [quantity])
+        if wanted not in QUANTITIES:
+            recorded = [name for name, shape in self.info.quantities if shape == wanted.shape]
+            raise ValueError(f"A {wanted.shape} quantity should be one of {recorded}. Found {wanted.name!r}.")
+        return np.full((len(self.rows), size), np.nan, np.float32)
 
 
 def json_safe(value: Any) -> Any:

@@ -13,14 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
-import numpy as np
-
-from gradnorm.runs.run_table import UnknownRunError, family, found, insert, listed
+from gradnorm.runs.blocks import (
+    decode,
+    position,
+    read_evaluations,
+    read_events,
+    read_rows,
+    take_back,
+    write_evaluations,
+    write_events,
+    write_rows,
+)
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import Database, fetch, unusable
 from gradnorm.runs.owner_process import this_process
-from gradnorm.runs.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
+from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
+from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
@@ -69,7 +77,7 @@ class RunStore:
         Raises CheckpointError if there is no such checkpoint.
         """
         with self._db.write() as db:
-            run = insert(db, title, spec, tasks, queued, (None, parent, forked_at))
+            run = insert(db, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
             if parent is not None and forked_at:
                 self.checkpoints.copy(parent, forked_at, run)
         return run
@@ -78,9 +86,9 @@ class RunStore:
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
     ) -> list[str]:
         """Return the ids of new runs that are trained together, one for each title and spec."""
-        origin = secrets.token_hex(6), None, 0
+        race = secrets.token_hex(6)
         with self._db.write() as db:
-            return [insert(db, title, spec, tasks, queued, origin) for title, spec in contenders]
+            return [insert(db, title, spec, tasks, queued, race=race) for title, spec in contenders]
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
@@ -103,6 +111,7 @@ class RunStore:
         records: Sequence[StepRecord],
         evaluations: Sequence[Evaluation] = (),
         seconds: float = 0.0,
+        events: Sequence[Event] = (),
     ) -> None:
         """Write records that follow those already there; once this returns they survive the process.
 
@@ -110,60 +119,45 @@ class RunStore:
         Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
         """
         with self._db.write() as db:
-            number, last, tasks = self._position(db, run)
-            if records:
-                steps = [record.step for record in records]
-                if steps != list(range(last + 1, last + 1 + len(steps))):
-                    raise ValueError(
-                        f"Records should continue at step {last + 1}, one a step. Found steps {steps[0]} … "
-                        f"{steps[-1]} ({len(steps)} records). Append each record once and in order."
-                    )
-                rows = np.array([record.row() for record in records], dtype="<f4")
-                if rows.shape[1] != width(tasks):
-                    raise ValueError(
-                        f"Records should be of the run's {tasks} tasks. Found {len(records[0].losses)}. "
-                        "Append them to the run that they belong to."
-                    )
-                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, steps[0], steps[-1], rows.tobytes()))
-                last = steps[-1]
-            for evaluation in evaluations:
-                body = json.dumps(evaluation.to_dict())
-                db.execute("INSERT INTO evaluations VALUES (?, ?, ?)", (number, evaluation.step, body))
+            at = position(db, run)
+            last = write_rows(db, at, records) if records else at.steps
+            write_evaluations(db, at.number, evaluations)
+            write_events(db, at.number, events)
             db.execute(
                 "UPDATE runs SET steps = ?, seconds = seconds + ?, heartbeat = ? WHERE number = ?",
-                (last, seconds, time.time(), number),
+                (last, seconds, time.time(), at.number),
             )
 
-    def read(self, run: str, since: int = 0, until: int | None = None, evaluated_since: int | None = None) -> Snapshot:
+    def read(
+        self,
+        run: str,
+        since: int = 0,
+        until: int | None = None,
+        evaluated_since: int | None = None,
+        known_events: int = 0,
+    ) -> Snapshot:
         """Return the run and its records of steps since < t ≤ until.
 
         evaluated_since: a cursor of its own for evaluations; None takes all those from `since` on when
             `since` is given, and from step 0 on when it is 0.
+        known_events: how many events the caller has had, which are left out. All others up to `until` are returned.
         Raises UnknownRunError.
         """
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
         with self._db.read() as db:
-            info, number = found(db, run)
-            blobs = fetch(
-                db,
-                "SELECT rows FROM blocks WHERE number = ? AND last > ? AND first <= ? ORDER BY last",
-                (number, since, top),
-            )
-            bodies = fetch(
-                db,
-                "SELECT body FROM evaluations WHERE number = ? AND step > ? AND step <= ? ORDER BY step",
-                (number, cursor, top),
-            )
-        rows = _decode([blob for (blob,) in blobs], len(info.tasks))
+            info, number = find(db, run)
+            blobs = read_rows(db, number, since, top)
+            evaluations = read_evaluations(db, number, cursor, top)
+            events = read_events(db, number, known_events, top)
+        rows = decode(blobs, len(info.tasks), info.quantities)
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
-        evaluations = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
-        return Snapshot(info, rows if inside.all() else rows[inside], evaluations)
+        return Snapshot(info, rows if inside.all() else rows[inside], evaluations, events)
 
     def info(self, run: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
         with self._db.read() as db:
-            return found(db, run)[0]
+            return find(db, run)[0]
 
     def family(self, run: str) -> list[RunInfo]:
         """Return what a run is looked at with: the runs it was forked from, and its race. Raises UnknownRunError."""
@@ -223,7 +217,7 @@ class RunStore:
         me = this_process()
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
-            info, _ = found(db, run)
+            info, _ = find(db, run)
             if info.recorded:
                 raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
@@ -235,21 +229,15 @@ class RunStore:
             db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 
-    def rewind(self, run: str, step: int, evaluated: int) -> None:
+    def rewind(self, run: str, step: int, evaluated: int, changed: int | None = None) -> None:
         """Take back records of steps > `step` and evaluations > `evaluated`, which are about to be made again.
 
+        changed: events of later steps are taken back, too; None is `step`. A checkpoint after step t may hold a change
+            that step t + 1 was to be the first to use.
         Raises UnknownRunError.
         """
         with self._db.write() as db:
-            number, _, tasks = self._position(db, run)
-            late = "FROM blocks WHERE number = ? AND last > ?"
-            blobs = fetch(db, f"SELECT rows {late} AND first <= ? ORDER BY last", (number, step, step))
-            db.execute(f"DELETE {late}", (number, step))
-            for rows in (_decode([blob], tasks) for (blob,) in blobs):
-                kept = rows[rows[:, 0] <= step]
-                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, int(kept[0, 0]), step, kept.tobytes()))
-            db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, evaluated))
-            db.execute("UPDATE runs SET steps = min(steps, ?) WHERE number = ?", (step, number))
+            take_back(db, position(db, run), step, evaluated, step if changed is None else changed)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each write of this process, on the thread that wrote; see `version` for others."""
@@ -272,7 +260,7 @@ class RunStore:
     def delete(self, run: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
         with self._db.write() as db:
-            info, number = found(db, run)
+            info, number = find(db, run)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
             db.execute("DELETE FROM runs WHERE number = ?", (number,))
@@ -287,14 +275,3 @@ class RunStore:
             db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run))
             if not db.changes():
                 raise UnknownRunError(run)
-
-    def _position(self, db: apsw.Connection, run: str) -> tuple[int, int, int]:
-        """Return a run's number, last step and number of tasks."""
-        rows = fetch(db, "SELECT number, steps, json_array_length(tasks) FROM runs WHERE run = ?", (run,))
-        if not rows:
-            raise UnknownRunError(run)
-        return rows[0]
-
-
-def _decode(blobs: Sequence[bytes], tasks: int) -> Row:
-    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks))

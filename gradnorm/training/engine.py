@@ -54,6 +54,17 @@ def train(
     The other arguments are those of `Entry`.
     Raises SpecError if the spec asks for a device that is not there. A loss that is not finite is no
     exception: the run's Outcome is then "diverged".
+
+    >>> from gradnorm import RunSpec, train
+    >>> spec = RunSpec.parse({"dataset": "toy", "tasks": 2, "steps": 3, "checkpoint_every": 0})
+    >>> for record in train(spec):
+    ...     print(type(record).__name__, record.step)
+    Evaluation 0
+    StepRecord 1
+    StepRecord 2
+    StepRecord 3
+    Evaluation 3
+    Outcome 3
     """
     return enter([lambda: Entry(spec, control or Control(), on_device, start, branch)])[0]
 

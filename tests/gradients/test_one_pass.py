@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradnorm import Balancer, GradNorm
-from gradnorm.gradients.general import General, shared_parameters
+from gradnorm.gradients.general import SeparatePasses, shared_parameters
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.methods.gradnorm import GradNormMethod
@@ -159,7 +159,7 @@ def both(case, scale=None):
             cut = OnePass.plan(losses, features, shared)
             measured = None if cut is None else OnePass(losses, cut, shared, names, scale)
         else:
-            measured = General(losses, shared, names, scale)
+            measured = SeparatePasses(losses, shared, names, scale)
         if measured is not None:
             measured.backward(torch.linspace(0.3, 2, len(losses), dtype=torch.float64))
         found.append(None if measured is None else (measured.norms, {n: p.grad for n, p in net.named_parameters()}))

@@ -78,8 +78,8 @@ def test_adam_equals_the_naive_algorithm_step_by_step(network, tasks, alpha, whi
             optimizer.zero_grad()
         z, losses = losses_of(ours, x)
         balance = balancer.backward(losses, shared=shared_of(ours, which), features=z if one_pass else None)
-        given = shared_of(theirs, which)
-        shared = list(given.parameters()) if isinstance(given, nn.Module) else given
+        layer = shared_of(theirs, which)
+        shared = list(layer.parameters()) if isinstance(layer, nn.Module) else layer
         shared = [shared] if isinstance(shared, torch.Tensor) else shared
         expected = naive.backward(losses_of(theirs, x)[1], shared, list(theirs.parameters()))
         for name, value in expected.items():

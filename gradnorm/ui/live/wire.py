@@ -68,7 +68,7 @@ def hello(info: RunInfo) -> str:
             "title": info.title,
             **_declared(info),
             "tasks": tasks,
-            "columns": columns(len(info.tasks)),
+            "columns": columns(len(info.tasks), info.quantities),
             "stride": stride(info.total or info.steps),
             "steps": info.total or info.steps,
             "parent": info.parent,
