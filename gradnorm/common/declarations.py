@@ -13,13 +13,13 @@ from pydantic.fields import FieldInfo
 
 def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
     """Return the lowest and the highest value of a number, None where there is no limit."""
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     for rule in info.metadata:
         for name in ("ge", "gt", "le", "lt"):
             value = getattr(rule, name, None)
             if value is not None:
-                found[name] = float(value)
-    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+                limits[name] = float(value)
+    return limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
 
 
 def choices(info: FieldInfo) -> tuple[str, ...]:
@@ -68,42 +68,42 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def numbers(given: Any, key: str) -> Any:
+def numbers(value: Any, key: str) -> Any:
     """Return the numbers of a text such as "1, 100" or "1;100", or of a single number; other values as they are.
 
     Raises ValueError for a text with anything else in it.
     """
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return (given,)
-    if not isinstance(given, str):
-        return given
-    parts = [part for part in given.replace(";", ",").replace(" ", ",").split(",") if part]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    parts = [part for part in value.replace(";", ",").replace(" ", ",").split(",") if part]
     try:
         return tuple(float(part) for part in parts)
     except ValueError:
-        raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {given!r}") from None
+        raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {value!r}") from None
 
 
-def names(given: Any) -> Any:
+def names(value: Any) -> Any:
     """Return the names of a text with commas between, quoted as in CSV where they hold commas; others as they are.
 
     Blanks around a name do not count, and empty names are left out.
     """
-    if isinstance(given, str):
+    if isinstance(value, str):
         try:
-            rows = list(csv.reader(io.StringIO(given, newline=""), skipinitialspace=True))
+            rows = list(csv.reader(io.StringIO(value, newline=""), skipinitialspace=True))
         except csv.Error as error:
             raise ValueError(f"Names should have commas between, as in price,cut. Found a text with {error}") from None
-        given = [name for row in rows for name in row]
-    if not isinstance(given, list | tuple):
-        return given
-    parts = cast("list[Any]", given)
+        value = [name for row in rows for name in row]
+    if not isinstance(value, list | tuple):
+        return value
+    parts = cast("list[Any]", value)
     stripped = [part.strip() if isinstance(part, str) else part for part in parts]
     return tuple(part for part in stripped if part != "")
 
 
-def names_as_text(given: Sequence[str]) -> str:
+def names_as_text(words: Sequence[str]) -> str:
     """Return names as the text that `names` reads."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerow(given)
+    csv.writer(text).writerow(words)
     return text.getvalue().removesuffix("\r\n")

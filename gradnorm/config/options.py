@@ -44,11 +44,11 @@ def options(dataset: str | None = None, method: str | None = None) -> list[Optio
     models: list[tuple[str, type[BaseModel]]] = [("dataset", m) for n, m in datasets().items() if dataset in (None, n)]
     models += [("method", m) for n, m in methods().items() if method in (None, n)]
     models.append(("run", RunSpec))
-    found: dict[str, Option] = {}
+    joined: dict[str, Option] = {}
     for part, model in models:
         for option in _options_of(part, model):
-            found[option.key] = _joined(found.get(option.key, option), option)
-    return list(found.values())
+            joined[option.key] = _joined(joined.get(option.key, option), option)
+    return list(joined.values())
 
 
 def _joined(first: Option, second: Option) -> Option:

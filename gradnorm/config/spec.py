@@ -122,15 +122,15 @@ class RunSpec(BaseModel):
         Keys left out take the data set's recommendation, else their default. Text is read as numbers
         where numbers are due. Raises SpecError for an unknown key or a value out of range.
         """
-        given = dict(flat)
-        if "recorded" in given:
+        keys = dict(flat)
+        if "recorded" in keys:
             raise SpecError(
                 "A spec should be one that gradnorm trains. "
-                f"Found that of {given['recorded']!r}, which a script recorded. Run the script again."
+                f"Found that of {keys['recorded']!r}, which a script recorded. Run the script again."
             )
-        dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
-        method = _chosen("method", given.pop("method", "gradnorm"), methods())
-        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}
+        dataset = _chosen("dataset", keys.pop("dataset", "toy"), datasets())
+        method = _chosen("method", keys.pop("method", "gradnorm"), methods())
+        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value

@@ -35,16 +35,16 @@ def contender(base: RunSpec, text: str) -> RunSpec:
 
 def contenders(base: RunSpec, text: str) -> list[RunSpec]:
     """Return the specs of a race, as in "equal,gradnorm:alpha=0.5,uncertainty". Raises SpecError."""
-    found = [contender(base, part) for part in text.split(",") if part.strip()]
-    if not 2 <= len(found) <= MOST_CONTENDERS:
+    specs = [contender(base, part) for part in text.split(",") if part.strip()]
+    if not 2 <= len(specs) <= MOST_CONTENDERS:
         raise SpecError(
-            f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {len(found)}. "
+            f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {len(specs)}. "
             f"Name methods with commas between, of {', '.join(methods())}."
         )
-    for i, spec in enumerate(found):
-        if spec in found[:i]:
+    for i, spec in enumerate(specs):
+        if spec in specs[:i]:
             raise SpecError(f"Contenders should differ. Found {_title(spec.flat())} twice. Give one another α or seed.")
-    return found
+    return specs
 
 
 def product(base: RunSpec, names: Sequence[str], alphas: Sequence[float], seeds: Sequence[float]) -> list[RunSpec]:
@@ -56,8 +56,8 @@ def product(base: RunSpec, names: Sequence[str], alphas: Sequence[float], seeds:
     for seed in seeds or [base.seed]:
         for name in names:
             has_alpha = name in methods() and "alpha" in methods()[name].model_fields
-            given = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
-            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in given]
+            with_alpha = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
+            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in with_alpha]
     return contenders(base, ",".join(texts))
 
 
@@ -67,12 +67,12 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     specs: flat specs of runs that are looked at together.
     """
     titles = [_title(spec) for spec in specs]
-    found: list[str] = []
+    names: list[str] = []
     for title, spec in zip(titles, specs, strict=True):
-        rivals = [other for other, name in zip(specs, titles, strict=True) if name == title]
+        rivals = [other for other, other_title in zip(specs, titles, strict=True) if other_title == title]
         keys = [key for key in spec if any(other.get(key) != spec[key] for other in rivals)]
-        found.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
-    return found
+        names.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
+    return names
 
 
 def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+from gradnorm.cli import main
 from gradnorm.common.extras import EXTRA_OF, PARTS, MissingPackageError, explain_import, requirement
 from tests.factories import ROOT
 from tests.packaging.hidden import OPTIONAL
@@ -103,6 +104,15 @@ def test_what_only_some_runs_need_is_said_before_there_is_a_run(home):
         (2, "", f"gradnorm: gradnorm bench streaming needs playwright. {needs} playwright\n"),
     ]
     assert not home.exists()
+
+
+def test_a_benchmark_in_a_browser_says_which_browser_it_lacks(monkeypatch, capsys):
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
+    assert main(["bench", "startup"]) == 2
+    assert capsys.readouterr().err == (
+        "gradnorm: gradnorm bench startup should find Chromium. Found no /nowhere/chromium. "
+        "Install it with `apt-get install chromium`, or set CHROMIUM to another one.\n"
+    )
 
 
 def test_a_library_user_is_told_too():
