@@ -1,4 +1,4 @@
-"""What a pydantic field declares of an option: its range, its choices, and how to say that a value is wrong."""
+"""Reads what a pydantic field declares of an option, its range and its choices, and explains a wrong value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from pydantic.fields import FieldInfo
 
 
 def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
-    """Return the lowest and the highest value of a number, None where there is no limit."""
+    """Return the limits (low, high) of a number, each None if the field declares none.
+
+    info: the field; of `ge` and `gt`, and of `le` and `lt`, either counts.
+
+    >>> from pydantic import BaseModel, Field
+    >>> class Options(BaseModel):
+    ...     alpha: float = Field(1.5, ge=0, le=5)
+    >>> bounds(Options.model_fields["alpha"])
+    (0.0, 5.0)
+    """
     limits: dict[str, float] = {}
     for rule in info.metadata:
         for name in ("ge", "gt", "le", "lt"):
@@ -23,14 +32,17 @@ def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
 
 
 def choices(info: FieldInfo) -> tuple[str, ...]:
-    """Return the words that are allowed; empty if it is no choice."""
+    """Return the words that a field of type Literal allows; empty for a field of any other type."""
     return tuple(map(str, get_args(info.annotation))) if get_origin(info.annotation) is Literal else ()
 
 
 def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
-    """Return the first fault as one line: what should be, what was found, what to do.
+    """Return the first fault of a rejected model in one line: what should be, what was found, what to do.
 
-    remedy: a sentence in which {key} and {option} stand for the field's name, as in "Set it with --{option}."
+    error: what pydantic raised.
+    model: the class that was to be made.
+    remedy: what to do, with {key} for the field's name and {option} for the same with hyphens, as in
+        "Set it with --{option}."
     """
     item = error.errors()[0]
     if item["type"] == "value_error":
@@ -69,9 +81,14 @@ def _shown(value: Any) -> str:
 
 
 def numbers(value: Any, key: str) -> Any:
-    """Return the numbers of a text such as "1, 100" or "1;100", or of a single number; other values as they are.
+    """Return a text of numbers, or a single number, as a tuple; return any other value unchanged.
 
-    Raises ValueError for a text with anything else in it.
+    value: a text may have commas, semicolons or blanks between its numbers.
+    key: the option's name, for the message.
+    Raises ValueError for a text that holds anything but numbers.
+
+    >>> numbers("1, 100", "sigmas"), numbers(3, "hold"), numbers([1, 2], "hold")
+    ((1.0, 100.0), (3,), [1, 2])
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (value,)
@@ -85,9 +102,13 @@ def numbers(value: Any, key: str) -> Any:
 
 
 def names(value: Any) -> Any:
-    """Return the names of a text with commas between, quoted as in CSV where they hold commas; others as they are.
+    """Return a text or a list of names as a tuple; return any other value unchanged.
 
-    Blanks around a name do not count, and empty names are left out.
+    value: a text has commas between its names; a name that holds a comma is quoted as in CSV.
+    Blanks around a name are dropped, and so are empty names. Raises ValueError for a text that is no CSV.
+
+    >>> names('price, "cut, color"')
+    ('price', 'cut, color')
     """
     if isinstance(value, str):
         try:
@@ -103,7 +124,11 @@ def names(value: Any) -> Any:
 
 
 def names_as_text(words: Sequence[str]) -> str:
-    """Return names as the text that `names` reads."""
+    """Return names as one text, which `names` reads back.
+
+    >>> names_as_text(["price", "cut, color"])
+    'price,"cut, color"'
+    """
     text = io.StringIO(newline="")
     csv.writer(text).writerow(words)
     return text.getvalue().removesuffix("\r\n")

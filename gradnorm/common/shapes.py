@@ -1,4 +1,4 @@
-"""The shapes that travel between rooms, as jaxtyping annotations.
+"""The shapes of the tensors that travel between packages, as jaxtyping annotations.
 
 This module imports neither torch nor jaxtyping: the pages read the methods' declarations before torch is loaded,
 and a library user's import should be quick. Under pytest jaxtyping is loaded first; the annotations are then the real
