@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradnorm.balancer.balancer import Balancer
     from gradnorm.balancer.gradnorm import GradNorm
     from gradnorm.config.spec import RunSpec
-    from gradnorm.methods.base import Balance, NonFiniteLossError
+    from gradnorm.methods.balance import Balance, NonFiniteLossError
     from gradnorm.runs.recorder import Recorder
     from gradnorm.training.control import Control
     from gradnorm.training.engine import train
@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 _HOME = {
-    "Balance": "gradnorm.methods.base",
+    "Balance": "gradnorm.methods.balance",
     "Balancer": "gradnorm.balancer.balancer",
     "Control": "gradnorm.training.control",
     "GradNorm": "gradnorm.balancer.gradnorm",
-    "NonFiniteLossError": "gradnorm.methods.base",
+    "NonFiniteLossError": "gradnorm.methods.balance",
     "Recorder": "gradnorm.runs.recorder",
     "RunSpec": "gradnorm.config.spec",
     "train": "gradnorm.training.engine",

@@ -8,12 +8,12 @@ import pytest
 
 import gradnorm
 
-ROOMS = ("gradnorm.methods", "gradnorm.balancer", "gradnorm.gradients")
+ROOMS = ("gradnorm.methods", "gradnorm.balancer", "gradnorm.gradients", "gradnorm.common", "gradnorm.config")
 MODULES = [f"{room}.{found.name}" for room in ROOMS for found in iter_modules(import_module(room).__path__)]
 MODULES += ["gradnorm.runs.recorder", "gradnorm.training.engine"]
 
 # Names whose docstrings have no example yet.
-LACKING = {"Control", "RunSpec", "train_together"}
+LACKING = {"Control", "train_together"}
 
 
 def examples(target, name):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from gradnorm.common.declarations import explain
-from gradnorm.methods.base import Method, NonFiniteLossError
+from gradnorm.methods.balance import NonFiniteLossError
+
+if TYPE_CHECKING:
+    from gradnorm.methods.base import Method
 
 Losses = Tensor | Sequence[Tensor | None]
 
@@ -58,6 +59,11 @@ def build_method(method: type[Method], hyperparameters: Mapping[str, Any]) -> Me
     hyperparameters: values by field name; fields that are left out take their defaults.
     Raises ValueError for an unknown name or a value out of range; the message says what is allowed.
     """
+    # With pydantic, which the import of this module should not have to wait for.
+    from pydantic import ValidationError
+
+    from gradnorm.common.declarations import explain
+
     try:
         return method(**hyperparameters)
     except ValidationError as error:

@@ -6,7 +6,7 @@ A user's training loop and the training engine use the same class.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,11 @@ from gradnorm.gradients import general
 from gradnorm.gradients.general import Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
-from gradnorm.methods.base import Balance, Kind, Method, Needs, Signal, State
+from gradnorm.methods.balance import Balance, Kind
+from gradnorm.methods.signal import Needs, Signal, State
+
+if TYPE_CHECKING:
+    from gradnorm.methods.base import Method
 
 _REGRESSION: Kind = "regression"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from gradnorm.balancer.arguments import build_method
 from gradnorm.balancer.balancer import Balancer
-from gradnorm.methods.gradnorm import GradNormMethod, Update
+
+if TYPE_CHECKING:
+    from gradnorm.methods.gradnorm import Update
 
 
 class GradNorm(Balancer):
@@ -59,6 +62,9 @@ class GradNorm(Balancer):
         update: Update = "log",
         initial_losses: Sequence[float] | Tensor | None = None,
     ) -> None:
+        # With pydantic, which the import of this module should not have to wait for.
+        from gradnorm.methods.gradnorm import GradNormMethod
+
         if learning_rate is None:
             learning_rate = 0.01 if update == "log" else 0.025
         hyperparameters = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
