@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradnorm.methods.base import Balance, NonFiniteLossError
-from gradnorm.runs.logged_values import task_metrics, task_numbers, task_vector, titles, vectors_of
 from gradnorm.runs.background_writer import Post
+from gradnorm.runs.logged_values import task_metrics, task_numbers, task_vector, titles, vectors_of
 from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 

@@ -16,11 +16,11 @@ from typing import Any
 import apsw
 import numpy as np
 
-from gradnorm.runs.run_table import UnknownRunError, family, found, insert, listed
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import Database, fetch, unusable
 from gradnorm.runs.owner_process import this_process
 from gradnorm.runs.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
+from gradnorm.runs.run_table import UnknownRunError, family, found, insert, listed
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
