@@ -40,7 +40,7 @@ test("a linear range begins at zero unless the values lie close together", () =>
 test("a range without values is a range all the same", () => {
   assert.deepEqual(niceRange(Infinity, -Infinity, false), [0, 1]);
   assert.deepEqual(niceRange(Infinity, -Infinity, true), [0.1, 10]);
-  assert.deepEqual(niceRange(0, 0, false), [0, 1.1]); // a span of 1: half-steps of 0.1, a margin of 0.03
+  assert.deepEqual(niceRange(0, 0, false), [0, 0.1]); // as if the span were 1: half-steps of 0.1, and a margin of 0.03
 });
 
 test("a log range is rounded outward to tenths of a decade, over two decades to quarters", () => {
