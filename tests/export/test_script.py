@@ -81,6 +81,7 @@ def test_methods_of_every_kind(store, tmp_path, changes):
     check(store, run, tmp_path)
 
 
+@pytest.mark.slow
 def test_alpha_is_moved_where_it_was(store, tmp_path):
     # Of the updates that move by how far a norm is from its target, not only by which side it is on.
     spec = RunSpec.parse({**TINY, "update": "sgd", "alpha": 0.12, "steps": 60, "learning_rate": 0.02})

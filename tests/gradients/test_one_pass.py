@@ -180,6 +180,7 @@ def assert_same(case, scale=None):
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(cases(), st.sampled_from([None, 4.0]))
 def test_one_pass_equals_the_general_way(case, scale):

@@ -62,9 +62,12 @@ def shared_of(net, which):
     return [*net.trunk.parameters(), *net.shared.parameters()]
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize("network", [MLPNet, ConvNet])
 @pytest.mark.parametrize("tasks", [2, 5])
-@pytest.mark.parametrize("alpha", [0.0, 0.12, 1.5])
+@pytest.mark.parametrize("alpha", [0.12, *(pytest.param(alpha, marks=SLOW) for alpha in (0.0, 1.5))])
 @pytest.mark.parametrize("which", ["layer", "weight", "several layers"])
 @pytest.mark.parametrize("one_pass", [False, True])
 def test_adam_equals_the_naive_algorithm_step_by_step(network, tasks, alpha, which, one_pass):

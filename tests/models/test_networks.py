@@ -38,6 +38,7 @@ def pictures(name):
     return torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "millions", "exactly"),
     [

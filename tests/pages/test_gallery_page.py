@@ -12,6 +12,8 @@ from gradnorm.training.control import Control
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, finished
 
+pytestmark = pytest.mark.slow  # a second or two each: a run with checkpoints, then whole pages of pictures
+
 OVERLAY = {
     "dataset": "overlay",
     "channels": 0.1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import json
 import socket
@@ -38,7 +37,8 @@ class Server:
 
     def __init__(self, store, **options):
         self.store = store
-        app = Starlette(routes=live_routes(lambda: store, **options))
+        self._hubs = []
+        app = Starlette(routes=live_routes(lambda: store, make_hub=self._make_hub, **options))
         config = uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -69,10 +69,13 @@ class Server:
     def get(self, path):
         return httpx.get(f"http://{self.host}{path}", timeout=60)
 
+    def _make_hub(self, store):
+        self._hubs.append(Hub(store))
+        return self._hubs[-1]
+
     def hub(self):
-        found = [thing for thing in gc.get_objects() if type(thing) is Hub and thing.store is self.store]
-        assert len(found) == 1
-        return found[0]
+        (hub,) = self._hubs
+        return hub
 
 
 @pytest.fixture(scope="module")
@@ -524,6 +527,7 @@ def deaf(server, run):
         yield
 
 
+@pytest.mark.slow
 def test_a_viewer_that_never_reads_stops_nobody(server, store):
     tasks = tuple(f"task {i}" for i in range(64))
     run = store.create("wide", {**SPEC, "tasks": 64, "steps": 4096}, tasks, queued=False)

@@ -63,6 +63,7 @@ def same(one, other, rel=2e-3):
             assert a == b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_each_leaves_the_records_it_leaves_alone(optimizer):
     specs = [spec(method=name, optimizer=optimizer) for name in TOGETHER]
@@ -81,6 +82,7 @@ def test_each_leaves_the_records_it_leaves_alone(optimizer):
         same(one, list(train(alone)))
 
 
+@pytest.mark.slow
 def test_the_general_way_leaves_the_same_records():
     """The program against autograd: the same run, stepped by `AutogradStepper`."""
     for name in TOGETHER:
@@ -173,6 +175,7 @@ def test_one_that_cannot_be_built_fails_alone():
     same(list(first), list(train(spec())))
 
 
+@pytest.mark.slow
 def test_runs_that_have_too_little_in_common_go_by_themselves():
     told = []
     specs = [spec(), spec(alpha=0.1), spec(width=11), spec(method="mgda"), spec(batch_size=5), spec(optimizer="adam")]
@@ -209,6 +212,7 @@ def test_a_checkpoint_holds_one_run_alone():
     assert len(alone[-1].payload) < 3 * 4 * parameters + 20_000
 
 
+@pytest.mark.slow
 def test_a_run_s_first_step_does_not_wait_for_torch_s_compiler():
     code = (
         "import sys, itertools; from gradnorm import RunSpec, train; from gradnorm.config.spec import preset;"
