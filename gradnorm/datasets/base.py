@@ -8,76 +8,50 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gradnorm.datasets.forms.registry import form_named
 from gradnorm.methods.base import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-# What targets look like, B examples, maps of h × w:
-#   regression      [B, outputs]
-#   classification  [B], classes from 0
-#   segmentation    [B, h, w], classes from 0, −1 where there is no label
-#   depth           [B, 1, h, w], metres, 0 where there is none
-#   normals         [B, 3, h, w], of length 1, 0 where there are none
-#   heatmaps        [B, outputs, 2], x and y of each point in [0, 1] of the picture, NaN where there is none
-#   landmarks       [B, outputs], x and y of each point in [0, 1] of the picture; the first two points are the eyes
-Form = Literal["regression", "classification", "segmentation", "depth", "normals", "heatmaps", "landmarks"]
-
-# The test metrics of each form, the one to look at first, and whether more is better. See `gradnorm.metrics`.
-METRICS: Mapping[Form, Mapping[str, bool]] = {
-    "regression": {"r2": True},
-    "classification": {"accuracy": True},
-    "segmentation": {"miou": True, "pixel_accuracy": True, "iou_error": False},
-    "depth": {"rmse": False, "abs_error": False, "rel_error": False},
-    "normals": {
-        "angle_mean": False,
-        "angle_median": False,
-        "within_11": True,
-        "within_22": True,
-        "within_30": True,
-        "cosine_error": False,
-    },
-    "heatmaps": {"point_error": False},
-    "landmarks": {"landmark_error": False, "failure": False},
-}
-# Those of which less is better.
-ERRORS = frozenset(name for each in METRICS.values() for name, more in each.items() if not more)
-
-
 @dataclass(frozen=True)
 class Task:
-    """One task: what its head puts out and how it is judged.
+    """One task: the shape of its output, and how it is judged.
 
-    form: see `Form`.
-    outputs: numbers per example for a regression, classes for a classification, channels of a map.
-    classes: their names, where they have any.
-    unit: of the target, for axis labels; empty where it has none.
-    center, scale: the head's output is center + scale·(what the affine layer gives), each a number or one
-        per output. 0 and 1 leave it alone.
+    name: unique within its data set.
+    form: the name of a form of target, such as "regression" or "depth"; see `gradnorm.datasets.forms`. It decides
+        the shape of the targets, the loss and the test metrics.
+    outputs: ≥ 1; numbers per example for a regression, classes for a classification, channels of a map.
+    unit: of the target, for axis labels; empty if it has none.
+    center, scale: the head's output is center + scale·(output of its affine layer), each a number or one number per
+        output. 0 and 1 change nothing. Maps ignore them.
+    classes: the names of the classes, in order; empty if they have none.
+    Raises ValueError if there is no such form, or if outputs does not fit it.
     """
 
     name: str
-    form: Form
+    form: str
     outputs: int
     unit: str = ""
     center: float | tuple[float, ...] = 0.0
     scale: float | tuple[float, ...] = 1.0
     classes: tuple[str, ...] = ()
 
-    @property
-    def kind(self) -> Kind:
-        """Whether the loss is a regression's or a cross entropy."""
-        return "classification" if self.form in ("classification", "segmentation") else "regression"
+    def __post_init__(self) -> None:
+        form = form_named(self.form)
+        if self.outputs < 1 or form.outputs not in (None, self.outputs):
+            should = "1 or more" if form.outputs is None else f"{form.outputs} for the form {self.form!r}"
+            raise ValueError(f"outputs of task {self.name!r} should be {should}. Found {self.outputs}. Change it.")
 
     @property
-    def plain(self) -> bool:
-        """Whether its output is a vector, rather than a map."""
-        return self.form in ("regression", "classification", "landmarks")
+    def kind(self) -> Kind:
+        """ "classification" if the loss is a cross entropy, else "regression"."""
+        return form_named(self.form).kind
 
 
 @dataclass(frozen=True)
@@ -150,8 +124,8 @@ class Dataset(BaseModel, ABC):
 
     @property
     @abstractmethod
-    def task_forms(self) -> tuple[Form, ...]:
-        """What each task's targets look like, known without loading anything."""
+    def task_forms(self) -> tuple[str, ...]:
+        """The name of each task's form of target, known without loading anything."""
 
     @property
     def advice(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
 TEST_DAYS = 73
@@ -30,7 +30,7 @@ class Bikes(TableDataset):
         return ("casual", "registered", "weather")
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two regressions, one classification."""
         return ("regression", "regression", "classification")
 

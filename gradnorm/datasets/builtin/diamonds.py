@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
 TEST_ROWS = 10_000
@@ -32,7 +32,7 @@ class Diamonds(TableDataset):
         return ("price", "carat", *GRADES)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two regressions, three classifications."""
         return ("regression", "regression", *("classification" for _ in GRADES))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Form, Source, Task
+from gradnorm.datasets.base import Batch, Source, Task
 from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, spread
 
 SIZE, PICTURE = 36, 28
@@ -48,7 +48,7 @@ class Overlay(MeasuredDataset):
         return ("digit", "garment", "ink", "reconstruction")
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two classifications, two regressions."""
         return ("classification", "classification", "regression", "regression")
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.common.declarations import numbers
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task, unbound
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,7 @@ class Toy(Dataset):
         return tuple(f"task {i + 1}" for i in range(self.tasks))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """All regressions."""
         return ("regression",) * self.tasks
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
 from gradnorm.datasets.readers import pictures
 from gradnorm.datasets.readers.folders import DataError, allowed
 
@@ -101,7 +101,7 @@ class Mtfl(Dataset):
         return ("landmarks", *ATTRIBUTES)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """One of landmarks, four classifications."""
         return ("landmarks", *("classification" for _ in ATTRIBUTES))
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import names
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
 from gradnorm.datasets.readers.table_reader import Table, read_table
 from gradnorm.datasets.tabular.preprocessing import Choice, Prepared, TargetForm, form_of, input_columns, prepare
@@ -70,7 +70,7 @@ class OwnTable(TableDataset):
         return tuple(target_of(text)[0] for text in self.targets) or ("target",)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """As the targets say, else as the columns are; regressions while the file cannot be read."""
         return tuple(form or self._form(name) for name, form in map(target_of, self.targets)) or ("regression",)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.csv_reader import is_number
 from gradnorm.datasets.readers.folders import DataError, allowed
 from gradnorm.datasets.tabular.table import TableDataset, TableSource, Target
@@ -59,7 +59,7 @@ class Sarcos(TableDataset):
         return tuple(f"torque {i + 1}" for i in range(JOINTS))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Seven regressions."""
         return ("regression",) * JOINTS
 

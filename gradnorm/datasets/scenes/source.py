@@ -5,29 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.datasets.forms.registry import form_named
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.scenes.normals import unit
+from gradnorm.datasets.scenes.views import KEYPOINTS, augmented, picture, target, whole
 from gradnorm.rendering.scene import CLASSES, Scene
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "classes": Task("classes", "segmentation", len(CLASSES), classes=CLASSES),
         "depth": Task("depth", "depth", 1, "m"),
         "normals": Task("normals", "normals", 3),
-        "keypoints": Task("keypoints", "heatmaps", 48),
+        "keypoints": Task("keypoints", "heatmaps", KEYPOINTS),
     }
 )
 # Section 5.1 of Chen et al. (2018), for classes, depth and normals; with keypoints 80,000 steps, decay every 25,000.
@@ -46,8 +42,6 @@ PAPER: Mapping[str, Any] = MappingProxyType(
         "threads": 0,
     }
 )
-LARGEST_SCALE = 1.5
-_JITTER = 0.2
 _READERS = 4
 # Of the test set: that of NYUv2 takes 7 GiB at the largest size with maps as large.
 _MOST_MEMORY = 8 << 30
@@ -89,7 +83,7 @@ class SceneDataset(Dataset):
         return tuple(name for name in TASKS if getattr(self, f"learn_{name}", False))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """See `TASKS`."""
         return tuple(TASKS[name].form for name in self.task_names)
 
@@ -97,24 +91,6 @@ class SceneDataset(Dataset):
         """Return the scenes as these options ask for them."""
         size, stride = (self.size, self.size), int(self.output_stride)
         return SceneSource(train, test, self.task_names, size=size, stride=stride, seed=seed, augment=self.augment)
-
-
-@dataclass(frozen=True)
-class View:
-    """What of a scene is shown, and how.
-
-    top, left, height, width: the part that is seen, in pixels of the scene.
-    scale: how much nearer everything seems.  flip: left for right.
-    jitter: factors on brightness, contrast and saturation.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-    scale: float = 1.0
-    flip: bool = False
-    jitter: tuple[float, float, float] | None = None
 
 
 class SceneSource(Source):
@@ -146,6 +122,7 @@ class SceneSource(Source):
             raise DataError(f"There should be scenes to train on and to test on. Found {len(train)} and {len(test)}.")
         self.tasks = tuple(TASKS[name] for name in wanted)
         self.stride = stride
+        self._maps = (size[0] // stride, size[1] // stride)
         self._train, self._size, self._seed, self._augment = train, size, seed, augment
         self._flips = augment and "keypoints" not in wanted
         self._check_room(len(test))
@@ -160,10 +137,11 @@ class SceneSource(Source):
 
     def _check_room(self, tests: int) -> None:
         """Raise DataError where the test set, which is kept in memory as it is shown, would be too large."""
-        (height, width), numbers = self._size, {"segmentation": 8, "depth": 4, "normals": 12}
-        each = 3 * height * width + sum(
-            numbers.get(task.form, 0) * (height // self.stride) * (width // self.stride) for task in self.tasks
-        )
+        (height, width), maps = self._size, self._maps
+        each = 3 * height * width
+        for task in self.tasks:
+            form = form_named(task.form)
+            each += prod(form.target_shape(task.outputs, 1, maps)) * (8 if form.integer else 4)
         if tests * each > _MOST_MEMORY:
             raise DataError(
                 f"The pictures to test on should take at most {_MOST_MEMORY >> 30} GiB. "
@@ -175,16 +153,21 @@ class SceneSource(Source):
         import torch
 
         (height, width), n = self._size, len(rows)
-        maps = (height // self.stride, width // self.stride)
         inputs = torch.empty((n, 3, height, width), dtype=torch.uint8)
-        targets = [_empty(task.form, n, maps) for task in self.tasks]
+        forms = [form_named(task.form) for task in self.tasks]
+        targets = [
+            torch.empty(
+                form.target_shape(task.outputs, n, self._maps), dtype=torch.int64 if form.integer else torch.float32
+            )
+            for form, task in zip(forms, self.tasks, strict=True)
+        ]
 
         def fill(i: int) -> None:
             scene, numbers = scenes[rows[i]], luck[i]
-            view = whole(scene) if numbers is None else drawn(scene, numbers, self._flips)
+            view = whole(scene) if numbers is None else augmented(scene, numbers, self._flips)
             inputs[i] = picture(scene, view, self._size)
-            for task, target in zip(self.tasks, targets, strict=True):
-                target[i] = torch.from_numpy(seen(scene, view, task.form, maps))
+            for task, room in zip(self.tasks, targets, strict=True):
+                room[i] = torch.from_numpy(target(task.name, scene, view, self._maps))
 
         if n > 32:
             # The test set: reading and fitting normals let go of the interpreter, so threads help.
@@ -194,83 +177,3 @@ class SceneSource(Source):
             for i in range(n):
                 fill(i)
         return Batch(inputs, tuple(targets))
-
-
-def whole(scene: Scene) -> View:
-    """Return the view of a whole scene as it is."""
-    return View(0, 0, *scene.depth.shape)
-
-
-def drawn(scene: Scene, numbers: Sequence[float], flips: bool) -> View:
-    """Return an augmented view from 7 numbers in [0, 1): flip, zoom, place (2), brightness, contrast, saturation."""
-    height, width = scene.depth.shape
-    scale = 1 + (LARGEST_SCALE - 1) * numbers[1]
-    rows, columns = max(1, round(height / scale)), max(1, round(width / scale))
-    top, left = int(numbers[2] * (height - rows + 1)), int(numbers[3] * (width - columns + 1))
-    brightness, contrast, saturation = (1 + _JITTER * (2 * number - 1) for number in numbers[4:])
-    # The scale that the whole pixels of the window have.
-    scale = float(np.sqrt(height / rows * width / columns))
-    return View(top, left, rows, columns, scale, flips and numbers[0] < 0.5, (brightness, contrast, saturation))
-
-
-def picture(scene: Scene, view: View, size: tuple[int, int]) -> Tensor:
-    """Return the view's image resized to H × W with antialiasing: [3, H, W], uint8."""
-    import torch
-    from torch.nn import functional
-
-    part = scene.image[:, view.top : view.top + view.height, view.left : view.left + view.width]
-    image = torch.from_numpy(np.array(part, order="C"))
-    if image.shape[1:] != size:
-        image = functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    if view.flip:
-        image = image.flip(-1)
-    if view.jitter is None:
-        return image
-    brightness, contrast, saturation = view.jitter
-    colours = image.float() * brightness
-    colours = torch.lerp(colours.mean(), colours, contrast)
-    # Luma of ITU-R BT.601.
-    grey = (colours * colours.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
-    return torch.lerp(grey, colours, saturation).round_().clamp_(0, 255).to(torch.uint8)
-
-
-def seen(scene: Scene, view: View, form: Form, maps: tuple[int, int]) -> NDArray[np.float32] | NDArray[np.int64]:
-    """Return one example's target of a view, as `Form` says; maps of h × w take the nearest pixel of the scene.
-
-    Zooming by s shows the scene as if all of it were s times nearer, at its true height and width: depths are divided
-    by s, and a normal (x, y, z) turns to (x, y, s·z). A flip turns x to −x.
-    """
-    if form == "heatmaps":
-        return _points(scene, view)
-    rows = view.top + ((np.arange(maps[0]) + 0.5) * (view.height / maps[0])).astype(np.int64)
-    columns = view.left + ((np.arange(maps[1]) + 0.5) * (view.width / maps[1])).astype(np.int64)
-    if view.flip:
-        columns = columns[::-1]
-    grid = np.ix_(rows, columns)
-    if form == "segmentation":
-        return scene.labels[grid].astype(np.int64) - 1
-    if form == "depth":
-        return (scene.depth[grid] / np.float32(view.scale))[None]
-    normals = np.stack([plane[grid] for plane in scene.normals]).astype(np.float32)
-    normals *= np.array([-1 if view.flip else 1, 1, view.scale], np.float32)[:, None, None]
-    return unit(normals)
-
-
-def _points(scene: Scene, view: View) -> NDArray[np.float32]:
-    """Return [48, 2]: x and y in [0, 1] of the view, NaN for points that lie outside of it or do not exist."""
-    if scene.keypoints is None:
-        return np.full((TASKS["keypoints"].outputs, 2), np.nan, np.float32)
-    points = (scene.keypoints + 0.5 - [view.left, view.top]) / [view.width, view.height]
-    # Comparisons with NaN are false.
-    inside = ((points >= 0) & (points <= 1)).all(1, keepdims=True)
-    return np.where(inside, points, np.nan).astype(np.float32)
-
-
-def _empty(form: Form, n: int, maps: tuple[int, int]) -> Tensor:
-    """Return room for n targets."""
-    import torch
-
-    shapes: dict[str, tuple[int, ...]] = {
-        "segmentation": (n, *maps), "depth": (n, 1, *maps), "normals": (n, 3, *maps), "heatmaps": (n, 48, 2),
-    }  # fmt: skip
-    return torch.empty(shapes[form], dtype=torch.int64 if form == "segmentation" else torch.float32)
