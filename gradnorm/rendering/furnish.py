@@ -14,7 +14,7 @@ from gradnorm.rendering.camera import Array, in_picture
 from gradnorm.rendering.layouts import TYPES
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import Box, Piece
-from gradnorm.rendering.views import View
+from gradnorm.rendering.views import CameraView
 
 Maker = Callable[[Paint], Piece]
 Kinds = tuple[tuple[Maker, float], ...]
@@ -101,7 +101,7 @@ class Furnished:
     standing: tuple[Standing, ...]
 
 
-def furnish(paint: Paint, view: View) -> Furnished:
+def furnish(paint: Paint, view: CameraView) -> Furnished:
     """Return what stands, hangs and lies in a room."""
     room = _Room(paint, view)
     # Before anything tall takes its place.
@@ -134,7 +134,7 @@ def _collected(standing: Sequence[Standing], floor: float) -> Furnished:
 class _Room:
     """A room that is being furnished."""
 
-    def __init__(self, paint: Paint, view: View) -> None:
+    def __init__(self, paint: Paint, view: CameraView) -> None:
         self.paint, self.view = paint, view
         self.standing: list[Standing] = []
         self.height = float(view.high[1] - view.low[1])

@@ -19,7 +19,7 @@ from gradnorm.rendering.scene import LAYOUTS
 
 
 @dataclass(frozen=True)
-class Layout:
+class RoomLayout:
     """A type: the walls in the picture, all edges in it, those of their ends that are corners, and the keypoints."""
 
     walls: int
@@ -28,27 +28,27 @@ class Layout:
     points: tuple[str, ...]
 
 
-def _layout(walls: int, edges: str, corners: str, points: str) -> Layout:
-    return Layout(walls, tuple(edges.split()), tuple(corners.split()), tuple(points.split()))
+def _room_layout(walls: int, edges: str, corners: str, points: str) -> RoomLayout:
+    return RoomLayout(walls, tuple(edges.split()), tuple(corners.split()), tuple(points.split()))
 
 
 TYPES = (
-    _layout(3, "c0 c1 c2 f0 f1 f2 v0 v1", "v0< v0> v1< v1>", "v0< c0< v0> f0< v1> f2> v1< c2>"),
-    _layout(3, "f0 f1 f2 v0 v1", "v0> v1>", "v0> v0< f0< v1> v1< f2>"),
-    _layout(3, "c0 c1 c2 v0 v1", "v0< v1<", "v0< c0< v0> v1< c2> v1>"),
-    _layout(2, "c0 c1 v0", "v0<", "v0< c0< v0> c1>"),
-    _layout(2, "f0 f1 v0", "v0>", "v0> f0< v0< f1>"),
-    _layout(2, "c0 c1 f0 f1 v0", "v0< v0>", "v0< c0< c1> v0> f0< f1>"),
-    _layout(1, "c0 f0", "", "c0< c0> f0< f0>"),
-    _layout(3, "v0 v1", "", "v0< v0> v1< v1>"),
-    _layout(1, "c0", "", "c0< c0>"),
-    _layout(1, "f0", "", "f0< f0>"),
-    _layout(2, "v0", "", "v0< v0>"),
+    _room_layout(3, "c0 c1 c2 f0 f1 f2 v0 v1", "v0< v0> v1< v1>", "v0< c0< v0> f0< v1> f2> v1< c2>"),
+    _room_layout(3, "f0 f1 f2 v0 v1", "v0> v1>", "v0> v0< f0< v1> v1< f2>"),
+    _room_layout(3, "c0 c1 c2 v0 v1", "v0< v1<", "v0< c0< v0> v1< c2> v1>"),
+    _room_layout(2, "c0 c1 v0", "v0<", "v0< c0< v0> c1>"),
+    _room_layout(2, "f0 f1 v0", "v0>", "v0> f0< v0< f1>"),
+    _room_layout(2, "c0 c1 f0 f1 v0", "v0< v0>", "v0< c0< c1> v0> f0< f1>"),
+    _room_layout(1, "c0 f0", "", "c0< c0> f0< f0>"),
+    _room_layout(3, "v0 v1", "", "v0< v0> v1< v1>"),
+    _room_layout(1, "c0", "", "c0< c0>"),
+    _room_layout(1, "f0", "", "f0< f0>"),
+    _room_layout(2, "v0", "", "v0< v0>"),
 )
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleEdges:
     """Which of the 12 edges of N rooms are in the picture.
 
     edges: [N, 12], bool: of walls left, front, right, back their edges with the ceiling, then with the floor, then with
@@ -61,7 +61,7 @@ class Seen:
     ends: Array
     corners: NDArray[np.bool_]
 
-    def matches(self, layout: Layout, first: int) -> NDArray[np.bool_]:
+    def matches(self, layout: RoomLayout, first: int) -> NDArray[np.bool_]:
         """Return [N], where the layout is this, wall `first` being its wall 0."""
         edges = np.zeros(12, bool)
         edges[[_edge(edge, first) for edge in layout.edges]] = True
@@ -71,7 +71,7 @@ class Seen:
         # A corner of the room ends an edge between walls, so these tell of all corners.
         return (self.edges == edges).all(1) & (self.corners[:, 8:] == corners).all((1, 2))
 
-    def points(self, layout: Layout, first: int) -> Array:
+    def points(self, layout: RoomLayout, first: int) -> Array:
         """Return the layout's keypoints, [N, points, 2]."""
         at = [(_edge(point, first), int(point[2] == ">")) for point in layout.points]
         edges, ends = zip(*at, strict=True)
@@ -82,7 +82,7 @@ def _edge(name: str, first: int) -> int:
     return "cfv".index(name[0]) * 4 + (first + int(name[1])) % 4
 
 
-def seen(low: Array, high: Array, turn: Array) -> Seen:
+def visible_edges(low: Array, high: Array, turn: Array) -> VisibleEdges:
     """Return what is seen of N rooms.
 
     low, high: [N, 3], two opposite corners in metres (right, down, forward) from the camera, which is inside.
@@ -102,7 +102,7 @@ def seen(low: Array, high: Array, turn: Array) -> Seen:
     cuts = ends[:, :, :1] + along * (ends[:, :, 1:] - ends[:, :, :1])
     with np.errstate(divide="ignore", invalid="ignore"):
         places = in_picture(cuts)
-    return Seen(edges, places, edges[..., None] & np.stack([enters == 0, leaves == 1], -1))
+    return VisibleEdges(edges, places, edges[..., None] & np.stack([enters == 0, leaves == 1], -1))
 
 
 def _edges(low: Array, high: Array) -> Array:
@@ -117,8 +117,8 @@ def _edges(low: Array, high: Array) -> Array:
 def keypoints(kind: int, points: Array, height: int, width: int) -> NDArray[np.float32]:
     """Return all 48 keypoints in pixels, [48, 2], NaN but for those of this type.
 
-    kind: the type, 0 … 10; points: [points, 2], as `Seen.points` gives them.
+    kind: the type, 0 … 10; points: [points, 2], as `VisibleEdges.points` gives them.
     """
-    found = np.full((LAYOUTS[-1], 2), np.nan, np.float32)
-    found[LAYOUTS[kind] : LAYOUTS[kind + 1]] = points * (width, height) - 0.5
-    return found
+    all_points = np.full((LAYOUTS[-1], 2), np.nan, np.float32)
+    all_points[LAYOUTS[kind] : LAYOUTS[kind + 1]] = points * (width, height) - 0.5
+    return all_points

@@ -10,7 +10,7 @@ import numpy as np
 from gradnorm.rendering.camera import Array, Floats
 from gradnorm.rendering.furnish import Standing
 from gradnorm.rendering.paint import Paint
-from gradnorm.rendering.views import View
+from gradnorm.rendering.views import CameraView
 
 # Places a metre in the map of the floor's shadows.
 _PER_METRE = 16
@@ -32,7 +32,7 @@ class Light:
     lamps: tuple[Lamp, ...]
     ambient: Floats
     shadows: Floats
-    view: View
+    view: CameraView
 
     def on(self, points: Floats, normals: Floats) -> Floats:
         """Return the light on N places, [3, N].
@@ -67,7 +67,7 @@ class Light:
         return 1 - self.shadows[z, x] * np.clip(1 - 8 * above, 0, 1)
 
 
-def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
+def light(paint: Paint, view: CameraView, standing: Sequence[Standing]) -> Light:
     """Return light at random: a lamp under the ceiling, and a window's or another lamp's from a side."""
     low, high = view.low, view.high
     size = high - low

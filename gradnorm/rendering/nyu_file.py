@@ -48,10 +48,10 @@ _MAPS: Mapping[str, tuple[str, str, tuple[int, ...]]] = MappingProxyType(
 
 def names() -> list[str]:
     """Return all 894 names, of labels 1 … 894."""
-    found = [f"unused {number}" for number in range(1, COUNT + 1)]
+    all_names = [f"unused {number}" for number in range(1, COUNT + 1)]
     for name, number in IDS.items():
-        found[number - 1] = name
-    return found
+        all_names[number - 1] = name
+    return all_names
 
 
 def write_mat(path: Path, rooms: Iterable[Room], count: int) -> None:

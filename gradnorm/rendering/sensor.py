@@ -61,11 +61,11 @@ def photograph(paint: Paint, light: Floats) -> NDArray[np.uint8]:
 
 def _blurred(picture: Floats, axis: int) -> Floats:
     """Return the picture blurred along an axis with weights 1 : 4 : 1."""
-    found = picture * np.float32(4 / 6)
+    blurred = picture * np.float32(4 / 6)
     sixth = picture * np.float32(1 / 6)
-    given, taken = np.moveaxis(sixth, axis, 0), np.moveaxis(found, axis, 0)
-    taken[1:] += given[:-1]
-    taken[:-1] += given[1:]
-    taken[0] += given[0]
-    taken[-1] += given[-1]
-    return found
+    lines, blurred_lines = np.moveaxis(sixth, axis, 0), np.moveaxis(blurred, axis, 0)
+    blurred_lines[1:] += lines[:-1]
+    blurred_lines[:-1] += lines[1:]
+    blurred_lines[0] += lines[0]
+    blurred_lines[-1] += lines[-1]
+    return blurred

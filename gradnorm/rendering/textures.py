@@ -68,13 +68,13 @@ class Textures:
                 own.append((here, self._many(int(k), place)))
             else:
                 mix[here] = _faded(self._pattern(int(k), place), place.size, grain[here])
-        found = np.empty((3, len(s)), np.float32)
+        result = np.empty((3, len(s)), np.float32)
         for channel in range(3):
             low = self._low[channel]
-            found[channel] = low.take(face) + mix * (self._high[channel] - low).take(face)
+            result[channel] = low.take(face) + mix * (self._high[channel] - low).take(face)
         for here, colours in own:
-            found[:, here] = colours
-        return found
+            result[:, here] = colours
+        return result
 
     def _pattern(self, kind: int, place: Place) -> Floats:
         """Return how far between its two colours, [N]."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, Array, rotation
-from gradnorm.rendering.layouts import TYPES, seen
+from gradnorm.rendering.layouts import TYPES, visible_edges
 
 # Rooms that are tried at a time, and how often, before a room is called impossible.
 TRIES, ROUNDS = 48, 400
@@ -19,7 +19,7 @@ NEAREST, FARTHEST = 0.55, 9.8
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """A room as the camera sees it.
 
     kind: the layout's type, 0 … 10.
@@ -67,20 +67,20 @@ def kind_of(seed: int, index: int) -> int:
     return int(stream(seed, "room layouts", index // len(TYPES)).permutation(len(TYPES))[index % len(TYPES)])
 
 
-def view(rng: np.random.Generator, kind: int) -> View:
+def view(rng: np.random.Generator, kind: int) -> CameraView:
     """Return a room and a camera at random whose layout is of this type, 0 … 10."""
     layout = TYPES[kind]
     for _ in range(ROUNDS):
         low, high, turn = _proposals(rng, _RANGES[kind])
-        found = seen(low, high, turn)
+        visible = visible_edges(low, high, turn)
         fits = _depths_fit(low, high, turn)
         for first in _first_walls(layout.walls):
-            points = found.points(layout, first)
-            here = fits & found.matches(layout, first) & _apart(points)
+            points = visible.points(layout, first)
+            here = fits & visible.matches(layout, first) & _apart(points)
             if here.any():
                 i = int(here.argmax())
                 walls = tuple((first + k) % 4 for k in range(layout.walls))
-                return View(kind, low[i], high[i], turn[i], walls, points[i])
+                return CameraView(kind, low[i], high[i], turn[i], walls, points[i])
     raise RuntimeError(f"Found no room of layout type {kind} in {ROUNDS * TRIES} tries.")
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Batch, Source, Task
-from gradnorm.datasets.forms.base import Array, View
+from gradnorm.datasets.forms.base import AnswerView, Array
 from gradnorm.datasets.forms.registry import form_named
 from gradnorm.metrics import task_loss
 from gradnorm.models.build import build
@@ -30,13 +30,13 @@ class PredictionError(ValueError):
 class Answer:
     """What a network says of one test example, beside the truth.
 
-    truth, answer: arrays whose shapes `View` lists. A regression that gives every pixel of the input again is a
+    truth, answer: arrays whose shapes `AnswerView` lists. A regression that gives every pixel of the input again is a
         picture.
     The answer is known everywhere.  loss: as in training.  metrics: see `Form.metrics`, of this example alone.
     """
 
     task: Task
-    view: View
+    view: AnswerView
     truth: Array
     answer: Array
     loss: float

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gradnorm.datasets.base import Batch, Task
-from gradnorm.datasets.forms.base import Form, View
+from gradnorm.datasets.forms.base import AnswerView, Form
 from gradnorm.datasets.forms.registry import error_metrics, form_named, forms
 from gradnorm.metrics import constant_losses, evaluate, known, task_loss
 from gradnorm.training.batched.criterion import Criterion
@@ -60,7 +60,7 @@ def test_the_forms_of_the_built_in_data_sets_are_found():
 def test_a_form_declares_what_the_pages_show(form):
     assert isinstance(form, Form)
     assert form.kind in ("regression", "classification")
-    assert form.view in get_args(View)
+    assert form.view in get_args(AnswerView)
     assert form.metrics
     assert all(isinstance(more, bool) for more in form.metrics.values())
     fields = [name for _, name, _, _ in Formatter().parse(form.headline) if name is not None]

@@ -7,10 +7,10 @@ import torch
 from gradnorm.datasets.builtin.rooms import Rooms
 from gradnorm.datasets.by_path.nyuv2 import CAMERA
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.cache import LazyScenes, SceneCache
 from gradnorm.datasets.scenes.normals import Camera, normals_from_depth
 from gradnorm.datasets.scenes.source import SceneSource
-from gradnorm.datasets.scenes.views import View, augmented, picture, target, whole
+from gradnorm.datasets.scenes.views import SceneView, augmented, picture, target, whole
 from gradnorm.rendering.scene import Scene
 from tests.datasets.files import room
 
@@ -86,7 +86,7 @@ def test_a_flip_agrees_with_the_normals_of_the_flipped_depth():
     camera = CAMERA.scaled(0.2, 0.2)
     mirrored = Camera(camera.fx, camera.fy, SIZE[1] - 1 - camera.cx, camera.cy)
     one = scene(3)
-    view = View(0, 0, *SIZE, flip=True)
+    view = SceneView(0, 0, *SIZE, flip=True)
     depth, given = target("depth", one, view, SIZE)[0], target("normals", one, view, SIZE)
     again = normals_from_depth(depth, mirrored, 2)
     np.testing.assert_array_equal(depth, one.depth[:, ::-1])
@@ -98,7 +98,7 @@ def test_a_flip_agrees_with_the_normals_of_the_flipped_depth():
 def test_a_zoom_agrees_with_the_normals_of_the_zoomed_depth():
     """The zoomed picture, taken for one by a camera of the same focal length, shows the normals that are given."""
     one = scene(3)
-    view = View(top=30, left=20, height=64, width=80, scale=1.5)
+    view = SceneView(top=30, left=20, height=64, width=80, scale=1.5)
     camera = CAMERA.scaled(0.2, 0.2)
     maps = (64, 80)
     # Without resizing, the zoomed picture's focal length is that of the whole over the scale.
@@ -134,7 +134,7 @@ def test_unknown_values_do_not_bleed():
     one.depth[::2] = 0
     one.normals[:, ::2] = 0
     one.labels[::2] = 0
-    view = View(3, 5, 61, 77, 1.3, True)
+    view = SceneView(3, 5, 61, 77, 1.3, True)
     classes, depth, normals = (target(task, one, view, (23, 31)) for task in ("classes", "depth", "normals"))
     unknown = depth[0] == 0
     assert 0.2 < unknown.mean() < 0.8
@@ -154,11 +154,11 @@ def test_pictures_are_resized_with_antialiasing():
 
 def test_jitter_by_hand():
     one = scene()
-    view = View(0, 0, *SIZE, jitter=(0.9, 1.0, 1.0))
+    view = SceneView(0, 0, *SIZE, jitter=(0.9, 1.0, 1.0))
     np.testing.assert_allclose(picture(one, view, SIZE).numpy(), one.image * 0.9, atol=0.51)
-    grey = picture(one, View(0, 0, *SIZE, jitter=(1.0, 1.0, 0.0)), SIZE).numpy()
+    grey = picture(one, SceneView(0, 0, *SIZE, jitter=(1.0, 1.0, 0.0)), SIZE).numpy()
     np.testing.assert_allclose(grey[1], np.tensordot([0.299, 0.587, 0.114], one.image, 1), atol=0.51)
-    flat = picture(one, View(0, 0, *SIZE, jitter=(1.0, 0.0, 1.0)), SIZE).numpy()
+    flat = picture(one, SceneView(0, 0, *SIZE, jitter=(1.0, 0.0, 1.0)), SIZE).numpy()
     np.testing.assert_allclose(flat, one.image.mean(), atol=0.51)
 
 
@@ -168,7 +168,7 @@ def test_keypoints_go_with_the_view():
     # The centre of the first pixel lies half a pixel inside.
     np.testing.assert_allclose(points[:3], [[0.5 / 128, 0.5 / 96], [127.5 / 128, 95.5 / 96], [0.5, 0.5]], rtol=1e-5)
     assert np.isnan(points[3:]).all()
-    part = target("keypoints", one, View(24, 32, 48, 64), SIZE)
+    part = target("keypoints", one, SceneView(24, 32, 48, 64), SIZE)
     np.testing.assert_allclose(part[2], [0.5, 0.5])
     assert np.isnan(part[:2]).all()
     assert np.isnan(target("keypoints", scene(), whole(one), SIZE)).all()
@@ -196,8 +196,8 @@ def test_kept_scenes_are_those_that_were_read_whatever_is_kept():
         return scene(row)
 
     small = scene(0).image.nbytes * 3
-    kept, none = Kept(read, limit=2 * small), Kept(scene, limit=0)
-    found = Lazy(kept, [2, 0, 1])
+    kept, none = SceneCache(read, limit=2 * small), SceneCache(scene, limit=0)
+    found = LazyScenes(kept, [2, 0, 1])
     assert len(found) == 3
     for i, row in ((0, 2), (1, 0), (2, 1), (0, 2), (1, 0), (2, 1)):
         again, one = none(row), scene(row)

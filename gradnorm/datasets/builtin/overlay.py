@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
 from gradnorm.datasets.base import Batch, Source, Task
-from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, spread
+from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, standard_deviation
 
 SIZE, PICTURE = 36, 28
 # Each picture may lie so many pixels further down and to the right: the digit from the top left on, the garment from
@@ -66,7 +66,7 @@ class OverlaySource(Source):
         pictures, _, _ = self._pairs(stream(0, "overlay units"), TEST, test=False)
         flat = _levels(pictures)
         self._units = [
-            options.measured(name, values.mean(0), spread(values), unit)
+            options.measured(name, values.mean(0), standard_deviation(values), unit)
             for name, values, unit in (
                 ("ink", flat.sum(1, keepdims=True), "full pixels"),
                 ("reconstruction", flat, "full pixels"),

@@ -58,11 +58,11 @@ class Toy(Dataset):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, given: Any) -> Any:
+    def _fill(cls, options: Any) -> Any:
         """Let the number of σ say the number of tasks, and the other way round."""
-        if not isinstance(given, Mapping):
-            return given
-        values: dict[str, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(options, Mapping):
+            return options
+        values: dict[str, Any] = dict(options)  # pyright: ignore[reportUnknownArgumentType]
         values["sigmas"] = sigmas = numbers(values.get("sigmas", ()), "sigmas")
         if sigmas and "tasks" not in values:
             values["tasks"] = len(sigmas)

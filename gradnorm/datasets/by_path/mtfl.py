@@ -191,11 +191,11 @@ class _Reader:
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             # Pictures that Pillow warns of are refused, with a sentence of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            found = list(threads.map(one, range(len(lines))))
-        self.faults += [fault for fault in found if fault]
+            faults = list(threads.map(one, range(len(lines))))
+        self.faults += [fault for fault in faults if fault]
         tensors = [torch.from_numpy(part) for part in (inputs, points, classes)]
-        if any(found):
-            kept = torch.tensor([not fault for fault in found])
+        if any(faults):
+            kept = torch.tensor([not fault for fault in faults])
             tensors = [tensor[kept] for tensor in tensors]
         return Batch(tensors[0], (tensors[1], *tensors[2].unbind(1)))
 
@@ -213,16 +213,16 @@ class _Reader:
 
 def _lines(file: Path, most: int) -> list[tuple[int, str]]:
     """Return the lines that are not blank, with their numbers, of at most `most` lines. Raises DataError."""
-    found: list[tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     try:
         file = allowed(str(file))
         with file.open(encoding="utf-8-sig", errors="replace") as text:
             # A part of a line that is too long is a line that cannot be read.
             for number in range(1, most + 2):
                 if not (line := text.readline(_LONGEST_LINE)):
-                    return found
+                    return lines
                 if line.strip():
-                    found.append((number, line))
+                    lines.append((number, line))
     except OSError as error:
         raise DataError(f"{file.name} should be a list of pictures. Found no such file ({error.strerror}).") from None
     raise DataError(

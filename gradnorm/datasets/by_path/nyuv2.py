@@ -22,12 +22,12 @@ from pydantic import Field, model_validator
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers import hdf5, npy
 from gradnorm.datasets.readers.folders import DataError, allowed_file
-from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.cache import LazyScenes, SceneCache
 from gradnorm.datasets.scenes.normals import Camera, normals_from_depth
 from gradnorm.datasets.scenes.nyu_names import class_of
-from gradnorm.datasets.scenes.nyu_splits import drawn, published
+from gradnorm.datasets.scenes.nyu_splits import published_split, random_split
 from gradnorm.datasets.scenes.source import PAPER, SceneDataset
-from gradnorm.datasets.scenes.untrusted import directions, metres
+from gradnorm.datasets.scenes.untrusted import checked_depths, checked_normals
 from gradnorm.rendering.scene import Scene
 
 # The colour camera, from the toolbox that comes with the data, and what of its pictures is labelled.
@@ -95,8 +95,8 @@ class NYUv2(SceneDataset):
     def load(self, seed: int) -> Source:
         """Return the pictures; raises DataError for a file that is not as said above."""
         file = File(self)
-        train, test = published(self.splits, len(file)) if self.splits else drawn(len(file))
-        return self.source(Lazy(Kept(file.scene), train), Lazy(file.scene, test), seed)
+        train, test = published_split(self.splits, len(file)) if self.splits else random_split(len(file))
+        return self.source(LazyScenes(SceneCache(file.scene), train), LazyScenes(file.scene, test), seed)
 
 
 class File:
@@ -107,11 +107,11 @@ class File:
 
     def __init__(self, options: NYUv2) -> None:
         path = allowed_file(options.path)
-        file = hdf5.opened(path)
-        self._images = hdf5.dataset(file, "images", (None, 3, None, None), "u")
+        file = hdf5.open_file(path)
+        self._images = hdf5.open_dataset(file, "images", (None, 3, None, None), "u")
         count, _, width, height = self._images.shape
-        self._depths = hdf5.dataset(file, "depths", (count, width, height), "f")
-        self._labels = hdf5.dataset(file, "labels", (count, width, height), "ui")
+        self._depths = hdf5.open_dataset(file, "depths", (count, width, height), "f")
+        self._labels = hdf5.open_dataset(file, "labels", (count, width, height), "ui")
         if self._images.dtype != np.uint8:
             raise DataError(f"'images' should hold bytes (uint8). Found dtype {self._images.dtype}.")
         if max(width, height) > _LONGEST_SIDE or abs(width * HEIGHT - height * WIDTH) > 0.02 * width * HEIGHT:
@@ -130,7 +130,7 @@ class File:
         self._fit = options.learn_normals and not self._normals
         if self._normals:
             for i in range(count):
-                npy.mapped(f"{self._normals}/{i}.npy", (*self._size, 3), "f")
+                npy.memory_map(f"{self._normals}/{i}.npy", (*self._size, 3), "f")
         self._keypoints = npy.read(options.layout_file, (count, 48, 2), "f") if options.layout_file else None
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ class File:
             image, depth, label = self._images[i], self._depths[i], self._labels[i]
         except OSError:
             raise DataError(f"Picture {i} should be readable. Its data are damaged. Fetch the file again.") from None
-        depth = metres(depth.T, f"Picture {i}")
+        depth = checked_depths(depth.T, f"Picture {i}")
         if label.max() >= len(self._classes) or label.min() < 0:
             raise DataError(
                 f"Picture {i} should have labels in 0 … {len(self._classes) - 1}, the number of names. "
@@ -166,7 +166,9 @@ class File:
     def _normals_of(self, i: int, depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the normals as given, else from the depths, else none."""
         if self._normals:
-            return directions(npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}")
+            return checked_normals(
+                npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}"
+            )
         if self._fit:
             return normals_from_depth(depth, self._camera, max(2, round(RADIUS * self._size[0] / HEIGHT)))
         return np.zeros((3, *self._size), np.float32)
@@ -174,7 +176,7 @@ class File:
 
 def _names(file: Any) -> list[str]:
     """Return the names of the labels, from 1 on."""
-    references = hdf5.dataset(file, "names", (1, None), "O")
+    references = hdf5.open_dataset(file, "names", (1, None), "O")
     if references.shape[1] > _MOST_NAMES:
         raise DataError(f"'names' should have at most {_MOST_NAMES:,} names. Found {references.shape[1]:,}.")
     names: list[str] = []
@@ -182,7 +184,7 @@ def _names(file: Any) -> list[str]:
         what = f"names[{i}]"
         if not reference:
             raise DataError(f"{what!r} should refer to characters. It refers to nothing.")
-        letters = hdf5.checked(file[reference], what, (None, 1), "u")
+        letters = hdf5.check_dataset(file[reference], what, (None, 1), "u")
         if letters.shape[0] > _LONGEST_NAME:
             raise DataError(f"{what!r} should have at most {_LONGEST_NAME} characters. Found {letters.shape[0]:,}.")
         names.append("".join(map(chr, letters[:, 0])))

@@ -12,7 +12,7 @@ from gradnorm.common.declarations import names
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
 from gradnorm.datasets.readers.table_reader import Table, read_table
-from gradnorm.datasets.tabular.preprocessing import Choice, Prepared, TargetForm, form_of, input_columns, prepare
+from gradnorm.datasets.tabular.preprocessing import ColumnChoice, Prepared, TargetForm, form_of, input_columns, prepare
 from gradnorm.datasets.tabular.table import TableDataset, TableSource
 
 # The endings that say how a target is learnt.
@@ -52,17 +52,17 @@ class OwnTable(TableDataset):
 
     @field_validator("targets", "inputs", mode="before")
     @classmethod
-    def _read_names(cls, given: Any) -> Any:
-        return names(given)
+    def _read_names(cls, value: Any) -> Any:
+        return names(value)
 
     @field_validator("targets", "inputs")
     @classmethod
-    def _differ(cls, given: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        columns = [target_of(text)[0] for text in given] if info.field_name == "targets" else list(given)
+    def _differ(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        columns = [target_of(text)[0] for text in value] if info.field_name == "targets" else list(value)
         for i, column in enumerate(columns):
             if column in columns[:i]:
                 raise ValueError(f"{info.field_name} should name each column once. Found {column!r} twice")
-        return given
+        return value
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -97,15 +97,15 @@ class OwnTable(TableDataset):
         """Return the columns that the targets are learnt from. Raises DataError."""
         return tuple(column.name for column in input_columns(self.table(), self._choice())[0])
 
-    def _choice(self) -> Choice:
-        return Choice(
+    def _choice(self) -> ColumnChoice:
+        return ColumnChoice(
             tuple(map(target_of, self.targets)), self.inputs, self.group, self.test_share, self.missing == "fill"
         )
 
     def load(self, seed: int) -> Source:
         """Return the rows. Raises DataError."""
-        found = self.prepared()
-        return TableSource(self, found.inputs, found.targets, found.test, seed)
+        prepared = self.prepared()
+        return TableSource(self, prepared.inputs, prepared.targets, prepared.test, seed)
 
 
 def target_of(text: str) -> tuple[str, TargetForm | None]:
@@ -115,5 +115,5 @@ def target_of(text: str) -> tuple[str, TargetForm | None]:
 
 
 @lru_cache(maxsize=1)
-def _prepared(table: Table, choice: Choice) -> Prepared:
+def _prepared(table: Table, choice: ColumnChoice) -> Prepared:
     return prepare(table, choice)

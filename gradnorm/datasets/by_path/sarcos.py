@@ -85,10 +85,10 @@ def _files(path: Path) -> list[Path]:
     """Return the file itself, or those of the published ones that are in the folder. Raises DataError."""
     if path.is_file():
         return [path]
-    found = [allowed(str(path / name)) for name in _PUBLISHED if (path / name).exists()]
-    if not found:
+    paths = [allowed(str(path / name)) for name in _PUBLISHED if (path / name).exists()]
+    if not paths:
         raise DataError(f"The folder should hold {' or '.join(_PUBLISHED)}. Found neither. Put one of them there.")
-    return found
+    return paths
 
 
 def _read(file: Path) -> Rows:

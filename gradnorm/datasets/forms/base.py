@@ -30,7 +30,7 @@ Array: TypeAlias = NDArray[Any]
 #   heatmaps        [points, 2], x and y in [0, 1] of the picture, NaN for a missing point
 #   landmarks       [points, 2], x and y in [0, 1] of the picture
 #   picture         [H, W, C], uint8
-View: TypeAlias = Literal[
+AnswerView: TypeAlias = Literal[
     "classification", "regression", "segmentation", "depth", "normals", "heatmaps", "landmarks", "picture"
 ]
 
@@ -74,7 +74,7 @@ class Form(ABC):
     kind: ClassVar[Kind] = "regression"
     metrics: ClassVar[Mapping[str, bool]]
     headline: ClassVar[str]
-    view: ClassVar[View]
+    view: ClassVar[AnswerView]
     outputs: ClassVar[int | None] = None
     integer: ClassVar[bool] = False
     batched: ClassVar[bool] = False

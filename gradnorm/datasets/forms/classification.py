@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 from gradnorm.methods.base import Kind
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Classification(Form):
     kind: ClassVar[Kind] = "classification"
     metrics: ClassVar[Mapping[str, bool]] = {"accuracy": True}
     headline: ClassVar[str] = "accuracy {:.2f}"
-    view: ClassVar[View] = "classification"
+    view: ClassVar[AnswerView] = "classification"
     integer: ClassVar[bool] = True
     batched: ClassVar[bool] = True
 

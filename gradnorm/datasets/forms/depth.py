@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ class Depth(Form):
     name: ClassVar[str] = "depth"
     metrics: ClassVar[Mapping[str, bool]] = {"rmse": False, "abs_error": False, "rel_error": False}
     headline: ClassVar[str] = "RMSE {:.2f} m"
-    view: ClassVar[View] = "depth"
+    view: ClassVar[AnswerView] = "depth"
     outputs: ClassVar[int | None] = 1
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ class Heatmaps(Form):
     name: ClassVar[str] = "heatmaps"
     metrics: ClassVar[Mapping[str, bool]] = {"point_error": False}
     headline: ClassVar[str] = "off by {:.1f} % of the diagonal"
-    view: ClassVar[View] = "heatmaps"
+    view: ClassVar[AnswerView] = "heatmaps"
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:
         """Return (B, outputs, 2)."""

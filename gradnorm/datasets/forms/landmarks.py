@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ class Landmarks(Form):
     name: ClassVar[str] = "landmarks"
     metrics: ClassVar[Mapping[str, bool]] = {"landmark_error": False, "failure": False}
     headline: ClassVar[str] = "off by {:.1f} % of the eyes’ distance"
-    view: ClassVar[View] = "landmarks"
+    view: ClassVar[AnswerView] = "landmarks"
     batched: ClassVar[bool] = True
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:

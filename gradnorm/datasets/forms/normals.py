@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ class Normals(Form):
         "cosine_error": False,
     }
     headline: ClassVar[str] = "mean angle {:.1f}°"
-    view: ClassVar[View] = "normals"
+    view: ClassVar[AnswerView] = "normals"
     outputs: ClassVar[int | None] = 3
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:

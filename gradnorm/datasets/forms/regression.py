@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ class Regression(Form):
     name: ClassVar[str] = "regression"
     metrics: ClassVar[Mapping[str, bool]] = {"r2": True}
     headline: ClassVar[str] = "R² {:.2f}"
-    view: ClassVar[View] = "regression"
+    view: ClassVar[AnswerView] = "regression"
     batched: ClassVar[bool] = True
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import Array, Form, Meter, View, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
 from gradnorm.datasets.forms.classification import entropy
 from gradnorm.methods.base import Kind
 
@@ -25,7 +25,7 @@ class Segmentation(Form):
     kind: ClassVar[Kind] = "classification"
     metrics: ClassVar[Mapping[str, bool]] = {"miou": True, "pixel_accuracy": True, "iou_error": False}
     headline: ClassVar[str] = "mIoU {:.2f}"
-    view: ClassVar[View] = "segmentation"
+    view: ClassVar[AnswerView] = "segmentation"
     integer: ClassVar[bool] = True
 
     def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ _SAMPLE = 50
 
 
 @dataclass(frozen=True)
-class Text:
+class CsvText:
     """A table's text.
 
     content: UTF-8 without a byte order mark.  header: the column names.  delimiter: what stands between cells.
@@ -40,7 +40,7 @@ class Text:
     decimal: str
 
 
-def read_text(path: Path) -> Text:
+def read_text(path: Path) -> CsvText:
     """Return the text of a CSV file, checked for encoding and size, and how it is laid out. Raises DataError.
 
     The header is looked at before the rest is read, so that a file of a million columns costs nothing.
@@ -51,7 +51,7 @@ def read_text(path: Path) -> Text:
             raw.seek(0)
             _refuse_binary(path, magic)
             plain = gzip.GzipFile(fileobj=raw) if magic[:2] == b"\x1f\x8b" else raw
-            return _laid_out(path, _utf8(path, _chunks(path, plain)))
+            return _parse(path, _decode_utf8(path, _chunks(path, plain)))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path.name} should be a whole gzip file. Found a broken one. Compress it again.") from None
 
@@ -84,7 +84,7 @@ def _too_large(path: Path) -> DataError:
     return DataError(f"{path.name} should have at most {size} MB of text. Found more. Keep fewer rows or columns.")
 
 
-def _utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _decode_utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the text of some bytes as UTF-8. Raises DataError for another encoding."""
     first = next(chunks, b"")
     wide = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -109,7 +109,7 @@ def _utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield text.encode()
 
 
-def _laid_out(path: Path, pieces: Iterator[bytes]) -> Text:
+def _parse(path: Path, pieces: Iterator[bytes]) -> CsvText:
     content = bytearray()
     for piece in pieces:
         content += piece
@@ -117,14 +117,14 @@ def _laid_out(path: Path, pieces: Iterator[bytes]) -> Text:
             break
     if not content.strip():
         raise DataError(f"{path.name} should be a table. Found an empty file. Give one with a header and rows.")
-    delimiter, rows = _cut(path, bytes(content))
+    delimiter, rows = _delimiter_and_rows(path, bytes(content))
     lines = content.count(b"\n")
     for piece in pieces:
         content += piece
         lines += piece.count(b"\n")
         if lines * len(rows[0]) > 2 * MOST_CELLS:  # blank lines and line breaks within cells are no rows
             raise too_many_cells(path)
-    return Text(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal(rows, delimiter))
+    return CsvText(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal_mark(rows, delimiter))
 
 
 def too_many_cells(path: Path) -> DataError:
@@ -132,25 +132,25 @@ def too_many_cells(path: Path) -> DataError:
     return DataError(f"{path.name} should have at most {MOST_CELLS:,} cells. Found more. Keep fewer rows or columns.")
 
 
-def too_many_columns(path: Path, found: str) -> DataError:
+def too_many_columns(path: Path, amount: str) -> DataError:
     """Return what is said of a table with too many columns."""
-    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {found}. Keep those you need.")
+    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {amount}. Keep those you need.")
 
 
-def _cut(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
+def _delimiter_and_rows(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
     """Return the delimiter and the first rows: of the delimiters, that whose rows agree best, then the commonest."""
     whole = len(head) < _HEAD // 2
     if not whole and b"\n" not in head and b"\r" not in head:
         raise too_many_columns(path, "a first line of more than 500,000 characters")
-    found = {delimiter: _first_rows(head, delimiter, whole) for delimiter in _DELIMITERS}
+    rows_by_delimiter = {delimiter: _first_rows(head, delimiter, whole) for delimiter in _DELIMITERS}
 
     def agreement(delimiter: str) -> tuple[float, int]:
-        rows = found[delimiter]
+        rows = rows_by_delimiter[delimiter]
         width = len(rows[0]) if rows else 0
         return (sum(len(row) == width for row in rows) / len(rows), width) if width > 1 else (0.0, width)
 
     best = max(_DELIMITERS, key=agreement)
-    rows = found[best]
+    rows = rows_by_delimiter[best]
     if not rows:
         raise DataError(f"{path.name} should begin with column names. Found a cell without an end. Check its quotes.")
     if len(rows[0]) > MOST_COLUMNS:
@@ -179,7 +179,7 @@ def _first_rows(head: bytes, delimiter: str, whole: bool) -> list[list[str]]:
     return rows if whole or len(rows) < 3 else rows[:-1]
 
 
-def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     """Return the decimal mark: a comma where cells are not cut by commas and more numbers have it than a point."""
     cells = [cell.strip().lstrip("+-") for row in rows[1:] for cell in row]
 

@@ -15,7 +15,7 @@ from gradnorm.datasets.readers.csv_reader import (
     MOST_BYTES,
     MOST_CELLS,
     MOST_COLUMNS,
-    Text,
+    CsvText,
     is_number,
     read_text,
     too_many_cells,
@@ -24,8 +24,8 @@ from gradnorm.datasets.readers.csv_reader import (
 from gradnorm.datasets.readers.folders import DataError
 
 # What pyarrow leaves untyped: its tables, columns and texts.
-Cells: TypeAlias = Any
-Words: TypeAlias = Any
+ArrowColumn: TypeAlias = Any
+ArrowStrings: TypeAlias = Any
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
 # So many different texts are categories; with more of them a column is free text or names its rows.
@@ -57,7 +57,7 @@ class Column:
     distinct: int
     example: str
     values: NDArray[np.float64] | NDArray[np.int64]
-    words: Words | None = None
+    words: ArrowStrings | None = None
 
     @property
     def absent(self) -> NDArray[np.bool_]:
@@ -98,14 +98,14 @@ def read_table(path: Path) -> Table:
 def _read(path: Path, changed: int, size: int) -> Table:
     if not path.name.lower().endswith(SUFFIXES):
         raise DataError(f"{path.name} should end in one of {', '.join(SUFFIXES)}. Save the table as CSV or Parquet.")
-    cells = _parquet(path, size) if path.name.lower().endswith(".parquet") else _csv(path)
+    cells = _read_parquet(path, size) if path.name.lower().endswith(".parquet") else _read_csv(path)
     if cells.num_rows < LEAST_ROWS:
         raise DataError(f"{path.name} should have {LEAST_ROWS} rows or more. Found {cells.num_rows}. Add rows.")
     names = cells.column_names
-    return Table(path.name, cells.num_rows, tuple(_column(names[i], cells.column(i)) for i in range(len(names))))
+    return Table(path.name, cells.num_rows, tuple(_to_column(names[i], cells.column(i)) for i in range(len(names))))
 
 
-def _csv(path: Path) -> Cells:
+def _read_csv(path: Path) -> ArrowColumn:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -127,7 +127,7 @@ def _csv(path: Path) -> Cells:
         )
     except pa.ArrowException as error:
         if not wrong:
-            raise DataError(f"{path.name} should be a table. Found: {_line(error)}. Check its quotes.") from None
+            raise DataError(f"{path.name} should be a table. Found: {_one_line(error)}. Check its quotes.") from None
         row = wrong[0]
         raise DataError(
             f"Data row {row.number - 1:,} of {path.name} should have {row.expected_columns} cells, as the header has. "
@@ -155,19 +155,19 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def _check_header(path: Path, text: Text) -> None:
+def _check_header(path: Path, text: CsvText) -> None:
     if all(is_number(name.replace(text.decimal, ".")) for name in text.header):
-        found = ", ".join(text.header[:4])
+        names = ", ".join(text.header[:4])
         raise DataError(
-            f"The first row of {path.name} should name the columns. Found only numbers: {found}. Add a header row."
+            f"The first row of {path.name} should name the columns. Found only numbers: {names}. Add a header row."
         )
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _parquet(path: Path, size: int) -> Cells:
+def _read_parquet(path: Path, size: int) -> ArrowColumn:
     import pyarrow as pa
     from pyarrow import parquet, types
 
@@ -187,7 +187,7 @@ def _parquet(path: Path, size: int) -> Cells:
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name} should be a Parquet file. Found: {_line(error)}. Write it again.") from None
+        raise DataError(f"{path.name} should be a Parquet file. Found: {_one_line(error)}. Write it again.") from None
     return table.rename_columns([name.strip() for name in schema.names])
 
 
@@ -205,7 +205,7 @@ def _check_footer(path: Path, size: int) -> None:
         raise too_many_columns(path, "a table of contents that is too long")
 
 
-def _column(name: str, cells: Cells) -> Column:
+def _to_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import types
 
@@ -213,22 +213,22 @@ def _column(name: str, cells: Cells) -> Column:
     if types.is_null(kind):
         return Column(name, "empty", False, len(cells), 0, "", np.full(len(cells), np.nan))
     if types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind):
-        return _dates(name, cells)
+        return _date_column(name, cells)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return _numbers(name, cells)
+        return _number_column(name, cells)
     if types.is_boolean(kind):
-        return _texts(name, cells.cast(pa.string()))
+        return _text_column(name, cells.cast(pa.string()))
     if types.is_dictionary(kind) and not types.is_string(kind.value_type):
-        return _column(name, cells.cast(kind.value_type))
+        return _to_column(name, cells.cast(kind.value_type))
     if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind):
-        return _texts(name, cells)
+        return _text_column(name, cells)
     return Column(name, "text", False, 0, 0, str(kind)[:40], np.full(len(cells), np.nan))
 
 
-def _numbers(name: str, cells: Cells) -> Column:
+def _number_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
 
-    values = _floats(cells.cast(pa.float64(), safe=False))
+    values = _to_floats(cells.cast(pa.float64(), safe=False))
     present = values[~np.isnan(values)]
     if not len(present):
         return Column(name, "empty", False, len(values), 0, "", values)
@@ -241,14 +241,14 @@ def _numbers(name: str, cells: Cells) -> Column:
     return Column(name, kind, whole, len(values) - len(present), len(different), example, values)
 
 
-def _dates(name: str, cells: Cells) -> Column:
+def _date_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import types
 
     if types.is_time(cells.type):
-        seconds = _floats(cells.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64())) / 1e6
+        seconds = _to_floats(cells.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64())) / 1e6
     else:
-        seconds = _floats(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).cast(pa.float64()))
+        seconds = _to_floats(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).cast(pa.float64()))
     days = seconds / 86_400
     present = days[~np.isnan(days)]
     kind: ColumnKind = "date" if len(present) else "empty"
@@ -256,11 +256,11 @@ def _dates(name: str, cells: Cells) -> Column:
     return Column(name, kind, False, len(days) - len(present), len(np.unique(present)), example, days)
 
 
-def _floats(cells: Cells) -> NDArray[np.float64]:
+def _to_floats(cells: ArrowColumn) -> NDArray[np.float64]:
     return np.array(cells.to_numpy(), dtype=np.float64)
 
 
-def _texts(name: str, cells: Cells) -> Column:
+def _text_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import compute, types
 

@@ -1,5 +1,4 @@
-"""Pictures of rooms as a source of batches: classes, depth, normals and keypoints, with augmentation that keeps the
-geometry right."""
+"""Pictures of rooms as a source of batches, with classes, depth, normals and keypoints as targets."""
 
 from __future__ import annotations
 
@@ -43,16 +42,19 @@ PAPER: Mapping[str, Any] = MappingProxyType(
     }
 )
 _READERS = 4
-# Of the test set: that of NYUv2 takes 7 GiB at the largest size with maps as large.
+# Limit for the test set. That of NYUv2 takes 7 GiB at the largest size and output stride 1.
 _MOST_MEMORY = 8 << 30
 
 
 class SceneDataset(Dataset):
-    """Options of all data sets whose examples are scenes: what is learnt of them, and at which size."""
+    """Options of all data sets whose examples are scenes: which tasks are learnt, and at which size.
+
+    A subclass implements `load`, which returns `self.source(...)`.
+    """
 
     networks: ClassVar[tuple[str, ...]] = ("segnet", "resnet_fcn")
 
-    # Not plain `depth`, since that is the number of layers of a run's network.
+    # The name is not `depth`, since `RunSpec.depth` is the number of layers of a network.
     learn_classes: bool = Field(True, title="Classes", description="Learn which of 13 classes each pixel shows.")
     learn_depth: bool = Field(True, title="Depth", description="Learn how far away each pixel is, in metres.")
     learn_normals: bool = Field(True, title="Normals", description="Learn which way each surface faces.")
@@ -88,21 +90,28 @@ class SceneDataset(Dataset):
         return tuple(TASKS[name].form for name in self.task_names)
 
     def source(self, train: Sequence[Scene], test: Sequence[Scene], seed: int) -> SceneSource:
-        """Return the scenes as these options ask for them."""
+        """Return a source of these scenes, with the tasks and sizes that the options say.
+
+        train, test: sequences of scenes, indexed from several threads.  seed: of the batches, ≥ 0.
+        Raises DataError if one of them is empty, or if the test set is too large for memory.
+        """
         size, stride = (self.size, self.size), int(self.output_stride)
         return SceneSource(train, test, self.task_names, size=size, stride=stride, seed=seed, augment=self.augment)
 
 
 class SceneSource(Source):
-    """Scenes as batches: training scenes drawn with replacement, test scenes held in memory.
+    """Scenes as batches. Training scenes are drawn with replacement; the test set is held in memory.
 
-    train, test: scenes, each read when it is asked for, from several threads.
-    wanted: names out of `TASKS`.  size: (H, W) of the inputs; that of the maps is 1/stride of it.
-    augment: zoom by up to 1.5, mild changes of colour, and flips; but no flips with keypoints, since the mirrored room
-        of a layout type has its points in another order, and RoomNet defines none.
+    train, test: sequences of scenes, indexed from several threads.
+    wanted: names of tasks in `TASKS`, in the order of the targets.
+    size: (H, W) of the inputs, in pixels; maps have 1/stride of it.
+    stride: 1, 2 or 4.
+    seed: of the batches, ≥ 0.
+    augment: whether training pictures are zoomed by up to 1.5, slightly recoloured, and flipped. They are not flipped
+        if keypoints are learnt: a mirrored room has its keypoints in another order, which RoomNet does not define.
 
-    Pictures are squeezed to H × W whatever their aspect; depths and normals stay those of the camera that took them.
-    Raises DataError where there are no scenes, and whatever reading a scene raises.
+    Pictures are resized to H × W whatever their aspect ratio. Depths and normals stay those of the original camera.
+    Raises DataError if train or test is empty or the test set is too large for memory, and what reading a scene raises.
     """
 
     slow = True
@@ -132,11 +141,11 @@ class SceneSource(Source):
         """See `Source.batch`."""
         random = stream(self._seed, "scene batch", step)
         rows = random.integers(0, len(self._train), size).tolist()
-        # Numbers of all kinds are drawn for each example, so that no switch changes what the others are.
+        # Each example draws all seven numbers, so that switching one augmentation off does not change the others.
         return self._batch(self._train, rows, random.random((size, 7)).tolist() if self._augment else [None] * size)
 
     def _check_room(self, tests: int) -> None:
-        """Raise DataError where the test set, which is kept in memory as it is shown, would be too large."""
+        """Raise DataError if the test set would take too much memory."""
         (height, width), maps = self._size, self._maps
         each = 3 * height * width
         for task in self.tasks:
@@ -149,7 +158,10 @@ class SceneSource(Source):
             )
 
     def _batch(self, scenes: Sequence[Scene], rows: Sequence[int], luck: Sequence[Sequence[float] | None]) -> Batch:
-        """Return the examples of some rows, each seen as its numbers in [0, 1) say, or plainly without any."""
+        """Return the examples of some rows.
+
+        luck: for each example 7 numbers in [0, 1) that decide its augmentation; None for the whole, unchanged scene.
+        """
         import torch
 
         (height, width), n = self._size, len(rows)
@@ -170,7 +182,7 @@ class SceneSource(Source):
                 room[i] = torch.from_numpy(target(task.name, scene, view, self._maps))
 
         if n > 32:
-            # The test set: reading and fitting normals let go of the interpreter, so threads help.
+            # This is the test set. Reading files and fitting normals release the interpreter lock, so threads help.
             with ThreadPoolExecutor(_READERS) as pool:
                 list(pool.map(fill, range(n)))
         else:

@@ -29,7 +29,7 @@ Grid: TypeAlias = tuple[NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True)
-class View:
+class SceneView:
     """Which part of a scene is shown, and how.
 
     top, left, height, width: the visible part, in pixels of the scene.
@@ -47,12 +47,12 @@ class View:
     jitter: tuple[float, float, float] | None = None
 
 
-def whole(scene: Scene) -> View:
+def whole(scene: Scene) -> SceneView:
     """Return the view of a whole scene as it is."""
-    return View(0, 0, *scene.depth.shape)
+    return SceneView(0, 0, *scene.depth.shape)
 
 
-def augmented(scene: Scene, numbers: Sequence[float], flips: bool) -> View:
+def augmented(scene: Scene, numbers: Sequence[float], flips: bool) -> SceneView:
     """Return a random view.
 
     numbers: 7 numbers in [0, 1), for flip, zoom, place (2), brightness, contrast and saturation.
@@ -65,10 +65,10 @@ def augmented(scene: Scene, numbers: Sequence[float], flips: bool) -> View:
     brightness, contrast, saturation = (1 + _JITTER * (2 * number - 1) for number in numbers[4:])
     # The window has whole pixels, so its scale differs a little from the one drawn.
     scale = float(np.sqrt(height / rows * width / columns))
-    return View(top, left, rows, columns, scale, flips and numbers[0] < 0.5, (brightness, contrast, saturation))
+    return SceneView(top, left, rows, columns, scale, flips and numbers[0] < 0.5, (brightness, contrast, saturation))
 
 
-def picture(scene: Scene, view: View, size: tuple[int, int]) -> Tensor:
+def picture(scene: Scene, view: SceneView, size: tuple[int, int]) -> Tensor:
     """Return the view's image, resized with antialiasing: [3, H, W], uint8.
 
     size: (H, W), in pixels.
@@ -92,7 +92,7 @@ def picture(scene: Scene, view: View, size: tuple[int, int]) -> Tensor:
     return torch.lerp(grey, colours, saturation).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def target(task: str, scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[Any]:
+def target(task: str, scene: Scene, view: SceneView, maps: tuple[int, int]) -> NDArray[Any]:
     """Return one example's target, in the shape that its form says, without the batch axis.
 
     task: "classes", "depth", "normals" or "keypoints".
@@ -101,22 +101,22 @@ def target(task: str, scene: Scene, view: View, maps: tuple[int, int]) -> NDArra
     return _TARGETS[task](scene, view, maps)
 
 
-def _classes(scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[np.int64]:
+def _classes(scene: Scene, view: SceneView, maps: tuple[int, int]) -> NDArray[np.int64]:
     return scene.labels[_grid(view, maps)].astype(np.int64) - 1
 
 
-def _depth(scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[np.float32]:
+def _depth(scene: Scene, view: SceneView, maps: tuple[int, int]) -> NDArray[np.float32]:
     return (scene.depth[_grid(view, maps)] / np.float32(view.scale))[None]
 
 
-def _normals(scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[np.float32]:
+def _normals(scene: Scene, view: SceneView, maps: tuple[int, int]) -> NDArray[np.float32]:
     grid = _grid(view, maps)
     normals = np.stack([plane[grid] for plane in scene.normals]).astype(np.float32)
     normals *= np.array([-1 if view.flip else 1, 1, view.scale], np.float32)[:, None, None]
     return unit(normals)
 
 
-def _keypoints(scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[np.float32]:
+def _keypoints(scene: Scene, view: SceneView, maps: tuple[int, int]) -> NDArray[np.float32]:
     """Return [48, 2]: x and y in [0, 1] of the view, NaN for points that are missing or outside the view."""
     if scene.keypoints is None:
         return np.full((KEYPOINTS, 2), np.nan, np.float32)
@@ -126,13 +126,13 @@ def _keypoints(scene: Scene, view: View, maps: tuple[int, int]) -> NDArray[np.fl
     return np.where(inside, points, np.nan).astype(np.float32)
 
 
-def _grid(view: View, maps: tuple[int, int]) -> Grid:
+def _grid(view: SceneView, maps: tuple[int, int]) -> Grid:
     """Return the rows and columns of the scene that a map of h × w takes."""
     rows = view.top + ((np.arange(maps[0]) + 0.5) * (view.height / maps[0])).astype(np.int64)
     columns = view.left + ((np.arange(maps[1]) + 0.5) * (view.width / maps[1])).astype(np.int64)
     return np.ix_(rows, columns[::-1] if view.flip else columns)
 
 
-_TARGETS: Mapping[str, Callable[[Scene, View, tuple[int, int]], NDArray[Any]]] = MappingProxyType(
+_TARGETS: Mapping[str, Callable[[Scene, SceneView, tuple[int, int]], NDArray[Any]]] = MappingProxyType(
     {"classes": _classes, "depth": _depth, "normals": _normals, "keypoints": _keypoints}
 )

@@ -24,7 +24,7 @@ TargetForm = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """What is to be made of a table; see `OwnTable` for the fields.
 
     targets: name and form of each; a form of None is that of the column.
@@ -56,7 +56,7 @@ def form_of(column: Column) -> TargetForm:
     return "classification" if column.kind in ("class", "text") else "regression"
 
 
-def prepare(table: Table, choice: Choice) -> Prepared:
+def prepare(table: Table, choice: ColumnChoice) -> Prepared:
     """Return inputs, targets and test rows. Raises DataError for a choice that cannot be learnt, naming the column."""
     if not choice.targets:
         raise DataError("There should be a column to learn. Found no target. Choose one or more with --targets.")
@@ -76,28 +76,28 @@ def prepare(table: Table, choice: Choice) -> Prepared:
     return Prepared(x, made, test, tuple(notes))
 
 
-def input_columns(table: Table, choice: Choice) -> tuple[list[Column], list[str]]:
+def input_columns(table: Table, choice: ColumnChoice) -> tuple[list[Column], list[str]]:
     """Return the input columns that can be used, and what is said of the others. Raises DataError."""
     targets = [name for name, _ in choice.targets]
     for name in choice.inputs:
         if name in targets:
             raise DataError(f"Inputs should not tell the target. Found {name!r} among both. Take it out of one.")
-    given = [table.column(name) for name in choice.inputs]
+    chosen = [table.column(name) for name in choice.inputs]
     notes: list[str] = []
-    found: list[Column] = []
-    for column in given or table.columns:
-        if not given and column.name in (*targets, choice.group):
+    usable: list[Column] = []
+    for column in chosen or table.columns:
+        if not chosen and column.name in (*targets, choice.group):
             continue
         if column.words is not None and column.distinct > MOST_CATEGORIES:
             notes.append(f"{column.name} is no input: it has {column.distinct:,} different texts.")
-        elif not given and column.kind in ("text", "empty"):
+        elif not chosen and column.kind in ("text", "empty"):
             why = "has no values" if column.kind == "empty" else "only names the rows"
             notes.append(f"{column.name} is no input: it {why}.")
         else:
-            found.append(column)
-    if not found:
+            usable.append(column)
+    if not usable:
         raise DataError("There should be a column to learn from. Found no input that can be used. Choose other inputs.")
-    return found, notes
+    return usable, notes
 
 
 def _check(column: Column) -> None:
@@ -176,8 +176,8 @@ def _target(column: Column, form: TargetForm, rows: NDArray[np.int64], train: ND
     return Target(column.name, form, codes.astype(np.int64), classes=len(kinds))
 
 
-def _constant(column: Column, found: str) -> DataError:
-    return DataError(f"Target {column.name} should vary. Found {found} to train on. Choose another target.")
+def _constant(column: Column, values: str) -> DataError:
+    return DataError(f"Target {column.name} should vary. Found {values} to train on. Choose another target.")
 
 
 def _check_numbers(column: Column) -> None:

@@ -29,7 +29,7 @@ class Target:
     """A target as it stands in the file: values of shape [N, outputs], or class numbers of shape [N]."""
 
     name: str
-    kind: Kind
+    form: Kind
     values: NDArray[np.float64] | NDArray[np.int64]
     unit: str = ""
     classes: int = 0
@@ -101,7 +101,7 @@ class TableSource(Source):
         else:
             train, test = np.setdiff1d(np.arange(len(inputs)), test_rows), test_rows
         self._seed = seed
-        x = (inputs - inputs[train].mean(0)) / spread(inputs[train])
+        x = (inputs - inputs[train].mean(0)) / standard_deviation(inputs[train])
         tasks: list[Task] = []
         columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
         for target in targets:
@@ -133,13 +133,15 @@ def _task(
     options: TableDataset, target: Target, train: NDArray[np.int64]
 ) -> tuple[Task, NDArray[np.float64] | NDArray[np.int64]]:
     values = target.values
-    if target.kind == "classification":
-        return Task(target.name, target.kind, target.classes), values.astype(np.int64)
-    task, shift, factor = options.measured(target.name, values[train].mean(0), spread(values[train]), target.unit)
+    if target.form == "classification":
+        return Task(target.name, target.form, target.classes), values.astype(np.int64)
+    task, shift, factor = options.measured(
+        target.name, values[train].mean(0), standard_deviation(values[train]), target.unit
+    )
     return task, (values - shift) / factor
 
 
-def spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+def standard_deviation(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the standard deviation of each column, 1 where a column is constant."""
     deviation = np.asarray(values, dtype=np.float64).std(0)
     return np.where(deviation > 0, deviation, 1.0)
