@@ -13,7 +13,12 @@ from gradnorm.models.segnet import SegNet
 
 
 def build(spec: RunSpec, source: Source) -> Network:
-    """Return the spec's network, or the data set's own, for these data; on the CPU, at its initial values."""
+    """Return a new network for a run, on the CPU, with its initial parameters.
+
+    spec: names the network, or "auto" for the data set's first one, and its size and seed.
+    source: gives the shape of the inputs and the tasks.
+    Raises what the network raises, such as ValueError for no task.
+    """
     name = spec.dataset.networks[0] if spec.network == "auto" else spec.network
     if name == "mlp":
         return MLP(

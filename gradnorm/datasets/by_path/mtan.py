@@ -55,7 +55,10 @@ class MTAN(SceneDataset):
     )
 
     def load(self, seed: int) -> Source:
-        """Return the pictures; raises DataError where one that is needed is missing or malformed."""
+        """Return the pictures of train/, and those of val/ as the test set.
+
+        Raises DataError if files are missing or malformed; see `skip_bad`.
+        """
         train, test = Folder(self, "train"), Folder(self, "val")
         return self.source(
             LazyScenes(SceneCache(train.scene), train.numbers), LazyScenes(test.scene, test.numbers), seed
@@ -63,10 +66,11 @@ class MTAN(SceneDataset):
 
 
 class Folder:
-    """The pictures of one split, by their numbers; only files of what is learnt are looked at.
+    """The pictures of one split, by their numbers. Only files of the chosen tasks are opened.
 
-    Headers are checked at once, numbers when they are read. Raises DataError where files are missing or malformed,
-    with the first few names and how many; with `skip_bad` only where no picture is left.
+    numbers: of the usable pictures, in order.
+    All headers are checked now; the values of a picture when it is read. Raises DataError, with the number of bad files
+    and the first few messages, if files are missing or malformed; with `skip_bad` only if no picture is left.
     """
 
     def __init__(self, options: MTAN, split: str) -> None:
@@ -95,7 +99,7 @@ class Folder:
             raise DataError(f"{self._path} should have image/0.npy, image/1.npy, … Found no such file.")
 
     def scene(self, number: int) -> Scene:
-        """Return a picture; raises DataError, with the file's name, for values that are out of range."""
+        """Return a picture. Raises DataError, which names the file, if values are out of range."""
         image = self._checked(number, "image", 0, 1)
         height, width = image.shape[:2]
         depth, normals = np.zeros((height, width), np.float32), np.zeros((3, height, width), np.float32)

@@ -1,4 +1,4 @@
-"""MTFL, faces with five landmarks and four attributes (Zhang, Luo, Loy, Tang, ECCV 2014), from files that you have.
+"""MTFL: faces with five landmarks and four attributes (Zhang, Luo, Loy, Tang, ECCV 2014), from your own copy.
 
 The folder holds training.txt, testing.txt and the pictures that they name. A line has 15 fields: a picture's path, x of
 left eye, right eye, nose, left and right corner of the mouth, then their y, in pixels, then gender, smile, glasses (1
@@ -42,7 +42,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Face:
-    """One line: a picture's path with /, the x and the y of five points in pixels, and the classes from 0."""
+    """One line of a list.
+
+    picture: its path, with /.  x, y: of five points, in pixels.  classes: of the four attributes, each from 0.
+    """
 
     picture: str
     x: tuple[float, ...]
@@ -51,7 +54,10 @@ class Face:
 
     @staticmethod
     def parse(line: str) -> Face:
-        r"""Return what a line says; spaces around it and paths with \ do no harm. Raises ValueError."""
+        r"""Return the face of a line. Spaces around it are ignored, and \ in paths becomes /.
+
+        Raises ValueError, whose message says what was found, if the line is malformed.
+        """
         fields = line.split()
         if len(fields) != _FIELDS:
             raise ValueError(f"{len(fields)} fields")
@@ -217,7 +223,7 @@ def _lines(file: Path, most: int) -> list[tuple[int, str]]:
     try:
         file = allowed(str(file))
         with file.open(encoding="utf-8-sig", errors="replace") as text:
-            # A part of a line that is too long is a line that cannot be read.
+            # A line that is too long is cut, and then has the wrong number of fields.
             for number in range(1, most + 2):
                 if not (line := text.readline(_LONGEST_LINE)):
                     return lines

@@ -7,7 +7,7 @@ The file, nyu_depth_v2_labeled.mat, is MATLAB v7.3, so HDF5 with its axes the ot
     labels  [N, 640, 480]     uint16, 0 unlabelled, else the number of a name, from 1
     names   [1, 894]          references to arrays of UTF-16 characters
 
-What else it holds is not looked at. Images of another size are taken for these 640 × 480, resized.
+Nothing else in the file is read. Images of another size count as these 640 × 480 images, resized.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gradnorm.datasets.scenes.source import PAPER, SceneDataset
 from gradnorm.datasets.scenes.untrusted import checked_depths, checked_normals
 from gradnorm.rendering.scene import Scene
 
-# The colour camera, from the toolbox that comes with the data, and what of its pictures is labelled.
+# The colour camera, and the labelled part of its pictures, both from the toolbox that comes with the data.
 WIDTH, HEIGHT = 640, 480
 CAMERA = Camera(518.86, 519.47, 325.58, 253.74)
 ROWS, COLUMNS = (45, 470), (41, 600)
@@ -93,16 +93,17 @@ class NYUv2(SceneDataset):
         )
 
     def load(self, seed: int) -> Source:
-        """Return the pictures; raises DataError for a file that is not as said above."""
+        """Return the pictures, split as `splits` says. Raises DataError if a file has another layout than above."""
         file = File(self)
         train, test = published_split(self.splits, len(file)) if self.splits else random_split(len(file))
         return self.source(LazyScenes(SceneCache(file.scene), train), LazyScenes(file.scene, test), seed)
 
 
 class File:
-    """The labelled file and what goes with it, open for reading; pictures are numbered from 0.
+    """The labelled file and the files that go with it, open for reading. Pictures are counted from 0.
 
-    Raises DataError for a file that is not as it should be; nothing of its pictures is read yet.
+    Shapes, dtypes and names are checked now; a picture is read when it is needed.
+    Raises DataError if a file is not laid out as this module says.
     """
 
     def __init__(self, options: NYUv2) -> None:
@@ -137,9 +138,10 @@ class File:
         return len(self._images)
 
     def scene(self, i: int) -> Scene:
-        """Return picture i, cut to what is labelled.
+        """Return a picture, cut to its labelled part.
 
-        Raises DataError where it cannot be read, no depth is a number, one is beyond 100 m, or a label has no name.
+        i: from 0 to the number of pictures − 1.
+        Raises DataError if it cannot be read, if no depth is finite or one is above 100 m, or if a label has no name.
         """
         try:
             image, depth, label = self._images[i], self._depths[i], self._labels[i]
@@ -164,7 +166,7 @@ class File:
         )
 
     def _normals_of(self, i: int, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the normals as given, else from the depths, else none."""
+        """Return normals from their files if there are any; else from the depths if normals are learnt; else zeros."""
         if self._normals:
             return checked_normals(
                 npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}"

@@ -1,4 +1,4 @@
-"""A table from a CSV or Parquet file, each column with its type: what may be learnt from it, and what it lacks."""
+"""Reads a table from a CSV or Parquet file, and finds the kind of each column."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gradnorm.datasets.readers.csv_reader import (
 )
 from gradnorm.datasets.readers.folders import DataError
 
-# What pyarrow leaves untyped: its tables, columns and texts.
+# pyarrow has no types for its tables, columns and dictionaries.
 ArrowColumn: TypeAlias = Any
 ArrowStrings: TypeAlias = Any
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
-# So many different texts are categories; with more of them a column is free text or names its rows.
+# A column with more different texts than this is free text or names its rows.
 MOST_CATEGORIES = 50
 LEAST_ROWS = 20
 _NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "-nan"]
-# A Parquet file's own table of contents, which is read as a whole.
+# Limit for the footer of a Parquet file, which is read as a whole.
 _MOST_FOOTER = 64 * 2**20
 
 ColumnKind = Literal["number", "class", "date", "text", "empty"]
@@ -40,14 +40,16 @@ ColumnKind = Literal["number", "class", "date", "text", "empty"]
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column.
+    """One column of N cells.
 
-    kind: "number", "class" (few different texts, or no and yes), "date" (in days since 1970), "text" (free text, or
-        a name or running number of each row) or "empty".
-    whole: whether all its numbers are whole.  missing: cells without a value.  distinct: different values.
-    example: its range, or some of its values.
-    values: shape [N]; numbers with NaN where there is none, or places in `words` with −1 where there is none.
-    words: its different texts; None if it holds numbers.
+    kind: "number"; "class" for few different texts, or two whole numbers; "date", in days since 1970; "text" for free
+        text, or a name or running number of each row; "empty" if no cell has a value.
+    whole: whether all numbers are whole.
+    missing: the number of cells without a value.
+    distinct: the number of different values.
+    example: the range of the numbers, or some of the texts.
+    values: shape [N]. Numbers, NaN for a missing one; or indices into `words`, −1 for a missing text.
+    words: the different texts; None for a column of numbers.
     """
 
     name: str
@@ -61,20 +63,23 @@ class Column:
 
     @property
     def absent(self) -> NDArray[np.bool_]:
-        """Where there is no value: shape [N]."""
+        """Which cells have no value: flags [N]."""
         return np.isnan(self.values) if self.words is None else self.values < 0
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A file's columns, of `rows` cells each."""
+    """The columns of a file.
+
+    name: of the file, for messages.  rows: the number of cells in each column.
+    """
 
     name: str
     rows: int
     columns: tuple[Column, ...]
 
     def column(self, name: str) -> Column:
-        """Return a column by its name. Raises DataError."""
+        """Return a column by its name. Raises DataError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -83,9 +88,10 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Return the table in a file, read once for as long as the file stays as it is.
+    """Return the table of a file. A file that has not changed is read once.
 
-    Raises DataError for a file that is no table: the sentence says what was found and what to do.
+    path: a CSV or Parquet file, with an ending of `SUFFIXES`, already checked by `allowed_file`.
+    Raises DataError if the file cannot be read, is no table, is too large, or has fewer than `LEAST_ROWS` rows.
     """
     try:
         state = path.stat()
@@ -182,7 +188,7 @@ def _read_parquet(path: Path, size: int) -> ArrowColumn:
             raise DataError(
                 f"{path.name} should unpack to {MOST_BYTES // 2**20} MB at most. Found more. Keep fewer rows."
             )
-        # Texts stay as places in a dictionary: a long one that is repeated a million times is kept once.
+        # Texts are read as indices into a dictionary: a long text that is repeated a million times is stored once.
         texts = [field.name for field in schema if types.is_string(field.type) or types.is_large_string(field.type)]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(use_threads=False)
