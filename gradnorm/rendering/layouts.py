@@ -1,4 +1,4 @@
-"""RoomNet's 11 layout types: which edges of the room are seen, and the order of their keypoints.
+"""RoomNet's 11 layout types: which edges of the room are visible, and the order of their keypoints.
 
 The walls that are seen are numbered from the left, 0 … 2. Their edges are `c` with the ceiling and `f` with the floor,
 from left to right, and `v` with the next wall, from the ceiling to the floor; `<` is an edge's first end, `>` its
@@ -20,7 +20,13 @@ from gradnorm.rendering.scene import LAYOUTS
 
 @dataclass(frozen=True)
 class RoomLayout:
-    """A type: the walls in the picture, all edges in it, those of their ends that are corners, and the keypoints."""
+    """A layout type. Edges and their ends are written as above.
+
+    walls: the number of visible walls, 1 … 3.
+    edges: the visible edges.
+    corners: the ends of edges between walls that are corners of the room.
+    points: the ends of edges that are the keypoints, in order.
+    """
 
     walls: int
     edges: tuple[str, ...]
@@ -62,7 +68,10 @@ class VisibleEdges:
     corners: NDArray[np.bool_]
 
     def matches(self, layout: RoomLayout, first: int) -> NDArray[np.bool_]:
-        """Return [N], where the layout is this, wall `first` being its wall 0."""
+        """Return which of the N rooms have this layout, [N].
+
+        first: the room's wall that is wall 0 of the layout.
+        """
         edges = np.zeros(12, bool)
         edges[[_edge(edge, first) for edge in layout.edges]] = True
         corners = np.zeros((4, 2), bool)
@@ -72,7 +81,7 @@ class VisibleEdges:
         return (self.edges == edges).all(1) & (self.corners[:, 8:] == corners).all((1, 2))
 
     def points(self, layout: RoomLayout, first: int) -> Array:
-        """Return the layout's keypoints, [N, points, 2]."""
+        """Return the keypoints of the layout in each room, [N, points, 2]; arguments as for `matches`."""
         at = [(_edge(point, first), int(point[2] == ">")) for point in layout.points]
         edges, ends = zip(*at, strict=True)
         return self.ends[:, list(edges), list(ends)]
@@ -83,7 +92,7 @@ def _edge(name: str, first: int) -> int:
 
 
 def visible_edges(low: Array, high: Array, turn: Array) -> VisibleEdges:
-    """Return what is seen of N rooms.
+    """Return which edges of N rooms are visible.
 
     low, high: [N, 3], two opposite corners in metres (right, down, forward) from the camera, which is inside.
     turn: [N, 3, 3], the camera's axes as columns.
@@ -115,7 +124,7 @@ def _edges(low: Array, high: Array) -> Array:
 
 
 def keypoints(kind: int, points: Array, height: int, width: int) -> NDArray[np.float32]:
-    """Return all 48 keypoints in pixels, [48, 2], NaN but for those of this type.
+    """Return all 48 keypoints in pixels, [48, 2]; NaN for those of other types.
 
     kind: the type, 0 … 10; points: [points, 2], as `VisibleEdges.points` gives them.
     """

@@ -7,7 +7,7 @@ from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, intrinsics, rotation
 from gradnorm.rendering.layouts import TYPES, keypoints, visible_edges
 from gradnorm.rendering.scene import LAYOUTS
-from gradnorm.rendering.views import kind_of, view
+from gradnorm.rendering.views import layout_type, view
 
 # Which keypoints (from 1) outline which surface, of the walls from the left, the floor and the ceiling: LSUN's.
 OUTLINES = (
@@ -102,7 +102,7 @@ def test_tables_have_as_many_points_as_roomnet():
 
 def test_each_block_of_eleven_has_all_types():
     for seed in (0, 5):
-        kinds = [kind_of(seed, index) for index in range(55)]
+        kinds = [layout_type(seed, index) for index in range(55)]
         assert all(sorted(kinds[i : i + 11]) == list(range(11)) for i in range(0, 55, 11))
         assert kinds[:11] != kinds[11:22]
 
