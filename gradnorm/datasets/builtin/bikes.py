@@ -35,7 +35,7 @@ class Bikes(TableDataset):
         return ("regression", "regression", "classification")
 
     def load(self, seed: int) -> Source:
-        """Return the hours: 73 days of the 365 are for the test, whole, since the hours of a day are alike."""
+        """Return the hours as rows. 73 of the 365 days are held out whole, since the hours of one day are alike."""
         import pandas as pd
 
         table = pd.read_csv(FILES / "bikeshare.csv.gz")

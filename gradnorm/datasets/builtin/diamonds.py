@@ -37,7 +37,7 @@ class Diamonds(TableDataset):
         return ("regression", "regression", *("classification" for _ in GRADES))
 
     def load(self, seed: int) -> Source:
-        """Return the stones; the 20 whose x, y or z is given as 0 (not measured) are left out."""
+        """Return the stones as rows, without the 20 whose x, y or z is 0, which means not measured."""
         import pandas as pd
 
         table = pd.read_csv(FILES / "diamonds.csv.gz").query("x > 0 and y > 0 and z > 0")

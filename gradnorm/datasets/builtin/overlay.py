@@ -1,4 +1,4 @@
-"""A handwritten digit and a garment over one another: Multi-MNIST's idea (Sabour et al., 2017) with two sources."""
+"""A handwritten digit over a garment, after Multi-MNIST (Sabour et al., 2017), from two sources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gradnorm.datasets.base import Batch, Source, Task
 from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, standard_deviation
 
 SIZE, PICTURE = 36, 28
-# Each picture may lie so many pixels further down and to the right: the digit from the top left on, the garment from
-# where the digit ends.
+# Each picture is shifted at random by up to this many pixels down and right: the digit from the top left corner, the
+# garment from where the range of the digit ends.
 _SHIFT = (SIZE - PICTURE) // 2
-# Of the 10,000 pictures of each source the first are seen in training only, the others in the test only.
+# Of the 10,000 pictures of each source, the first are used for training only and the others for the test only.
 TRAIN, TEST = 8_000, 2_000
 GARMENTS = (
     "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -58,7 +58,10 @@ class Overlay(MeasuredDataset):
 
 
 class OverlaySource(Source):
-    """Fresh pairs at every step, the digit to the top left of the garment, both shifted; the stronger ink counts."""
+    """New pairs at every step: the digit to the top left of the garment, both shifted, the brighter pixel of the two.
+
+    options: decide the units of the targets.  seed: of the batches, ≥ 0.
+    """
 
     def __init__(self, options: Overlay, seed: int) -> None:
         self._seed = seed
@@ -114,7 +117,7 @@ class OverlaySource(Source):
 
 
 def _levels(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return each picture's pixels in a row, 0 … 1: [B, 1296]."""
+    """Return the pixels of each picture as a row of numbers in [0, 1]: [B, 1296]."""
     return pictures.reshape(len(pictures), -1) / 255.0
 
 

@@ -1,4 +1,4 @@
-"""Foreign HDF5 files: what is refused before anything of it is read."""
+"""Untrusted HDF5 files: which are refused before any of their data is read."""
 
 import h5py
 import numpy as np

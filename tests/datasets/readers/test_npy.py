@@ -1,4 +1,4 @@
-"""Foreign .npy files: what is refused, and that nothing is unpickled or read before that."""
+"""Untrusted .npy files: which are refused, and that nothing is unpickled or read before."""
 
 import pickle
 
