@@ -11,7 +11,7 @@ from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.checkpoint_files import CheckpointError
-from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, Record, StepRecord
+from gradnorm.runs.records import Checkpoint, Evaluation, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
@@ -119,6 +119,8 @@ class _Writer:
             return False
         if isinstance(item, Checkpoint):
             self._store.checkpoints.write(self.run, item)
+            return True
+        if isinstance(item, Event):
             return True
         try:
             self._store.end(self.run, item)

@@ -34,9 +34,7 @@ def vectors_of(balance: Balance) -> dict[str, Any]:
             f"log should get what GradNorm.backward returned. Found a {type(balance).__name__}. "
             "Pass plain numbers by name, as in log(losses=…, weights=…)."
         )
-    import torch
-
-    found: dict[str, Any] = dict(zip(there, torch.stack([*there.values()]).cpu(), strict=True))
+    found: dict[str, Any] = {name: value.cpu() for name, value in there.items()}
     if balance.imbalance is not None:
         found["imbalance"] = balance.imbalance.item()
     return found
