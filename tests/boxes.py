@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
 
 SIZE, TEST = 32, 6
 CLASSES = ("ceiling", "floor", "wall")
-FORMS: dict[str, Form] = {"classes": "segmentation", "depth": "depth", "normals": "normals", "keypoints": "heatmaps"}
+FORMS: dict[str, str] = {"classes": "segmentation", "depth": "depth", "normals": "normals", "keypoints": "heatmaps"}
 TASKS = (
     Task("classes", "segmentation", 3, classes=CLASSES),
     Task("depth", "depth", 1, "m"),
@@ -34,7 +34,7 @@ class Boxes(Dataset):
         return tuple(FORMS)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """One of each kind of map."""
         return tuple(FORMS.values())
 

@@ -1,1 +1,1 @@
-"""Data sets: one file each, found by discovery. `files/` holds the small bundled ones."""
+"""Data sets, one file each, found by discovery in `builtin/` and `by_path/`."""

@@ -1,6 +1,6 @@
-"""What every data set is: frozen options, task declarations, and a source of batches.
+"""What every data set is: frozen options, the tasks that they declare, and a source of batches.
 
-The options are read by the pages before torch is loaded; torch is imported inside `load`.
+The pages read the options before torch is loaded, so a data set imports torch inside `load`.
 """
 
 from __future__ import annotations
@@ -8,83 +8,59 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gradnorm.datasets.forms.registry import form_named
 from gradnorm.methods.base import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-# What targets look like, B examples, maps of h × w:
-#   regression      [B, outputs]
-#   classification  [B], classes from 0
-#   segmentation    [B, h, w], classes from 0, −1 where there is no label
-#   depth           [B, 1, h, w], metres, 0 where there is none
-#   normals         [B, 3, h, w], of length 1, 0 where there are none
-#   heatmaps        [B, outputs, 2], x and y of each point in [0, 1] of the picture, NaN where there is none
-#   landmarks       [B, outputs], x and y of each point in [0, 1] of the picture; the first two points are the eyes
-Form = Literal["regression", "classification", "segmentation", "depth", "normals", "heatmaps", "landmarks"]
-
-# The test metrics of each form, the one to look at first, and whether more is better. See `gradnorm.metrics`.
-METRICS: Mapping[Form, Mapping[str, bool]] = {
-    "regression": {"r2": True},
-    "classification": {"accuracy": True},
-    "segmentation": {"miou": True, "pixel_accuracy": True, "iou_error": False},
-    "depth": {"rmse": False, "abs_error": False, "rel_error": False},
-    "normals": {
-        "angle_mean": False,
-        "angle_median": False,
-        "within_11": True,
-        "within_22": True,
-        "within_30": True,
-        "cosine_error": False,
-    },
-    "heatmaps": {"point_error": False},
-    "landmarks": {"landmark_error": False, "failure": False},
-}
-# Those of which less is better.
-ERRORS = frozenset(name for each in METRICS.values() for name, more in each.items() if not more)
-
-
 @dataclass(frozen=True)
 class Task:
-    """One task: what its head puts out and how it is judged.
+    """One task: the shape of its output, and how it is judged.
 
-    form: see `Form`.
-    outputs: numbers per example for a regression, classes for a classification, channels of a map.
-    classes: their names, where they have any.
-    unit: of the target, for axis labels; empty where it has none.
-    center, scale: the head's output is center + scale·(what the affine layer gives), each a number or one
-        per output. 0 and 1 leave it alone.
+    name: unique within its data set.
+    form: the name of a form of target, such as "regression" or "depth"; see `gradnorm.datasets.forms`. It decides
+        the shape of the targets, the loss and the test metrics.
+    outputs: ≥ 1; numbers per example for a regression, classes for a classification, channels of a map.
+    unit: of the target, for axis labels; empty if it has none.
+    center, scale: the head's output is center + scale·(output of its affine layer), each a number or one number per
+        output. 0 and 1 change nothing. Maps ignore them.
+    classes: the names of the classes, in order; empty if they have none.
+    Raises ValueError if there is no such form, or if outputs does not fit it.
     """
 
     name: str
-    form: Form
+    form: str
     outputs: int
     unit: str = ""
     center: float | tuple[float, ...] = 0.0
     scale: float | tuple[float, ...] = 1.0
     classes: tuple[str, ...] = ()
 
-    @property
-    def kind(self) -> Kind:
-        """Whether the loss is a regression's or a cross entropy."""
-        return "classification" if self.form in ("classification", "segmentation") else "regression"
+    def __post_init__(self) -> None:
+        form = form_named(self.form)
+        if self.outputs < 1 or form.outputs not in (None, self.outputs):
+            should = "1 or more" if form.outputs is None else f"{form.outputs} for the form {self.form!r}"
+            raise ValueError(f"outputs of task {self.name!r} should be {should}. Found {self.outputs}. Change it.")
 
     @property
-    def plain(self) -> bool:
-        """Whether its output is a vector, rather than a map."""
-        return self.form in ("regression", "classification", "landmarks")
+    def kind(self) -> Kind:
+        """ "classification" if the loss is a cross entropy, else "regression"."""
+        return form_named(self.form).kind
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples: inputs and, for each task, targets as its `Form` says.
+    """B examples with the targets of all T tasks.
 
-    inputs: vectors [B, D], float32, or pictures [B, channels, H, W], uint8.
+    inputs: vectors [B, D], float32; or pictures [B, channels, H, W], uint8 from 0 to 255.
+    targets: T tensors, each of the shape that the task's form says (`Form.target_shape`), B along the first axis.
+        int64 for forms whose targets are classes, else float32.
     """
 
     inputs: Tensor
@@ -92,68 +68,93 @@ class Batch:
 
 
 class Source(ABC):
-    """A loaded data set: training batches by step, and one fixed test set. Tensors live on the CPU.
+    """A loaded data set: it gives a training batch for every step, and holds one fixed test set.
 
-    Batches are asked for from several threads at once, and have exactly the size that was asked for.
+    A subclass sets `tasks` and `test`, and implements `batch`. All tensors live on the CPU. The engine may call `batch`
+    from several threads at once, so `batch` must not change the source.
+
+    tasks: T declarations, in the order of the targets.
+    test: the test set, N ≥ 1 examples; the same for every seed if results are to be comparable.
+    stride: ≥ 1, height of the inputs over height of the target maps; 1 where targets are not maps.
+    slow: whether a batch takes long to make, for instance because it reads files. The engine then makes several batches
+        at a time.
     """
 
     tasks: tuple[Task, ...]
     test: Batch
-    # Height and width of the inputs over those of the maps that are learnt.
     stride: int = 1
-    # Whether batches take long to make (files are read, pictures turned), so that several should be made at a time.
     slow: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one input: (D,), or (channels, H, W)."""
+        """The shape of one input: (D,) for vectors, (channels, H, W) for pictures."""
         return tuple(self.test.inputs.shape[1:])
 
     @abstractmethod
     def batch(self, step: int, size: int) -> Batch:
-        """Return the training batch of step t ≥ 1: a function of (seed, t) alone."""
+        """Return the training batch of a step. It depends on the seed, the step and the size alone.
+
+        step: t ≥ 1.  size: B ≥ 1; the batch has exactly so many examples.
+        A run that continues from a checkpoint asks for the same batches again, so equal arguments must give equal
+        batches.
+        """
 
     def block(self, first: int, count: int, size: int) -> list[Batch]:
-        """Return the batches of `count` steps from `first` on, in one go where that is quicker.
+        """Return the training batches of several steps. A subclass may make them at once where that is faster.
 
-        They are those of `batch`, but for rounding, and a function of the seed and these numbers alone.
+        first: the first step, ≥ 1.  count: how many steps, ≥ 1.  size: B of each batch, ≥ 1.
+        Returns what `batch` returns for each step, except for rounding. It depends on the seed and the three arguments
+        alone.
         """
         return [self.batch(step, size) for step in range(first, first + count)]
 
 
 def unbound(inputs: Tensor, targets: Sequence[Tensor]) -> list[Batch]:
-    """Return batches from tensors that have them along their first axis."""
+    """Return N batches from tensors whose first axis is the batch's number.
+
+    inputs: [N, B, ...].  targets: T tensors [N, B, ...].
+    """
     return [
         Batch(x, ys) for x, ys in zip(inputs.unbind(), zip(*(y.unbind() for y in targets), strict=True), strict=True)
     ]
 
 
 class Dataset(BaseModel, ABC):
-    """A data set: its fields are its options, declared once with range, default and help."""
+    """A data set, before it is loaded. Its fields are its options; each declares range, default, title and help once.
+
+    A new data set is one subclass in one file of `gradnorm/datasets/builtin/` or `gradnorm/datasets/by_path/`. The
+    class is a frozen pydantic model: the dashboard, the command line and the URL offer its fields as options.
+
+    name: as `--dataset` and the URL take it; unique.
+    title: as the picker shows it.
+    summary: one sentence for the picker.
+    recommended: values of `RunSpec` fields, and of fields of its method, that suit this data set. They apply where a
+        spec does not say otherwise.
+    networks: the names of the networks that suit it, as `RunSpec.network` takes them; the first is the default.
+    by_path: whether it reads files that the user names, so that it cannot be loaded with its defaults. It marks its
+        path fields with `json_schema_extra={"path": True}`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    # Training settings that suit this data set, used where a spec does not say otherwise.
     recommended: ClassVar[Mapping[str, Any]] = {}
     # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
     packages: ClassVar[tuple[str, ...]] = ()
-    # The networks that suit it, its own first.
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
-    # Whether it reads files that the user names, so that it cannot be loaded with its defaults.
     by_path: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def task_names(self) -> tuple[str, ...]:
-        """The names of the tasks, known without loading anything."""
+        """The names of the T tasks, each once. They must not need the data."""
 
     @property
     @abstractmethod
-    def task_forms(self) -> tuple[Form, ...]:
-        """What each task's targets look like, known without loading anything."""
+    def task_forms(self) -> tuple[str, ...]:
+        """The names of the T tasks' forms of target (`gradnorm.datasets.forms`). They must not need the data."""
 
     @property
     def advice(self) -> str:
@@ -162,4 +163,8 @@ class Dataset(BaseModel, ABC):
 
     @abstractmethod
     def load(self, seed: int) -> Source:
-        """Return the data; the same seed gives the same data and batches."""
+        """Return the data.
+
+        seed: ≥ 0. The same seed and options give the same batches.
+        Raises DataError (`gradnorm.datasets.readers.folders`) if files are missing or malformed.
+        """

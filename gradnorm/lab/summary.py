@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.datasets.base import ERRORS
+from gradnorm.datasets.forms.registry import error_metrics
 from gradnorm.runs.records import Evaluation, Outcome, Record, StepRecord
 
 # Metrics that only say in other units what another one of the task says.
@@ -73,7 +73,7 @@ def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict
     for i, task in enumerate(results[0]["tasks"]):
         best_at[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
         for metric in next(iter(tests.values()))["metrics"][i]:
-            best = min if metric in ERRORS else max
+            best = min if metric in error_metrics() else max
             best_at[f"{metric}.{task}"] = best(tests, key=lambda label: tests[label]["metrics"][i][metric])
     return best_at
 
@@ -104,6 +104,6 @@ def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[
         names = [name for name in own if name not in RESTATED]
         if any(not (math.isfinite(own[name]) and math.isfinite(base[name]) and base[name]) for name in names):
             return None
-        each = [(own[name] - base[name]) / abs(base[name]) * (-1 if name in ERRORS else 1) for name in names]
+        each = [(own[name] - base[name]) / abs(base[name]) * (-1 if name in error_metrics() else 1) for name in names]
         gains.append(sum(each) / len(each))
     return 100 * sum(gains) / tasks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Source
 from gradnorm.models.cnn import CNN
-from gradnorm.models.landmarks import Landmarks
+from gradnorm.models.landmarks import LandmarkNetwork
 from gradnorm.models.mlp import MLP
 from gradnorm.models.network import Network
 from gradnorm.models.resnet_fcn import ResNetFCN
@@ -13,7 +13,12 @@ from gradnorm.models.segnet import SegNet
 
 
 def build(spec: RunSpec, source: Source) -> Network:
-    """Return the spec's network, or the data set's own, for these data; on the CPU, at its initial values."""
+    """Return a new network for a run, on the CPU, with its initial parameters.
+
+    spec: names the network, or "auto" for the data set's first one, and its size and seed.
+    source: gives the shape of the inputs and the tasks.
+    Raises what the network raises, such as ValueError for no task.
+    """
     name = spec.dataset.networks[0] if spec.network == "auto" else spec.network
     if name == "mlp":
         return MLP(
@@ -28,7 +33,7 @@ def build(spec: RunSpec, source: Source) -> Network:
         return CNN(source.shape, source.tasks, width=spec.channels, seed=spec.seed)
     if name == "landmarks":
         size = 160 if source.shape[1] == 160 else 40
-        return Landmarks(size, source.shape[0], source.tasks, width=spec.channels, seed=spec.seed)
+        return LandmarkNetwork(size, source.shape[0], source.tasks, width=spec.channels, seed=spec.seed)
     dense = SegNet if name == "segnet" else ResNetFCN
     outputs = [task.outputs for task in source.tasks]
     return dense(outputs, width=spec.channels, stride=source.stride, seed=spec.seed)

@@ -20,8 +20,10 @@ _CHANNELS, _UNITS = (16, 32, 64), 128
 class CNN(Network):
     """Three 3×3 convolutions with ReLU and 2×2 max pooling, a fully connected layer W, and T affine heads.
 
-    shape: (channels, H, W) of the pictures; sides of 8 or more.  tasks: declarations of the heads, vectors all.
-    width: factor on all channels and units.  seed: head i depends on (seed, i) alone.
+    shape: (channels, H, W) of the pictures; H and W are at least 8.
+    tasks: T declarations of the heads, all of vectors.
+    width: > 0, a factor on all channels and units.
+    seed: ≥ 0; head i depends on (seed, i) alone.
     """
 
     def __init__(self, shape: Sequence[int], tasks: Sequence[Task], *, width: float = 1.0, seed: int = 0) -> None:

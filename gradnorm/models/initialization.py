@@ -1,6 +1,6 @@
-"""Layers with He's initial weights (He et al., 2015): normal, variance 2/fan-in, from the stream given; biases are 0.
+"""Layers with initial weights as in He et al. (2015): normal with variance 2/fan-in; biases are 0.
 
-The weights are drawn on the processor, so that they are the same on every device.
+The weights are drawn on the CPU from a random stream, so that they are the same on every device.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ def convolution(
     padding: int | None = None,
     bias: bool = True,
 ) -> nn.Conv2d:
-    """Return a convolution that is `kernel` pixels wide and high.
+    """Return a convolution [B, inputs, H, W] → [B, outputs, h, w].
 
-    padding: pixels; None keeps the size of the maps at stride 1 (for odd kernels).
+    random: the stream of the weights.
+    kernel: its width and height in pixels, ≥ 1.
+    stride: ≥ 1.
+    padding: in pixels; None keeps the size of the maps at stride 1, for odd kernels.
+    bias: whether it has a bias.
     """
     around = kernel // 2 if padding is None else padding
     layer = nn.Conv2d(inputs, outputs, kernel, stride, around, bias=bias, device="cpu")
@@ -31,14 +35,14 @@ def convolution(
 
 
 def doubling(inputs: int, outputs: int, random: np.random.Generator) -> nn.ConvTranspose2d:
-    """Return a transposed convolution, without bias, that makes 2 × 2 values of each: maps twice as high and wide."""
+    """Return a transposed convolution without bias from [B, inputs, h, w] to [B, outputs, 2h, 2w]."""
     layer = nn.ConvTranspose2d(inputs, outputs, 2, 2, bias=False, device="cpu")
     _fill(layer, inputs, random)  # each output has one value of each channel below it
     return layer
 
 
 def linear(inputs: int, outputs: int, random: np.random.Generator) -> nn.Linear:
-    """Return an affine layer."""
+    """Return an affine layer [B, inputs] → [B, outputs]. random: the stream of the weights."""
     layer = nn.Linear(inputs, outputs, device="cpu")
     _fill(layer, inputs, random)
     return layer

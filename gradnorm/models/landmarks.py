@@ -41,7 +41,7 @@ _STACKS: dict[int, tuple[tuple[_Conv, ...], int]] = {
 }
 
 
-class Landmarks(Network):
+class LandmarkNetwork(Network):
     """Faces to vectors: convolutions, a fully connected layer of 100 units, which is W, and an affine head a task.
 
     size: height and width of the pictures. 40 is the network of Zhang et al. (2014), 160 the paper's deeper one.

@@ -1,4 +1,4 @@
-"""What networks with maps as outputs have in common: a convolution as W, and one as each head."""
+"""The base of networks whose outputs are maps: W is a convolution, and so is each head."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ STRIDES = (1, 2, 4)
 
 
 class DenseNetwork(Network):
-    """Pictures to maps: all parameters are shared but those of the last convolutions, one a task.
+    """A network from pictures to maps. All parameters are shared, except one last convolution a task.
 
-    trunk: gives maps of `channels` channels.
-    outputs: channels of each task's map, as in (13, 1, 3) for 13 classes, depth and normals.
-    name: of the streams of initial values; head i depends on (seed, name, i) alone.
-    Raises ValueError for no task, or a map without channels.
+    trunk: a module from [B, 3, H, W] to maps of `channels` channels.
+    channels: ≥ 1, of the trunk's output and of W's.
+    outputs: the channels of each task's map, such as (13, 1, 3) for 13 classes, depth and normals.
+    name: of the random streams of the initial parameters; head i depends on (seed, name, i) alone.
+    seed: ≥ 0.
+    Raises ValueError if there is no task, or a map without channels.
     """
 
     def __init__(self, trunk: nn.Module, channels: int, outputs: Sequence[int], name: str, seed: int) -> None:
@@ -57,7 +59,7 @@ class DenseNetwork(Network):
 
 
 def doublings(stride: int) -> int:
-    """Return how often maps are halved at a stride. Raises ValueError if it is not 1, 2 or 4."""
+    """Return log2 of a stride: how often maps are halved. Raises ValueError if the stride is not 1, 2 or 4."""
     if stride not in STRIDES:
         raise ValueError(
             f"stride should be 1, 2 or 4, the height of the inputs over that of the maps. Found {stride}. "
@@ -67,5 +69,5 @@ def doublings(stride: int) -> int:
 
 
 def scaled(channels: int, width: float) -> int:
-    """Return a number of channels times a factor, 1 at least."""
+    """Return channels × width, rounded, at least 1. channels: ≥ 1.  width: > 0."""
     return max(1, round(channels * width))

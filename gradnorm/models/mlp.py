@@ -18,10 +18,16 @@ Initialization = Literal["he", "xavier", "uniform"]
 
 
 class MLP(Network):
-    """`depth` ReLU layers of `width`, the last of which is W, and T heads.
+    """Fully connected ReLU layers, the last of which is W, and one affine head a task.
 
-    features: inputs per example.  tasks: declarations of the heads.
-    depth: ≥ 1.  seed: the same numbers on every device; head i depends on (seed, i) alone.
+    features: D, the numbers of one input.
+    tasks: T declarations of the heads, all of vectors.
+    width: the units of each shared layer, ≥ 1.
+    depth: the number of shared layers, ≥ 1.
+    initialization: "he" and "xavier" draw normal weights, "uniform" is PyTorch's default.
+    seed: ≥ 0; the initial parameters are the same on every device, and head i depends on (seed, i) alone.
+
+    The network of section 4 of Chen et al. (2018).
     """
 
     def __init__(

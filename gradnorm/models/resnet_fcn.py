@@ -17,21 +17,21 @@ _STEM = 64
 # Of each stage: how many blocks, their channels, how much they halve the maps. ResNet-50 has 2048 channels in the
 # last one, and halves the maps one stage later each time.
 _STAGES = ((3, 256, 2), (4, 512, 2), (6, 1024, 2), (3, 1024, 1))
-# A bottleneck block has so much fewer channels inside.
+# A bottleneck block has this many times fewer channels inside.
 _NARROWING = 4
 # Channels of the decoder as the maps grow from 1/32 of the picture to 1/16, 1/8, 1/4, 1/2, 1.
 _DECODER = (256, 128, 64, 64, 64)
 
 
 class ResNetFCN(DenseNetwork):
-    """Pictures to maps, by a thinned ResNet-50 and a decoder that has learnt how to enlarge.
+    """A network from pictures to maps: a thinned ResNet-50 as encoder, and a shallow decoder with learnt upsampling.
 
     outputs: channels of each task's map, as in (48, 1, 3) for 48 keypoints, depth and normals.
     width: factor on all channels; 1.0 has about 15 million parameters.
     stride: height of the inputs over that of the maps, 1, 2 or 4; the paper has 4 (320 × 320 to 80 × 80).
     seed: the same numbers on every device; head i depends on (seed, i) alone.
-    In training, a single picture should be of 64 × 64 at least, for the batch normalisation of maps of 1/32.
-    Raises ValueError for no task, a map without channels, or another stride.
+    In training, a batch of one picture must be at least 64 × 64, since batch normalisation sees maps of 1/32 of it.
+    Raises ValueError if there is no task, a map without channels, or another stride.
 
     The second network of section 5.1 of Chen et al. (2018): "stride-2 layers are moved earlier and all 2048-filter
     layers are replaced by 1024-filter layers", a "shallow ResNet decoder", 15 million parameters. It says no more;
@@ -46,9 +46,10 @@ class ResNetFCN(DenseNetwork):
 
 
 class _Residual(nn.Module):
-    """ReLU(x + F(x)); x is projected where its shape is another.
+    """A residual block, ReLU(P(x) + F(x)).
 
     branch: F, which ends in a batch normalisation.
+    projection: P, for a branch that changes the shape; None for the identity.
     """
 
     def __init__(self, branch: nn.Sequential, projection: nn.Module | None) -> None:
@@ -84,7 +85,10 @@ def _encoder(width: float, seed: int) -> nn.Sequential:
 
 
 def _decoder(inputs: int, channels: Sequence[int], seed: int) -> nn.Sequential:
-    """Return stages each of which doubles height and width."""
+    """Return the decoder. Each of its stages doubles height and width.
+
+    inputs: channels of its input.  channels: those of each stage's output.
+    """
     layers: list[nn.Module] = []
     for i, n in enumerate(channels):
         random = stream(seed, "initial resnet_fcn decoder", i)

@@ -18,13 +18,13 @@ _STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
 class SegNet(DenseNetwork):
-    """Pictures to maps, by an encoder and a decoder that is its mirror image up to the size of the maps.
+    """A network from pictures to maps: an encoder, and a decoder that mirrors it up to the size of the maps.
 
     outputs: channels of each task's map, as in (13, 1, 3) for 13 classes, depth and normals.
     width: factor on the channels of every stage; 1.0 has about 29 million parameters.
     stride: height of the inputs over that of the maps, 1, 2 or 4; the paper has 4 (320 × 320 to 80 × 80).
     seed: the same numbers on every device; head i depends on (seed, i) alone.
-    Raises ValueError for no task, a map without channels, or another stride.
+    Raises ValueError if there is no task, a map without channels, or another stride.
 
     The network of section 5.1 of Chen et al. (2018).
     Differs from it: no batch normalisation between the last shared convolution and the heads; see `shared`.
@@ -47,8 +47,8 @@ class _Trunk(nn.Module):
         super().__init__()
         inputs = [COLORS, *(channels for _, channels in stages[:-1])]
         down = [[before, *[n] * depth] for before, (depth, n) in zip(inputs, stages, strict=True)]
-        # The decoder mirrors the encoder; what mirrors the final stage's first convolution are the heads, what
-        # mirrors its second is W, and what is left of it comes last.
+        # The decoder mirrors the encoder. The mirror of the final stage's first convolution are the heads, that of its
+        # second is W, and the mirror of its other convolutions is the end of the decoder.
         up = [row[:0:-1] + row[:1] for row in down[:final:-1]] + [down[final][:1:-1]]
         self.encoder = nn.ModuleList(_stage(row, seed, "encoder", i) for i, row in enumerate(down))
         self.decoder = nn.ModuleList(_stage(row, seed, "decoder", i) for i, row in enumerate(up))
@@ -66,10 +66,10 @@ class _Trunk(nn.Module):
 
 
 def _stage(channels: Sequence[int], seed: int, name: str, index: int) -> nn.Sequential:
-    """Return convolutions through these numbers of channels, each with batch normalisation and ReLU."""
+    """Return convolutions from each number of channels to the next, each with batch normalisation and ReLU."""
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(channels)):
         random = stream(seed, f"initial segnet {name}", index, i)
-        # The normalisation takes the mean away, so a bias before it would do nothing.
+        # Batch normalisation subtracts the mean, so a bias before it would have no effect.
         layers += [initialization.convolution(inputs, outputs, random, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
     return nn.Sequential(*layers)

@@ -1,4 +1,4 @@
-"""Where furniture stands: along the walls that are seen, on them, and on the floor between them and the camera."""
+"""Places furniture along the visible walls, on them, and on the floor between them and the camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradnorm.rendering.camera import Array, in_picture
 from gradnorm.rendering.layouts import TYPES
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import Box, Piece
-from gradnorm.rendering.views import View
+from gradnorm.rendering.views import CameraView
 
 Maker = Callable[[Paint], Piece]
 Kinds = tuple[tuple[Maker, float], ...]
@@ -62,11 +62,11 @@ _GAP, _FLAT = 0.02, 0.02
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A piece at its place.
+class PlacedPiece:
+    """A piece at its place in the room.
 
-    x, z: of the middle of its back, metres right and forward from the camera. angle: of its right side from that of
-        the camera, radians anticlockwise seen from below.
+    x, z: of the middle of its back, in metres to the right of and ahead of the camera.
+    angle: from the camera's right to the piece's right, in radians, anticlockwise as seen from below.
     """
 
     piece: Piece
@@ -75,22 +75,25 @@ class Standing:
     angle: float
 
     def at(self, x: Array, z: Array) -> tuple[Array, Array]:
-        """Return where a place in the piece's own coordinates lies in the room's."""
+        """Return x and z in the room of points in the piece's own coordinates. x, z: metres, of any shape."""
         c, s = math.cos(self.angle), math.sin(self.angle)
         return self.x + x * c + z * s, self.z + x * s - z * c
 
     def outline(self) -> tuple[Array, Array]:
-        """Return x and z of its four corners."""
+        """Return x and z of its four corners, [4] each, in metres."""
         w, depth = self.piece.width / 2, self.piece.depth
         return self.at(np.array([-w, w, w, -w]), np.array([0, 0, depth, depth]))
 
 
 @dataclass(frozen=True)
 class Furnished:
-    """All N boxes of a room: metres right, down, forward from the camera.
+    """The N boxes of a furnished room, in metres (right, down, forward) from the camera.
 
-    centre, half: [N, 3]; angle: [N], radians; boxes: N, for their names and materials; pieces: [N], which
-        piece each belongs to; standing: the pieces.
+    centre, half: [N, 3], centres and half sizes.
+    angle: [N], about the upright axis, in radians.
+    boxes: N, with names and materials.
+    pieces: N, the index of the piece that each box belongs to.
+    standing: the pieces.
     """
 
     centre: Array
@@ -98,18 +101,21 @@ class Furnished:
     angle: Array
     boxes: tuple[Box, ...]
     pieces: tuple[int, ...]
-    standing: tuple[Standing, ...]
+    standing: tuple[PlacedPiece, ...]
 
 
-def furnish(paint: Paint, view: View) -> Furnished:
-    """Return what stands, hangs and lies in a room."""
+def furnish(paint: Paint, view: CameraView) -> Furnished:
+    """Return a room with random furniture, things on the walls and clutter.
+
+    view: the empty room and the camera.
+    """
     room = _Room(paint, view)
-    # Before anything tall takes its place.
+    # The window comes first, before anything tall takes its place.
     if paint.chance(0.65):
         room.hang(view.walls[paint.pick(*(1,) * len(view.walls))], ((clutter.window, 1.0),))
     for wall in view.walls:
         room.line(wall)
-    # Where little else is seen, more hangs on the walls.
+    # If no floor is visible, more things hang on the walls.
     for _ in range(2 if any(edge[0] == "f" for edge in TYPES[view.kind].edges) else 4):
         for wall in view.walls:
             room.hang(wall)
@@ -118,7 +124,7 @@ def furnish(paint: Paint, view: View) -> Furnished:
     return _collected(room.standing, float(view.high[1]))
 
 
-def _collected(standing: Sequence[Standing], floor: float) -> Furnished:
+def _collected(standing: Sequence[PlacedPiece], floor: float) -> Furnished:
     boxes = [box for each in standing for box in each.piece.boxes]
     origin = np.array([(s.x, s.z, s.angle, s.piece.foot) for s in standing for _ in s.piece.boxes]).reshape(-1, 4)
     own = np.array([(b.x, b.y, b.z, b.angle, *b.half) for b in boxes]).reshape(-1, 7)
@@ -134,9 +140,9 @@ def _collected(standing: Sequence[Standing], floor: float) -> Furnished:
 class _Room:
     """A room that is being furnished."""
 
-    def __init__(self, paint: Paint, view: View) -> None:
+    def __init__(self, paint: Paint, view: CameraView) -> None:
         self.paint, self.view = paint, view
-        self.standing: list[Standing] = []
+        self.standing: list[PlacedPiece] = []
         self.height = float(view.high[1] - view.low[1])
         self._spans: dict[int, tuple[Span, Span]] = {}
         self._made: set[Maker] = set()
@@ -181,7 +187,7 @@ class _Room:
             if placed is not None and maker is furniture.table:
                 self._chairs(placed)
 
-    def _chairs(self, table: Standing) -> None:
+    def _chairs(self, table: PlacedPiece) -> None:
         """Put chairs around a table, facing it."""
         w, depth = table.piece.width, table.piece.depth
         for x in (-w / 4, w / 4):
@@ -190,14 +196,14 @@ class _Room:
                     chair = furniture.chair(self.paint)
                     place = table.at(np.array(x), np.array(z))
                     angle = table.angle + turned + self.paint.between(-0.2, 0.2)
-                    self._fits(Standing(chair, float(place[0]), float(place[1]), angle))
+                    self._fits(PlacedPiece(chair, float(place[0]), float(place[1]), angle))
 
-    def _anywhere(self, piece: Piece) -> Standing | None:
+    def _anywhere(self, piece: Piece) -> PlacedPiece | None:
         low, high = self.view.low, self.view.high
         for _ in range(6):
             x, z = self.paint.between(low[0], high[0]), self.paint.between(0.8, high[2])
             angle = math.pi / 2 * self.paint.pick(1, 1, 1, 1) + self.paint.between(-0.15, 0.15)
-            standing = Standing(piece, x, z, angle)
+            standing = PlacedPiece(piece, x, z, angle)
             if self._fits(standing):
                 return standing
         return None
@@ -212,12 +218,12 @@ class _Room:
         maker = left[self.paint.pick(*(weight for _, weight in left))][0]
         return maker, maker(self.paint)
 
-    def _at_wall(self, piece: Piece, wall: int, along: float) -> Standing:
+    def _at_wall(self, piece: Piece, wall: int, along: float) -> PlacedPiece:
         """Return a piece with its back to a wall, `along` metres from the wall's left end."""
         low, high = self.view.low, self.view.high
         x, z = ((low[0], low[2]), (low[0], high[2]), (high[0], high[2]), (high[0], low[2]))[wall]
         angle = math.pi / 2 * (1 - wall)
-        return Standing(piece, x + along * math.cos(angle), z + along * math.sin(angle), angle)
+        return PlacedPiece(piece, x + along * math.cos(angle), z + along * math.sin(angle), angle)
 
     def _span(self, wall: int) -> tuple[Span, Span]:
         """Return from where to where along a wall things that stand, and that hang, are in the picture."""
@@ -237,7 +243,7 @@ class _Room:
         shown = ahead & (places > 0).all(-1) & (places < 1).all(-1)
         return _ends(at[shown[:3].any(0)]), _ends(at[shown[2:].any(0)])
 
-    def _fits(self, standing: Standing) -> bool:
+    def _fits(self, standing: PlacedPiece) -> bool:
         """Keep a piece if it is in the room, in the picture but not all over it, and in nothing's way."""
         piece, low, high = standing.piece, self.view.low, self.view.high
         x, z = standing.outline()
@@ -254,7 +260,7 @@ class _Room:
         self.standing.append(standing)
         return True
 
-    def _shown(self, standing: Standing, x: Array, z: Array) -> bool:
+    def _shown(self, standing: PlacedPiece, x: Array, z: Array) -> bool:
         piece, floor = standing.piece, self.view.high[1]
         ys = (floor - piece.foot, floor - piece.foot - piece.height)
         points = np.concatenate([np.stack([x, np.full(4, y), z], 1) for y in ys]) @ self.view.turn

@@ -1,4 +1,4 @@
-"""RoomNet's 11 layout types: which edges of the room are seen, and the order of their keypoints.
+"""RoomNet's 11 layout types: which edges of the room are visible, and the order of their keypoints.
 
 The walls that are seen are numbered from the left, 0 … 2. Their edges are `c` with the ceiling and `f` with the floor,
 from left to right, and `v` with the next wall, from the ceiling to the floor; `<` is an edge's first end, `>` its
@@ -19,8 +19,14 @@ from gradnorm.rendering.scene import LAYOUTS
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A type: the walls in the picture, all edges in it, those of their ends that are corners, and the keypoints."""
+class RoomLayout:
+    """A layout type. Edges and their ends are written as above.
+
+    walls: the number of visible walls, 1 … 3.
+    edges: the visible edges.
+    corners: the ends of edges between walls that are corners of the room.
+    points: the ends of edges that are the keypoints, in order.
+    """
 
     walls: int
     edges: tuple[str, ...]
@@ -28,27 +34,27 @@ class Layout:
     points: tuple[str, ...]
 
 
-def _layout(walls: int, edges: str, corners: str, points: str) -> Layout:
-    return Layout(walls, tuple(edges.split()), tuple(corners.split()), tuple(points.split()))
+def _room_layout(walls: int, edges: str, corners: str, points: str) -> RoomLayout:
+    return RoomLayout(walls, tuple(edges.split()), tuple(corners.split()), tuple(points.split()))
 
 
 TYPES = (
-    _layout(3, "c0 c1 c2 f0 f1 f2 v0 v1", "v0< v0> v1< v1>", "v0< c0< v0> f0< v1> f2> v1< c2>"),
-    _layout(3, "f0 f1 f2 v0 v1", "v0> v1>", "v0> v0< f0< v1> v1< f2>"),
-    _layout(3, "c0 c1 c2 v0 v1", "v0< v1<", "v0< c0< v0> v1< c2> v1>"),
-    _layout(2, "c0 c1 v0", "v0<", "v0< c0< v0> c1>"),
-    _layout(2, "f0 f1 v0", "v0>", "v0> f0< v0< f1>"),
-    _layout(2, "c0 c1 f0 f1 v0", "v0< v0>", "v0< c0< c1> v0> f0< f1>"),
-    _layout(1, "c0 f0", "", "c0< c0> f0< f0>"),
-    _layout(3, "v0 v1", "", "v0< v0> v1< v1>"),
-    _layout(1, "c0", "", "c0< c0>"),
-    _layout(1, "f0", "", "f0< f0>"),
-    _layout(2, "v0", "", "v0< v0>"),
+    _room_layout(3, "c0 c1 c2 f0 f1 f2 v0 v1", "v0< v0> v1< v1>", "v0< c0< v0> f0< v1> f2> v1< c2>"),
+    _room_layout(3, "f0 f1 f2 v0 v1", "v0> v1>", "v0> v0< f0< v1> v1< f2>"),
+    _room_layout(3, "c0 c1 c2 v0 v1", "v0< v1<", "v0< c0< v0> v1< c2> v1>"),
+    _room_layout(2, "c0 c1 v0", "v0<", "v0< c0< v0> c1>"),
+    _room_layout(2, "f0 f1 v0", "v0>", "v0> f0< v0< f1>"),
+    _room_layout(2, "c0 c1 f0 f1 v0", "v0< v0>", "v0< c0< c1> v0> f0< f1>"),
+    _room_layout(1, "c0 f0", "", "c0< c0> f0< f0>"),
+    _room_layout(3, "v0 v1", "", "v0< v0> v1< v1>"),
+    _room_layout(1, "c0", "", "c0< c0>"),
+    _room_layout(1, "f0", "", "f0< f0>"),
+    _room_layout(2, "v0", "", "v0< v0>"),
 )
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleEdges:
     """Which of the 12 edges of N rooms are in the picture.
 
     edges: [N, 12], bool: of walls left, front, right, back their edges with the ceiling, then with the floor, then with
@@ -61,8 +67,11 @@ class Seen:
     ends: Array
     corners: NDArray[np.bool_]
 
-    def matches(self, layout: Layout, first: int) -> NDArray[np.bool_]:
-        """Return [N], where the layout is this, wall `first` being its wall 0."""
+    def matches(self, layout: RoomLayout, first: int) -> NDArray[np.bool_]:
+        """Return which of the N rooms have this layout, [N].
+
+        first: the room's wall that is wall 0 of the layout.
+        """
         edges = np.zeros(12, bool)
         edges[[_edge(edge, first) for edge in layout.edges]] = True
         corners = np.zeros((4, 2), bool)
@@ -71,8 +80,8 @@ class Seen:
         # A corner of the room ends an edge between walls, so these tell of all corners.
         return (self.edges == edges).all(1) & (self.corners[:, 8:] == corners).all((1, 2))
 
-    def points(self, layout: Layout, first: int) -> Array:
-        """Return the layout's keypoints, [N, points, 2]."""
+    def points(self, layout: RoomLayout, first: int) -> Array:
+        """Return the keypoints of the layout in each room, [N, points, 2]; arguments as for `matches`."""
         at = [(_edge(point, first), int(point[2] == ">")) for point in layout.points]
         edges, ends = zip(*at, strict=True)
         return self.ends[:, list(edges), list(ends)]
@@ -82,8 +91,8 @@ def _edge(name: str, first: int) -> int:
     return "cfv".index(name[0]) * 4 + (first + int(name[1])) % 4
 
 
-def seen(low: Array, high: Array, turn: Array) -> Seen:
-    """Return what is seen of N rooms.
+def visible_edges(low: Array, high: Array, turn: Array) -> VisibleEdges:
+    """Return which edges of N rooms are visible.
 
     low, high: [N, 3], two opposite corners in metres (right, down, forward) from the camera, which is inside.
     turn: [N, 3, 3], the camera's axes as columns.
@@ -102,7 +111,7 @@ def seen(low: Array, high: Array, turn: Array) -> Seen:
     cuts = ends[:, :, :1] + along * (ends[:, :, 1:] - ends[:, :, :1])
     with np.errstate(divide="ignore", invalid="ignore"):
         places = in_picture(cuts)
-    return Seen(edges, places, edges[..., None] & np.stack([enters == 0, leaves == 1], -1))
+    return VisibleEdges(edges, places, edges[..., None] & np.stack([enters == 0, leaves == 1], -1))
 
 
 def _edges(low: Array, high: Array) -> Array:
@@ -115,10 +124,10 @@ def _edges(low: Array, high: Array) -> Array:
 
 
 def keypoints(kind: int, points: Array, height: int, width: int) -> NDArray[np.float32]:
-    """Return all 48 keypoints in pixels, [48, 2], NaN but for those of this type.
+    """Return all 48 keypoints in pixels, [48, 2]; NaN for those of other types.
 
-    kind: the type, 0 … 10; points: [points, 2], as `Seen.points` gives them.
+    kind: the type, 0 … 10; points: [points, 2], as `VisibleEdges.points` gives them.
     """
-    found = np.full((LAYOUTS[-1], 2), np.nan, np.float32)
-    found[LAYOUTS[kind] : LAYOUTS[kind + 1]] = points * (width, height) - 0.5
-    return found
+    all_points = np.full((LAYOUTS[-1], 2), np.nan, np.float32)
+    all_points[LAYOUTS[kind] : LAYOUTS[kind + 1]] = points * (width, height) - 0.5
+    return all_points

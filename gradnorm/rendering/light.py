@@ -1,4 +1,4 @@
-"""How bright a surface is: two lamps, light from all around, and less of it in corners and under furniture."""
+"""Lights a room: two lamps, ambient light, and less of it in corners and under furniture."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradnorm.rendering.camera import Array, Floats
-from gradnorm.rendering.furnish import Standing
+from gradnorm.rendering.furnish import PlacedPiece
 from gradnorm.rendering.paint import Paint
-from gradnorm.rendering.views import View
+from gradnorm.rendering.views import CameraView
 
-# Places a metre in the map of the floor's shadows.
+# Cells per metre in the map of the floor's shadows.
 _PER_METRE = 16
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """A point that shines: at, [3], camera coordinates, metres; colour: [3], linear; reach: metres to half."""
+    """A point light.
+
+    at: [3], camera coordinates, in metres.
+    colour: [3], linear RGB.
+    reach: the distance at which it is half as bright, in metres.
+    """
 
     at: Floats
     colour: Floats
@@ -27,17 +32,24 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Light:
-    """All light of a room."""
+    """All light of a room.
+
+    lamps: its point lights.
+    ambient: [3], linear RGB.
+    shadows: [cells along z, cells along x], how much darker the floor is, in [0, 1].
+    view: the room and the camera.
+    """
 
     lamps: tuple[Lamp, ...]
     ambient: Floats
     shadows: Floats
-    view: View
+    view: CameraView
 
     def on(self, points: Floats, normals: Floats) -> Floats:
-        """Return the light on N places, [3, N].
+        """Return the light on N points, linear RGB [3, N].
 
-        points, normals: [3, N], camera coordinates, metres and of length 1.
+        points: [3, N], camera coordinates, in metres.
+        normals: [3, N], camera coordinates, of length 1.
         """
         turn = self.view.turn.astype(np.float32)
         room = turn @ points
@@ -52,14 +64,14 @@ class Light:
         return total
 
     def _open(self, room: Floats) -> Floats:
-        """Return less than 1 near edges of the room: the second nearest wall counts, as all are near their own."""
+        """Return a factor below 1 near the room's edges, [N], from the distance to the second nearest face."""
         low, high = (end.astype(np.float32)[:, None] for end in (self.view.low, self.view.high))
         x, y, z = np.minimum(room - low, high - room)
         near = np.maximum(np.minimum(x, y), np.minimum(np.maximum(x, y), z))
         return 1 - 0.3 * np.exp(near * np.float32(-1 / 0.3))
 
     def _floor_shadow(self, room: Floats) -> Floats:
-        """Return less than 1 on the floor near and under furniture."""
+        """Return a factor below 1 on the floor near and under furniture, [N]."""
         rows, columns = self.shadows.shape
         x = ((room[0] - np.float32(self.view.low[0])) * _PER_METRE).astype(np.int32).clip(0, columns - 1)
         z = ((room[2] - np.float32(self.view.low[2])) * _PER_METRE).astype(np.int32).clip(0, rows - 1)
@@ -67,8 +79,11 @@ class Light:
         return 1 - self.shadows[z, x] * np.clip(1 - 8 * above, 0, 1)
 
 
-def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
-    """Return light at random: a lamp under the ceiling, and a window's or another lamp's from a side."""
+def light(paint: Paint, view: CameraView, standing: Sequence[PlacedPiece]) -> Light:
+    """Return random light: a lamp under the ceiling, and cooler light from one side.
+
+    view: the room and the camera.  standing: the pieces that darken the floor.
+    """
     low, high = view.low, view.high
     size = high - low
     above = low + size * (paint.between(0.3, 0.7), 0.2, paint.between(0.35, 0.7))
@@ -85,8 +100,8 @@ def light(paint: Paint, view: View, standing: Sequence[Standing]) -> Light:
     return Light(lamps, ambient.astype(np.float32), _shadows(low, high, standing), view)
 
 
-def _shadows(low: Array, high: Array, standing: Sequence[Standing]) -> Floats:
-    """Return how much darker the floor is, [places along z, places along x], in [0, 1]."""
+def _shadows(low: Array, high: Array, standing: Sequence[PlacedPiece]) -> Floats:
+    """Return how much darker the floor is, [cells along z, cells along x], in [0, 1]."""
     columns, rows = (int((high - low)[axis] * _PER_METRE) + 1 for axis in (0, 2))
     x = (np.arange(columns) + 0.5) / _PER_METRE + low[0]
     z = ((np.arange(rows) + 0.5) / _PER_METRE + low[2])[:, None]

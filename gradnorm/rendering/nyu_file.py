@@ -48,14 +48,14 @@ _MAPS: Mapping[str, tuple[str, str, tuple[int, ...]]] = MappingProxyType(
 
 def names() -> list[str]:
     """Return all 894 names, of labels 1 … 894."""
-    found = [f"unused {number}" for number in range(1, COUNT + 1)]
+    all_names = [f"unused {number}" for number in range(1, COUNT + 1)]
     for name, number in IDS.items():
-        found[number - 1] = name
-    return found
+        all_names[number - 1] = name
+    return all_names
 
 
 def write_mat(path: Path, rooms: Iterable[Room], count: int) -> None:
-    """Write rooms, as they come, to a file that is there once it is whole.
+    """Write rooms to a file. The file appears at `path` only when it is complete.
 
     rooms: `count` of them, all of one size H × W, read one by one. Datasets, axes as HDF5 has them: images
     [count, 3, W, H], depths, rawDepths (the same: nothing is filled in), labels (0 or as in `IDS`) and instances
@@ -147,7 +147,7 @@ def _header() -> bytes:
 
 
 def write_splits(path: Path, count: int) -> tuple[int, int]:
-    """Write a file laid out as NYUv2's splits.mat; return how many rooms are for training and for testing.
+    """Write a file laid out as NYUv2's splits.mat, and return the numbers of training and test rooms.
 
     count: ≥ 2, of which the first 795/1449 are for training. trainNdxs and testNdxs are columns, counted from 1.
     """

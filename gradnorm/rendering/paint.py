@@ -1,4 +1,4 @@
-"""Materials at random. All classes share one palette, so that no colour gives a class away."""
+"""Draws random materials. All classes share one palette, so that colour alone does not reveal a class."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ _WALLS = (
 
 
 class Paint:
-    """Draws materials from a generator."""
+    """Draws numbers and materials from a generator.
+
+    rng: advanced by every call.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
     def chance(self, part: float) -> bool:
-        """Return true in this part of all cases."""
+        """Return true with probability `part`, in [0, 1]."""
         return self.rng.random() < part
 
     def between(self, low: float, high: float) -> float:
-        """Return a number from low to high."""
+        """Return a uniform random number in [low, high)."""
         return low + self.rng.random() * (high - low)
 
     def pick(self, *weights: float) -> int:
-        """Return an index at random, weighted."""
+        """Return a random index; its probability is proportional to its weight, ≥ 0."""
         at = self.rng.random() * sum(weights)
         for index, weight in enumerate(weights):
             at -= weight
@@ -43,7 +46,7 @@ class Paint:
         return len(weights) - 1
 
     def colour(self, palette: tuple[tuple[int, int, int], ...]) -> Colour:
-        """Return a colour near one of the palette, linear."""
+        """Return a linear RGB colour near a random one of the palette (sRGB, 0 … 255)."""
         red, green, blue = palette[int(self.rng.random() * len(palette))]
         light, *tint = self.rng.random(4)
         factors = [(0.85 + 0.3 * light) * (0.94 + 0.12 * t) / 255 for t in tint]
@@ -52,7 +55,7 @@ class Paint:
         return red_, green_, blue_
 
     def wood(self) -> Material:
-        """Return planks."""
+        """Return wood in planks."""
         base = self.colour(_WOODS)
         return Material(WOOD, shade(base, 0.62), base, self.between(0.12, 0.3))
 
@@ -61,11 +64,11 @@ class Paint:
         return solid(self.colour(_PLAINS))
 
     def hard(self) -> Material:
-        """Return what cabinets and tables are made of."""
+        """Return a material of cabinets and tables: wood, lacquer, metal or plastic."""
         return self.wood() if self.chance(0.65) else self.plain()
 
     def cloth(self) -> Material:
-        """Return what is sat or slept on: mottled, striped or checked."""
+        """Return cloth: mottled, striped or checked."""
         base = self.colour(_CLOTHS)
         kind = self.pick(0.6, 0.2, 0.2)
         if kind == 0:
@@ -73,11 +76,11 @@ class Paint:
         return Material((NOISE, STRIPES, CHECKS)[kind], base, self.colour(_CLOTHS), self.between(0.05, 0.16))
 
     def any(self) -> Material:
-        """Return something, as clutter is made of anything."""
+        """Return cloth, wood, lacquer, metal or plastic."""
         return (self.cloth, self.plain, self.wood)[self.pick(0.5, 0.3, 0.2)]()
 
     def wall(self) -> Material:
-        """Return paint or paper."""
+        """Return the material of a wall: paint, wallpaper or tiles."""
         base = self.colour(_WALLS)
         kind = self.pick(0.68, 0.2, 0.12)
         if kind == 0:
@@ -87,14 +90,14 @@ class Paint:
         return Material(TILES, shade(base, 0.75), base, self.between(0.2, 0.4))
 
     def ceiling(self) -> Material:
-        """Return what is mostly pale."""
+        """Return the material of a ceiling, mostly pale."""
         base = self.colour(_WALLS if self.chance(0.3) else _PLAINS[:2])
         if self.chance(0.2):
             return Material(TILES, shade(base, 0.75), base, 0.6)
         return Material(NOISE, shade(base, 0.95), shade(base, 1.03), 0.5)
 
     def floor(self) -> Material:
-        """Return boards, tiles or carpet."""
+        """Return the material of a floor: boards, tiles or carpet."""
         kind = self.pick(0.45, 0.25, 0.3)
         if kind == 0:
             return self.wood()
@@ -105,6 +108,6 @@ class Paint:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """Return a colour made darker or lighter."""
+    """Return a linear RGB colour times a factor ≥ 0, at most 1 in each channel."""
     red, green, blue = colour
     return min(1.0, red * factor), min(1.0, green * factor), min(1.0, blue * factor)

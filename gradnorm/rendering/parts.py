@@ -1,4 +1,4 @@
-"""What rooms are made of: boxes, what they are made of, and what they are called."""
+"""The parts of rooms: boxes, pieces of several boxes, their materials and their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradnorm.rendering.scene import CLASSES
 
 Colour = tuple[float, float, float]
 
-# What is seen, by its name in NYUv2, and which of the 13 classes that is.
+# The class of each part, one of the 13, by the name of the part in NYUv2.
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "wall": "wall",
@@ -58,8 +58,10 @@ PLAIN, NOISE, CHECKS, STRIPES, WOOD, TILES, SPINES, ART, SKY, SCREEN = range(10)
 class Material:
     """What a surface looks like.
 
-    texture: one of those above. low, high: its colours, linear RGB in [0, 1]. size: of its pattern, metres.
-    glow: what it sends out by itself, as a part of its colour.
+    texture: a number of `PLAIN` … `SCREEN`.
+    low, high: the two colours that the texture mixes, linear RGB in [0, 1].
+    size: of the pattern, > 0, metres.
+    glow: the light that it emits, ≥ 0, as a multiple of its colour.
     """
 
     texture: int
@@ -70,16 +72,18 @@ class Material:
 
 
 def solid(colour: Colour) -> Material:
-    """Return what has one colour."""
+    """Return a material of one colour."""
     return Material(PLAIN, colour, colour)
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box on an upright axis, metres.
+    """A box that may be turned about its upright axis. Lengths are in metres.
 
-    name: one of `PARTS`. x: along the wall or to the right, y: up from the floor, z: out from the wall; of its centre.
-    half: half of its sizes along its own three axes. angle: radians about the upright axis.
+    name: a key of `PARTS`.
+    x, y, z: of the centre: along the wall or to the right, up from the floor, out from the wall.
+    half: half of the sizes along the box's own three axes.
+    angle: about the upright axis, in radians.
     """
 
     name: str
@@ -93,10 +97,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of furniture or what else there is, as boxes around a place on the floor or at the wall.
+    """A piece of furniture or another thing, made of boxes.
 
-    Its back is at z = 0, its front looks to z > 0; x is 0 in its middle.
-    width, depth, height: what it takes, metres. foot: how far above the floor it begins.
+    In its own coordinates the back is at z = 0, the front at z > 0, and the middle at x = 0.
+
+    boxes: in the piece's own coordinates.
+    width, depth, height: of the space that it takes, in metres.
+    foot: the height above the floor at which it begins, in metres.
     """
 
     boxes: tuple[Box, ...]
@@ -107,6 +114,9 @@ class Piece:
 
 
 def block(name: str, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], material: Material) -> Box:
-    """Return the box between these coordinates."""
+    """Return the box that spans these intervals, in metres.
+
+    name: a key of `PARTS`.
+    """
     half = ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2, (z[1] - z[0]) / 2)
     return Box(name, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2, half, material)

@@ -1,7 +1,7 @@
-"""Which face is seen in each pixel, and how far away it is.
+"""Finds the visible face of each pixel, and its depth.
 
-1/depth of a plane is affine over the picture, and so is 1/depth times the place on the plane along an axis of its own.
-So a face is three affine functions of the pixel, and every depth is exact.
+Over the picture, 1/depth of a plane is an affine function of the pixel. So is 1/depth times a coordinate on the plane.
+A face is therefore three affine functions, and every depth is exact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gradnorm.rendering.camera import Array, Floats, Intrinsics
 
-# Nothing nearer than this is drawn, metres.
+# Faces nearer than this are not drawn, in metres.
 NEAR = 0.3
 # Each face of a box: its axis, the way it looks along that, and the two axes that lie in it (right, up, out).
 _SIDES = tuple((axis, way, *across) for axis, across in enumerate(((2, 1), (0, 2), (0, 1))) for way in (1.0, -1.0))
@@ -24,11 +24,13 @@ CEILING, FLOOR, ROOM = 4, 5, 6
 
 @dataclass(frozen=True)
 class Faces:
-    """F rectangles, camera coordinates, metres.
+    """F rectangles in camera coordinates, in metres.
 
-    normal: [F, 3], unit, towards the camera. middle: [F, 3], the point that places on it are counted from.
-    across: [F, 2, 3], unit vectors in it. half: [F, 2], how far it reaches along them to either side.
-    owner: [F], which box, or −1 … −6 for the room's left, front, right, back wall, ceiling and floor.
+    normal: [F, 3], of length 1, towards the camera.
+    middle: [F, 3], the origin of the coordinates on the face.
+    across: [F, 2, 3], two orthogonal unit vectors in the face.
+    half: [F, 2], how far the face extends along them, to either side.
+    owner: [F], the index of the box; −1 … −6 for the room's left, front, right and back wall, ceiling and floor.
     """
 
     normal: Array
@@ -38,12 +40,12 @@ class Faces:
     owner: NDArray[np.intp]
 
     def joined(self, other: Faces) -> Faces:
-        """Return these and others."""
+        """Return these faces, followed by others."""
         names = ("normal", "middle", "across", "half", "owner")
         return Faces(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
     def affine(self, camera: Intrinsics) -> Array:
-        """Return 1/depth and both places over depth as coefficients of (x, y, 1), [F, 3, 3]."""
+        """Return 1/depth, and both coordinates on the face over depth, as coefficients of (x, y, 1): [F, 3, 3]."""
         inverse = _over_picture(self.normal, camera) / (self.normal * self.middle).sum(-1, keepdims=True)
         begun = (self.across * self.middle[:, None]).sum(-1, keepdims=True)
         places = _over_picture(self.across, camera) - begun * inverse[:, None]
@@ -51,7 +53,12 @@ class Faces:
 
 
 def room_faces(low: Array, high: Array, turn: Array) -> Faces:
-    """Return the room's six faces, from inside; places are counted from the low corner and upwards from the floor."""
+    """Return the six faces of a room, as seen from inside.
+
+    low, high: [3], opposite corners, in metres (right, down, forward) from the camera.
+    turn: [3, 3], the camera's axes as columns.
+    Coordinates on a wall are counted from the low corner, and upwards from the floor.
+    """
     corners = np.stack([low, high])
     axes = turn * np.array([[1.0], [-1.0], [1.0]])
     normal, middle, across = [], [], []
@@ -65,9 +72,12 @@ def room_faces(low: Array, high: Array, turn: Array) -> Faces:
 
 
 def box_faces(centre: Array, half: Array, angle: Array, turn: Array) -> Faces:
-    """Return those faces of N boxes that look to the camera and lie wholly before it.
+    """Return the faces of N boxes that face the camera and lie wholly in front of it.
 
-    centre: [N, 3], right, down, forward from the camera; half: [N, 3]; angle: [N]; turn: [3, 3], the camera's axes.
+    centre: [N, 3], in metres (right, down, forward) from the camera.
+    half: [N, 3], half of the sizes.
+    angle: [N], about the upright axis, in radians.
+    turn: [3, 3], the camera's axes as columns.
     """
     zero, one = np.zeros_like(angle), np.ones_like(angle)
     right = np.stack([np.cos(angle), zero, np.sin(angle)], -1)
@@ -93,7 +103,11 @@ def _over_picture(vectors: Array, camera: Intrinsics) -> Array:
 
 
 def draw(faces: Faces, affine: Array, camera: Intrinsics, height: int, width: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Return 1/depth and the index of the face that is seen, both [height, width]; the first six are the room's."""
+    """Return 1/depth and the index of the visible face, both [height, width].
+
+    faces: the first six are the room's.  affine: `Faces.affine`, [F, 3, 3].
+    camera: of a picture of this size.  height, width: in pixels.
+    """
     walls = _Lines(affine[:ROOM, :1], height, width)
     # Inside a box the next wall ahead is the one with the greatest 1/depth, which needs no edges.
     nearness, seen = np.zeros((height, width), np.float32), np.zeros((height, width), np.intp)

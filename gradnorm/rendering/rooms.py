@@ -1,4 +1,4 @@
-"""Pictures of rooms, made from a seed and a number."""
+"""Renders pictures of rooms. Each is a function of a seed and an index."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import LABELS, NAMES, SKY, Material
 from gradnorm.rendering.raster import CEILING, box_faces, draw, room_faces
 from gradnorm.rendering.scene import Scene
-from gradnorm.rendering.sensor import gaps, photograph, sensed
+from gradnorm.rendering.sensor import depth_known, photograph, unlabelled_pixels
 from gradnorm.rendering.textures import Textures
-from gradnorm.rendering.views import kind_of, view
+from gradnorm.rendering.views import layout_type, view
 
 Index = NDArray[np.intp]
 # Height of the skirting board, metres.
@@ -29,12 +29,12 @@ _SKIRTING = 0.07
 
 @dataclass(frozen=True)
 class Room:
-    """A rendered room with all that is known of it.
+    """A rendered room with its layout type, parts and instances.
 
     scene: the picture with its depth, normals, labels and keypoints.
     kind: the layout's type, 0 … 10.
-    parts: [H, W], uint8, what is seen: 0 unlabelled, else 1 + its place in `parts.NAMES`.
-    instances: [H, W], uint8, 0 unlabelled, else its piece among those of this name, from 1.
+    parts: [H, W], uint8: 0 unlabelled, else 1 + the index of the visible part in `parts.NAMES`.
+    instances: [H, W], uint8: 0 unlabelled, else the number of the piece among those of its name, from 1.
     """
 
     scene: Scene
@@ -44,19 +44,21 @@ class Room:
 
 
 def render(seed: int, index: int, height: int, width: int) -> Scene:
-    """Return a rendered room, a function of (seed, index) but for textures' and the sensor's noise at other sizes.
+    """Return a rendered room. It depends on (seed, index) alone, except that noise differs between sizes.
 
-    seed, index: ≥ 0. height, width: ≥ 16, pixels; the picture is squeezed where these are not 3 : 4. Depth is exact, as
-    are normals and labels, in [0.5, 10] m; all three are 0 in a border and where glass gives no depth, and labels
-    are 0 along the outlines of things, as in NYUv2 (Silberman et al., ECCV 2012).
+    seed, index: ≥ 0.
+    height, width: ≥ 16, in pixels; the picture is squeezed if they are not 3 : 4.
+
+    Depth, in [0.5, 10] m, normals and labels are exact. As in NYUv2 (Silberman et al., ECCV 2012), all three are 0 in a
+    border and where glass gives no depth, and labels are 0 along the outlines of things.
     """
     return room(seed, index, height, width).scene
 
 
 def room(seed: int, index: int, height: int, width: int) -> Room:
-    """Return what `render` returns, with what else is known."""
+    """Return the room that `render` shows, with its type, parts and instances. Arguments are those of `render`."""
     rng = stream(seed, "room", index)
-    paint, kind = Paint(rng), kind_of(seed, index)
+    paint, kind = Paint(rng), layout_type(seed, index)
     seen = view(rng, kind)
     furnished = furnish(paint, seen)
     shell, lights = _shell(paint), light(paint, seen, furnished.standing)
@@ -71,7 +73,7 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
 
     depth = (1 / nearness).astype(np.float32, copy=False)
     s, t = _places(affine, face, depth)
-    known = sensed(paint, surfaces.kind.take(face) == SKY, s + t)
+    known = depth_known(paint, surfaces.kind.take(face) == SKY, s + t)
     normals = faces.normal.astype(np.float32).T.copy().take(face, 1)
     light_ = lights.on((camera.rays(height, width) * depth).reshape(3, -1), normals.reshape(3, -1))
     flat = face.ravel()
@@ -82,7 +84,7 @@ def room(seed: int, index: int, height: int, width: int) -> Room:
     image = photograph(paint, (colours * (light_ + surfaces.glow.take(flat))).reshape(3, height, width))
     part, instance = (np.array(each, np.uint8).take(face) for each in _numbers(owners, furnished))
     labels = np.array((0, *LABELS), np.uint8).take(part)
-    labelled = ~gaps(labels, nearness)
+    labelled = ~unlabelled_pixels(labels, nearness)
     points = keypoints(kind, seen.points, height, width)
     scene = Scene(image, depth * known, normals * known, labels * labelled, points)
     return Room(scene, kind, part * labelled, instance * labelled)
@@ -119,10 +121,12 @@ def _numbers(owners: Sequence[int], furnished: Furnished) -> tuple[list[int], li
 
 
 class RenderedRooms(Sequence[Scene]):
-    """Rooms `first` … `first + count − 1` of a seed, each rendered when it is first asked for, and kept.
+    """The rooms `first` … `first + count − 1` of a seed. Each is rendered when it is first indexed, and then cached.
 
-    count: ≥ 0. A scene that is kept takes 20 bytes a pixel: 0.33 MB at 128 × 128, 6.1 MB at 480 × 640.
-    limit: bytes to keep; rooms beyond are rendered each time.
+    seed, first, count: ≥ 0.
+    height, width: see `render`.
+    limit: the most bytes to cache; rooms beyond it are rendered each time. A scene takes 20 bytes a pixel: 0.33 MB at
+        128 × 128, 6.1 MB at 480 × 640.
     """
 
     def __init__(
@@ -142,7 +146,7 @@ class RenderedRooms(Sequence[Scene]):
     def __getitem__(self, index: slice) -> list[Scene]: ...
 
     def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
-        """Return a room, or several."""
+        """Return the scene of an index, or the scenes of a slice. Raises IndexError beyond the last."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         at = range(len(self))[index]

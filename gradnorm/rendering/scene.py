@@ -1,4 +1,4 @@
-"""One picture of a room with all that is known of it."""
+"""A picture of a room with depth, normals, labels and keypoints."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LAYOUTS = (0, 8, 14, 20, 24, 28, 34, 38, 42, 44, 46, 48)
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture of a room, H × W, with all that is known of it.
+    """A picture of a room, H × W, with depth, normals, labels and keypoints.
 
     image: [3, H, W], RGB, uint8.
-    depth: [H, W], float32, metres along the optical axis; 0 where it is not known.
+    depth: [H, W], float32, metres along the optical axis; 0 where it is unknown.
     normals: [3, H, W], float32, unit vectors towards the camera, in camera coordinates (x right, y down, z away
-        from the camera, so that a wall seen from the front has (0, 0, −1)); 0 where they are not known.
+        from the camera, so that a wall seen from the front has (0, 0, −1)); 0 where they are unknown.
     labels: [H, W], uint8: 0 unlabelled, else 1 … 13 as in `CLASSES`.
     keypoints: [48, 2], float32, x and y in pixels, as centres of pixels are at 0 … W − 1; NaN where a point does not
         belong to the layout type; None where no layout is known.

@@ -1,4 +1,4 @@
-"""What camera and annotators make of it: a picture with noise, and places without depth or label, as NYUv2 has."""
+"""Imitates camera, depth sensor and annotators of NYUv2: noise, and pixels without depth or label."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ Mask = NDArray[np.bool_]
 _BORDER = 8
 
 
-def sensed(paint: Paint, glass: Mask, slant: Floats) -> Mask:
-    """Return where the sensor gives a depth: not at the picture's edges, nor on all of the glass.
+def depth_known(paint: Paint, glass: Mask, slant: Floats) -> Mask:
+    """Return where the depth is known, [H, W]: not at the edges of the picture, nor on a part of the glass.
 
-    glass: [H, W]. slant: [H, W], metres across the pane.
+    glass: [H, W], where the surface is glass.
+    slant: [H, W], sum of the two coordinates on the surface, in metres; it decides which part of the glass.
     """
     return ~(glass & (slant > paint.between(-0.6, 1.4))) & ~_border(*glass.shape)
 
 
-def gaps(labels: NDArray[np.uint8], nearness: Floats) -> Mask:
-    """Return what is left without a label: the picture's edges, and outlines.
+def unlabelled_pixels(labels: NDArray[np.uint8], nearness: Floats) -> Mask:
+    """Return where a pixel has no label, [H, W]: at the edges of the picture and along outlines.
 
-    labels, nearness: [H, W]. In small pictures only what lies behind an outline is, or thin things would vanish.
+    labels: [H, W], the classes.  nearness: [H, W], 1/depth, in 1/m.
+    In small pictures only the farther side of an outline is unlabelled. Otherwise thin things would vanish.
     """
     wide = labels.shape[0] >= HEIGHT // 2
     unlabelled = _border(*labels.shape)
@@ -47,11 +49,14 @@ def _border(height: int, width: int) -> Mask:
 
 
 def photograph(paint: Paint, light: Floats) -> NDArray[np.uint8]:
-    """Return the picture that a camera takes of linear RGB, [3, H, W]: exposed, a little blurred, with noise."""
+    """Return the picture that a camera takes, [3, H, W], uint8: exposed, slightly blurred, with noise.
+
+    light: [3, H, W], linear RGB, ≥ 0.
+    """
     exposure = paint.between(0.2, 0.36) / float(light.mean())
     tint = np.array([paint.between(0.93, 1.07) for _ in range(3)], np.float32)
     sigma = np.float32(paint.between(0.006, 0.02))
-    # A soft shoulder rather than a hard limit: 1 is reached by infinite light.
+    # The tone curve approaches 1 smoothly, so bright places are not clipped.
     bright = light * (exposure * tint)[:, None, None]
     picture = np.sqrt(bright * (1 + 0.35 * bright) / (1 + bright * (1 + 0.35 * bright)) * 1.25)
     picture = _blurred(_blurred(picture, 1), 2)
@@ -61,11 +66,11 @@ def photograph(paint: Paint, light: Floats) -> NDArray[np.uint8]:
 
 def _blurred(picture: Floats, axis: int) -> Floats:
     """Return the picture blurred along an axis with weights 1 : 4 : 1."""
-    found = picture * np.float32(4 / 6)
+    blurred = picture * np.float32(4 / 6)
     sixth = picture * np.float32(1 / 6)
-    given, taken = np.moveaxis(sixth, axis, 0), np.moveaxis(found, axis, 0)
-    taken[1:] += given[:-1]
-    taken[:-1] += given[1:]
-    taken[0] += given[0]
-    taken[-1] += given[-1]
-    return found
+    lines, blurred_lines = np.moveaxis(sixth, axis, 0), np.moveaxis(blurred, axis, 0)
+    blurred_lines[1:] += lines[:-1]
+    blurred_lines[:-1] += lines[1:]
+    blurred_lines[0] += lines[0]
+    blurred_lines[-1] += lines[-1]
+    return blurred

@@ -1,4 +1,4 @@
-"""The colour of a place on a surface."""
+"""The colour of each point of a textured surface."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from gradnorm.rendering.camera import Floats
 from gradnorm.rendering.parts import ART, CHECKS, NOISE, PLAIN, SCREEN, SKY, SPINES, STRIPES, TILES, WOOD, Material
 
 Index = NDArray[np.intp]
-# The side of the table of random numbers that noise is made of.
+# The side of the table of random numbers from which noise is made.
 _TABLE = 64
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where on their surfaces N pixels are.
+    """The positions of N pixels on their surfaces. Lengths are in metres.
 
-    s, t: [N], metres. each: [N], a number of the surface. size: [N], of its pattern, metres. half: [2, N], half of its
-    width and height, metres.
+    s, t: [N], coordinates on the surface.
+    each: [N], the index of the surface.
+    size: [N], of its pattern.
+    half: [2, N], half of its width and height.
     """
 
     s: Floats
@@ -32,9 +34,11 @@ class Place:
 
 
 class Textures:
-    """All materials of a picture's faces.
+    """The materials of the F faces of a picture.
 
-    materials: F. half: [F, 2], half of each face's width and height, metres.
+    rng: for noise and for the colours of books and pictures.
+    materials: F of them.
+    half: [F, 2], half of each face's width and height, in metres.
     """
 
     def __init__(self, rng: np.random.Generator, materials: Sequence[Material], half: NDArray[np.float64]) -> None:
@@ -51,9 +55,11 @@ class Textures:
         self.glow = np.array([material.glow for material in materials], np.float32)
 
     def colours(self, face: Index, s: Floats, t: Floats, grain: Floats) -> Floats:
-        """Return linear RGB, [3, N].
+        """Return linear RGB of N pixels, [3, N].
 
-        face: [N]. s, t: [N], where on it, metres. grain: [N], what a pixel covers there, metres.
+        face: [N], indices of faces.
+        s, t: [N], coordinates on the face, in metres.
+        grain: [N], the length that a pixel covers there, in metres.
         """
         kind = self.kind[face]
         mix = np.zeros_like(s)
@@ -68,13 +74,13 @@ class Textures:
                 own.append((here, self._many(int(k), place)))
             else:
                 mix[here] = _faded(self._pattern(int(k), place), place.size, grain[here])
-        found = np.empty((3, len(s)), np.float32)
+        result = np.empty((3, len(s)), np.float32)
         for channel in range(3):
             low = self._low[channel]
-            found[channel] = low.take(face) + mix * (self._high[channel] - low).take(face)
+            result[channel] = low.take(face) + mix * (self._high[channel] - low).take(face)
         for here, colours in own:
-            found[:, here] = colours
-        return found
+            result[:, here] = colours
+        return result
 
     def _pattern(self, kind: int, place: Place) -> Floats:
         """Return how far between its two colours, [N]."""

@@ -1,4 +1,4 @@
-"""An empty room and a camera in it, such that the picture has a wanted layout."""
+"""Finds an empty room and a camera in it such that the picture has a given layout type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, Array, rotation
-from gradnorm.rendering.layouts import TYPES, seen
+from gradnorm.rendering.layouts import TYPES, visible_edges
 
 # Rooms that are tried at a time, and how often, before a room is called impossible.
 TRIES, ROUNDS = 48, 400
@@ -19,14 +19,14 @@ NEAREST, FARTHEST = 0.55, 9.8
 
 
 @dataclass(frozen=True)
-class View:
-    """A room as the camera sees it.
+class CameraView:
+    """An empty room and the camera in it.
 
-    kind: the layout's type, 0 … 10.
-    low, high: [3], opposite corners of the room, metres (right, down, forward) from the camera.
+    kind: the layout type, 0 … 10.
+    low, high: [3], opposite corners of the room, in metres (right, down, forward) from the camera.
     turn: [3, 3], the camera's axes (right, down, forward) as columns.
-    walls: those in the picture from the left, of 0 left, 1 front, 2 right, 3 back.
-    points: [points, 2], the layout's keypoints, (0, 0) … (1, 1) the picture's corners.
+    walls: the visible walls from left to right; 0 is left, 1 front, 2 right, 3 back.
+    points: [points, 2], the keypoints of the layout; (0, 0) and (1, 1) are corners of the picture.
     """
 
     kind: int
@@ -62,25 +62,32 @@ _RANGES = (
 )
 
 
-def kind_of(seed: int, index: int) -> int:
-    """Return the layout type of a room: each block of eleven rooms has all eleven."""
+def layout_type(seed: int, index: int) -> int:
+    """Return the layout type of a room, 0 … 10. Each block of eleven rooms has all eleven types.
+
+    seed, index: ≥ 0.
+    """
     return int(stream(seed, "room layouts", index // len(TYPES)).permutation(len(TYPES))[index % len(TYPES)])
 
 
-def view(rng: np.random.Generator, kind: int) -> View:
-    """Return a room and a camera at random whose layout is of this type, 0 … 10."""
+def view(rng: np.random.Generator, kind: int) -> CameraView:
+    """Return a random room and camera whose picture has this layout type.
+
+    kind: 0 … 10.
+    Raises RuntimeError if none is found in `ROUNDS` × `TRIES` tries.
+    """
     layout = TYPES[kind]
     for _ in range(ROUNDS):
         low, high, turn = _proposals(rng, _RANGES[kind])
-        found = seen(low, high, turn)
+        visible = visible_edges(low, high, turn)
         fits = _depths_fit(low, high, turn)
         for first in _first_walls(layout.walls):
-            points = found.points(layout, first)
-            here = fits & found.matches(layout, first) & _apart(points)
+            points = visible.points(layout, first)
+            here = fits & visible.matches(layout, first) & _apart(points)
             if here.any():
                 i = int(here.argmax())
                 walls = tuple((first + k) % 4 for k in range(layout.walls))
-                return View(kind, low[i], high[i], turn[i], walls, points[i])
+                return CameraView(kind, low[i], high[i], turn[i], walls, points[i])
     raise RuntimeError(f"Found no room of layout type {kind} in {ROUNDS * TRIES} tries.")
 
 
@@ -117,8 +124,8 @@ def _depths_fit(low: Array, high: Array, turn: Array) -> NDArray[np.bool_]:
 
 def _apart(points: Array) -> NDArray[np.bool_]:
     """Return where keypoints [N, points, 2] are far enough from each other and from edges that they are not on, [N]."""
-    gaps = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
-    gaps[:, np.arange(points.shape[1]), np.arange(points.shape[1])] = np.inf
+    unlabelled_pixels = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
+    unlabelled_pixels[:, np.arange(points.shape[1]), np.arange(points.shape[1])] = np.inf
     margin = np.minimum(points, 1 - points).min(-1)
     on_edge = np.abs(margin) < 1e-9
-    return (gaps > APART).all((1, 2)) & (on_edge | (margin > INSIDE)).all(1)
+    return (unlabelled_pixels > APART).all((1, 2)) & (on_edge | (margin > INSIDE)).all(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,17 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.datasets.base import Batch, Form, Source, Task
-from gradnorm.metrics.losses import peaks, task_loss, valid
-from gradnorm.metrics.meters import meter
+from gradnorm.datasets.base import Batch, Source, Task
+from gradnorm.datasets.forms.base import AnswerView, Array
+from gradnorm.datasets.forms.registry import form_named
+from gradnorm.metrics import task_loss
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
 from gradnorm.runs.records import Checkpoint
 from gradnorm.training.checkpoint import unpack
-
-# A regression that gives all pixels of the input again is shown as the picture that it is.
-View = Form | Literal["picture"]
-Array = NDArray[Any]
 
 
 class PredictionError(ValueError):
@@ -34,21 +30,13 @@ class PredictionError(ValueError):
 class Answer:
     """What a network says of one test example, beside the truth.
 
-    truth and answer, by view:
-        classification  the class, an integer []; the probabilities [outputs]
-        regression      [outputs], in the task's unit
-        picture         [H, W, C], uint8
-        segmentation    [h, w], classes from 0, −1 where there is no label
-        depth           [h, w], metres, NaN where there is none
-        normals         [h, w, 3], of length 1, NaN where there are none
-        heatmaps        [outputs, 2], x and y in [0, 1] of the picture, NaN where there is no point; the answer is
-                        each map's highest place
-        landmarks       [points, 2], x and y in [0, 1] of the picture
-    The answer is known everywhere.  loss: as in training.  metrics: see `METRICS`, of this example alone.
+    truth, answer: arrays whose shapes `AnswerView` lists. A regression that gives every pixel of the input again is a
+        picture.
+    The answer is known everywhere.  loss: as in training.  metrics: see `Form.metrics`, of this example alone.
     """
 
     task: Task
-    view: View
+    view: AnswerView
     truth: Array
     answer: Array
     loss: float
@@ -111,33 +99,15 @@ def _pairs(source: Source) -> list[tuple[Tensor, Task]]:
 
 def _answer(output: Tensor, target: Tensor, task: Task, levels: tuple[Tensor, Tensor] | None) -> Answer:
     """Return one answer from tensors of a single example."""
-    scores = meter(task)
-    scores.add(output, target)
+    form = form_named(task.form)
+    meter = form.meter(task)
+    meter.add(output, target)
     loss = float(task_loss(output, target, task))
-    view: View = task.form if levels is None else "picture"
-    truth, answer = (
-        _shown(output, target, view) if levels is None else (_pixels(part, levels) for part in (target, output))
-    )
-    return Answer(task, view, truth, answer, loss, scores.scores())
-
-
-def _shown(output: Tensor, target: Tensor, form: View) -> tuple[Array, Array]:
-    """Return truth and answer as `Answer` has them."""
-    y, o = target[0], output[0]
-    if form == "classification":
-        return y.numpy(), o.softmax(0).numpy()
-    if form == "segmentation":
-        return y.numpy(), o.argmax(0).numpy()
-    if form == "depth":
-        return y.where(valid(y, form), torch.nan)[0].numpy(), o[0].numpy()
-    if form == "normals":
-        truth = y.where(valid(target, form)[0], torch.nan)
-        return truth.movedim(0, -1).numpy(), torch.nn.functional.normalize(o, dim=0).movedim(0, -1).numpy()
-    if form == "heatmaps":
-        return y.numpy(), peaks(o).numpy()
-    if form == "landmarks":
-        return y.unflatten(0, (-1, 2)).numpy(), o.unflatten(0, (-1, 2)).numpy()
-    return y.numpy(), o.numpy()
+    if levels is None:
+        truth, answer = form.answer(output, target)
+        return Answer(task, form.view, truth, answer, loss, meter.scores())
+    truth, answer = (_pixels(part, levels) for part in (target, output))
+    return Answer(task, "picture", truth, answer, loss, meter.scores())
 
 
 def _levels(inputs: Tensor, target: Tensor, task: Task) -> tuple[Tensor, Tensor] | None:
@@ -146,7 +116,7 @@ def _levels(inputs: Tensor, target: Tensor, task: Task) -> tuple[Tensor, Tensor]
     None where they are not, as for all that is no regression onto as many numbers as the picture has pixels.
     """
     shape = inputs.shape[1:]
-    if task.form != "regression" or task.outputs != prod(shape):
+    if form_named(task.form).view != "regression" or task.outputs != prod(shape):
         return None
     x, y = inputs.flatten(1).double(), target.double()
     away = y - y.mean(0)

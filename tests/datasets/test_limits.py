@@ -23,7 +23,7 @@ import json, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.by_path.mtan import MTAN, Folder
-from gradnorm.datasets.scenes.nyu_splits import published
+from gradnorm.datasets.scenes.nyu_splits import published_split
 from gradnorm.datasets.by_path.nyuv2 import File, NYUv2
 options = {"size": 32}
 told = {}
@@ -33,7 +33,7 @@ for name in json.loads(sys.argv[1]):
         if name.endswith("_folder"):
             Folder(MTAN(path=name, **options), "train").scene(0)
         elif name.startswith("splits"):
-            published(name, 5)
+            published_split(name, 5)
         else:
             File(NYUv2(path=name, **options)).scene(1)
         told[name] = ["read", 0]

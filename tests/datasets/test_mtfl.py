@@ -15,7 +15,7 @@ from PIL import Image
 
 from gradnorm.datasets.by_path.mtfl import ATTRIBUTES, Face, Mtfl
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.models.landmarks import Landmarks
+from gradnorm.models.landmarks import LandmarkNetwork
 
 POINTS = "50 150 100 60 140 80 80 120 160 160"
 
@@ -105,7 +105,7 @@ def test_its_network_takes_its_pictures(root, size):
     dataset = Mtfl(path="mtfl", size=size)
     assert dataset.networks == ("landmarks",)
     source = dataset.load(0)
-    net = Landmarks(int(dataset.size), source.shape[0], source.tasks, width=0.2)
+    net = LandmarkNetwork(int(dataset.size), source.shape[0], source.tasks, width=0.2)
     assert [tuple(y.shape) for y in net(source.batch(1, 2).inputs)] == [(2, task.outputs) for task in source.tasks]
 
 

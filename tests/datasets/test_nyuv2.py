@@ -10,7 +10,7 @@ from scipy.io import savemat
 from gradnorm.datasets.by_path.nyuv2 import File, NYUv2
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.scenes.nyu_names import class_of
-from gradnorm.datasets.scenes.nyu_splits import drawn, published
+from gradnorm.datasets.scenes.nyu_splits import published_split, random_split
 from gradnorm.rendering.scene import CLASSES
 from tests.datasets.files import NAMES, SIZE, pictures, room, write_nyu
 
@@ -71,14 +71,14 @@ def test_splits_of_both_versions_of_matlab(nyu):
         for key, values in rows.items():
             file[key] = values.T.astype(np.float64)
     for name in ("five.mat", "seven.mat"):
-        assert published(name, 5) == ([4, 0], [1, 3, 2])
+        assert published_split(name, 5) == ([4, 0], [1, 3, 2])
         assert NYUv2(splits=name).advice == ""
     test = NYUv2(**OPTIONS, splits="five.mat", augment=False).load(0).test
     assert len(test.inputs) == 3
 
 
 def test_without_splits_the_rest_is_held_out_and_that_is_said():
-    train, test = drawn(1449)
+    train, test = random_split(1449)
     assert (len(train), len(test)) == (797, 652)
     assert sorted(train + test) == list(range(1449))
     assert "splits.mat" in NYUv2().advice
@@ -99,7 +99,7 @@ def test_without_splits_the_rest_is_held_out_and_that_is_said():
 def test_wrong_splits_are_refused(nyu, train, test, words):
     savemat(nyu / "splits.mat", {"trainNdxs": np.array(train), "testNdxs": np.array(test)})
     with pytest.raises(DataError, match=words):
-        published("splits.mat", 5)
+        published_split("splits.mat", 5)
 
 
 def test_what_is_no_splits_file_is_refused(nyu):
@@ -112,7 +112,7 @@ def test_what_is_no_splits_file_is_refused(nyu):
         ("other.mat", "testNdxs is missing"),
     ):
         with pytest.raises(DataError, match=words):
-            published(name, 5)
+            published_split(name, 5)
 
 
 def test_normals_and_keypoints_from_files(nyu):

@@ -7,9 +7,10 @@ import torch
 from gradnorm.datasets.builtin.rooms import Rooms
 from gradnorm.datasets.by_path.nyuv2 import CAMERA
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.cache import LazyScenes, SceneCache
 from gradnorm.datasets.scenes.normals import Camera, normals_from_depth
-from gradnorm.datasets.scenes.source import SceneSource, View, drawn, picture, seen, whole
+from gradnorm.datasets.scenes.source import SceneSource
+from gradnorm.datasets.scenes.views import SceneView, augmented, picture, target, whole
 from gradnorm.rendering.scene import Scene
 from tests.datasets.files import room
 
@@ -85,24 +86,24 @@ def test_a_flip_agrees_with_the_normals_of_the_flipped_depth():
     camera = CAMERA.scaled(0.2, 0.2)
     mirrored = Camera(camera.fx, camera.fy, SIZE[1] - 1 - camera.cx, camera.cy)
     one = scene(3)
-    view = View(0, 0, *SIZE, flip=True)
-    depth, given = seen(one, view, "depth", SIZE)[0], seen(one, view, "normals", SIZE)
+    view = SceneView(0, 0, *SIZE, flip=True)
+    depth, given = target("depth", one, view, SIZE)[0], target("normals", one, view, SIZE)
     again = normals_from_depth(depth, mirrored, 2)
     np.testing.assert_array_equal(depth, one.depth[:, ::-1])
     assert np.percentile(angles(again, given), 95) < 0.1
-    assert angles(seen(one, whole(one), "normals", SIZE)[:, :, ::-1], given).max() > 10
+    assert angles(target("normals", one, whole(one), SIZE)[:, :, ::-1], given).max() > 10
     np.testing.assert_array_equal(picture(one, view, SIZE).numpy(), one.image[:, :, ::-1])
 
 
 def test_a_zoom_agrees_with_the_normals_of_the_zoomed_depth():
     """The zoomed picture, taken for one by a camera of the same focal length, shows the normals that are given."""
     one = scene(3)
-    view = View(top=30, left=20, height=64, width=80, scale=1.5)
+    view = SceneView(top=30, left=20, height=64, width=80, scale=1.5)
     camera = CAMERA.scaled(0.2, 0.2)
     maps = (64, 80)
     # Without resizing, the zoomed picture's focal length is that of the whole over the scale.
     moved = Camera(camera.fx / 1.5, camera.fy / 1.5, camera.cx - 20, camera.cy - 30)
-    depth, given = seen(one, view, "depth", maps)[0], seen(one, view, "normals", maps)
+    depth, given = target("depth", one, view, maps)[0], target("normals", one, view, maps)
     np.testing.assert_allclose(depth * 1.5, one.depth[30:94, 20:100], rtol=1e-6)
     again = normals_from_depth(depth, moved, 2)
     assert np.percentile(angles(again, given), 95) < 0.2
@@ -116,8 +117,8 @@ def test_a_zoom_agrees_with_the_normals_of_the_zoomed_depth():
 def test_all_that_is_drawn_lies_in_the_scene():
     one = scene()
     random = np.random.default_rng(0)
-    views = [drawn(one, random.random(7).tolist(), True) for _ in range(300)]
-    views += [drawn(one, [value] * 7, True) for value in (0.0, 1 - 2**-53)]
+    views = [augmented(one, random.random(7).tolist(), True) for _ in range(300)]
+    views += [augmented(one, [value] * 7, True) for value in (0.0, 1 - 2**-53)]
     for view in views:
         assert 0 <= view.top <= view.top + view.height <= SIZE[0]
         assert 0 <= view.left <= view.left + view.width <= SIZE[1]
@@ -133,8 +134,8 @@ def test_unknown_values_do_not_bleed():
     one.depth[::2] = 0
     one.normals[:, ::2] = 0
     one.labels[::2] = 0
-    view = View(3, 5, 61, 77, 1.3, True)
-    classes, depth, normals = (seen(one, view, form, (23, 31)) for form in ("segmentation", "depth", "normals"))
+    view = SceneView(3, 5, 61, 77, 1.3, True)
+    classes, depth, normals = (target(task, one, view, (23, 31)) for task in ("classes", "depth", "normals"))
     unknown = depth[0] == 0
     assert 0.2 < unknown.mean() < 0.8
     assert set(np.unique(depth[0][~unknown] * np.float32(1.3))) <= set(np.unique(one.depth / np.float32(1.3) * 1.3))
@@ -153,24 +154,24 @@ def test_pictures_are_resized_with_antialiasing():
 
 def test_jitter_by_hand():
     one = scene()
-    view = View(0, 0, *SIZE, jitter=(0.9, 1.0, 1.0))
+    view = SceneView(0, 0, *SIZE, jitter=(0.9, 1.0, 1.0))
     np.testing.assert_allclose(picture(one, view, SIZE).numpy(), one.image * 0.9, atol=0.51)
-    grey = picture(one, View(0, 0, *SIZE, jitter=(1.0, 1.0, 0.0)), SIZE).numpy()
+    grey = picture(one, SceneView(0, 0, *SIZE, jitter=(1.0, 1.0, 0.0)), SIZE).numpy()
     np.testing.assert_allclose(grey[1], np.tensordot([0.299, 0.587, 0.114], one.image, 1), atol=0.51)
-    flat = picture(one, View(0, 0, *SIZE, jitter=(1.0, 0.0, 1.0)), SIZE).numpy()
+    flat = picture(one, SceneView(0, 0, *SIZE, jitter=(1.0, 0.0, 1.0)), SIZE).numpy()
     np.testing.assert_allclose(flat, one.image.mean(), atol=0.51)
 
 
 def test_keypoints_go_with_the_view():
     one = scene(keypoints=True)
-    points = seen(one, whole(one), "heatmaps", SIZE)
+    points = target("keypoints", one, whole(one), SIZE)
     # The centre of the first pixel lies half a pixel inside.
     np.testing.assert_allclose(points[:3], [[0.5 / 128, 0.5 / 96], [127.5 / 128, 95.5 / 96], [0.5, 0.5]], rtol=1e-5)
     assert np.isnan(points[3:]).all()
-    part = seen(one, View(24, 32, 48, 64), "heatmaps", SIZE)
+    part = target("keypoints", one, SceneView(24, 32, 48, 64), SIZE)
     np.testing.assert_allclose(part[2], [0.5, 0.5])
     assert np.isnan(part[:2]).all()
-    assert np.isnan(seen(scene(), whole(one), "heatmaps", SIZE)).all()
+    assert np.isnan(target("keypoints", scene(), whole(one), SIZE)).all()
 
 
 def test_scenes_with_keypoints_are_never_flipped():
@@ -195,8 +196,8 @@ def test_kept_scenes_are_those_that_were_read_whatever_is_kept():
         return scene(row)
 
     small = scene(0).image.nbytes * 3
-    kept, none = Kept(read, limit=2 * small), Kept(scene, limit=0)
-    found = Lazy(kept, [2, 0, 1])
+    kept, none = SceneCache(read, limit=2 * small), SceneCache(scene, limit=0)
+    found = LazyScenes(kept, [2, 0, 1])
     assert len(found) == 3
     for i, row in ((0, 2), (1, 0), (2, 1), (0, 2), (1, 0), (2, 1)):
         again, one = none(row), scene(row)

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradnorm.datasets.base import METRICS, Batch, Task
+from gradnorm.datasets.base import Batch, Task
+from gradnorm.datasets.forms.heatmaps import BELL, bells
+from gradnorm.datasets.forms.registry import form_named
 from gradnorm.metrics import constant_losses, evaluate, known, task_loss
-from gradnorm.metrics.losses import BELL, bells
-from gradnorm.metrics.meters import meter
 
 SEGMENTATION = Task("classes", "segmentation", 3)
 DEPTH = Task("depth", "depth", 1, "m")
@@ -21,12 +21,10 @@ FACE = Task("landmarks", "landmarks", 10)
 
 
 def scores(task, *batches):
-    each = meter(task)
+    meter = form_named(task.form).meter(task)
     for output, target in batches:
-        each.add(output, target)
-    found = each.scores()
-    assert list(found) == list(METRICS[task.form])
-    return found
+        meter.add(output, target)
+    return meter.scores()
 
 
 def test_segmentation_by_hand():
@@ -34,10 +32,10 @@ def test_segmentation_by_hand():
     answer = torch.tensor([[[0, 1], [1, 2]], [[1, 1], [0, 0]]])
     logits = torch.nn.functional.one_hot(answer, 3).movedim(-1, 1).float() * 2
     # Labelled: (0→0), (0→1), (1→1), (1→1), (2→1).
-    found = scores(SEGMENTATION, (logits[:1], target[:1]), (logits[1:], target[1:]))
-    assert found["pixel_accuracy"] == pytest.approx(3 / 5)
-    assert found["miou"] == pytest.approx((1 / 2 + 2 / 4 + 0 / 1) / 3)
-    assert found["iou_error"] == pytest.approx(100 * (1 - found["miou"]))
+    metrics = scores(SEGMENTATION, (logits[:1], target[:1]), (logits[1:], target[1:]))
+    assert metrics["pixel_accuracy"] == pytest.approx(3 / 5)
+    assert metrics["miou"] == pytest.approx((1 / 2 + 2 / 4 + 0 / 1) / 3)
+    assert metrics["iou_error"] == pytest.approx(100 * (1 - metrics["miou"]))
     right, wrong = -math.log(math.e**2 / (math.e**2 + 2)), -math.log(1 / (math.e**2 + 2))
     assert float(task_loss(logits, target, SEGMENTATION)) == pytest.approx((3 * right + 2 * wrong) / 5)
 
@@ -51,10 +49,10 @@ def test_a_class_that_neither_occurs_nor_is_answered_does_not_count():
 def test_depth_by_hand():
     target = torch.tensor([[[[2.0, 0.0], [4.0, 1.0]]]])
     output = torch.tensor([[[[3.0, 9.0], [4.0, 3.0]]]])
-    found = scores(DEPTH, (output, target))
-    assert found["rmse"] == pytest.approx(math.sqrt((1 + 0 + 4) / 3))
-    assert found["abs_error"] == pytest.approx(1.0)
-    assert found["rel_error"] == pytest.approx((0.5 + 0 + 2) / 3)
+    metrics = scores(DEPTH, (output, target))
+    assert metrics["rmse"] == pytest.approx(math.sqrt((1 + 0 + 4) / 3))
+    assert metrics["abs_error"] == pytest.approx(1.0)
+    assert metrics["rel_error"] == pytest.approx((0.5 + 0 + 2) / 3)
     assert float(task_loss(output, target, DEPTH)) == pytest.approx(5 / 3)
     assert known(target, DEPTH)
 
@@ -65,20 +63,20 @@ def test_normals_by_hand():
     truth[0, 2, 0, :4] = -1.0  # the fifth is not known
     answers = torch.tensor([[math.sin(math.radians(a)), 0.0, -math.cos(math.radians(a))] for a in [*angles, 45.0]])
     output = 7.0 * answers.T[None, :, None, :]  # its length does not matter
-    found = scores(NORMALS, (output, truth))
-    assert found["angle_mean"] == pytest.approx(33.75, abs=0.05)
-    assert found["angle_median"] == pytest.approx(20.0, abs=0.02)
-    assert (found["within_11"], found["within_22"], found["within_30"]) == (0.25, 0.5, 0.75)
+    metrics = scores(NORMALS, (output, truth))
+    assert metrics["angle_mean"] == pytest.approx(33.75, abs=0.05)
+    assert metrics["angle_median"] == pytest.approx(20.0, abs=0.02)
+    assert (metrics["within_11"], metrics["within_22"], metrics["within_30"]) == (0.25, 0.5, 0.75)
     cosines = np.cos(np.radians(angles))
-    assert found["cosine_error"] == pytest.approx(np.mean(1 - np.abs(cosines)), abs=1e-6)
+    assert metrics["cosine_error"] == pytest.approx(np.mean(1 - np.abs(cosines)), abs=1e-6)
     assert float(task_loss(output, truth, NORMALS)) == pytest.approx(np.mean(1 - cosines), abs=1e-6)
 
 
 def test_the_opposite_normal_is_wrong_in_degrees_and_right_for_the_papers_error():
     truth = torch.tensor([0.0, 0.0, -1.0]).view(1, 3, 1, 1)
-    found = scores(NORMALS, (-truth, truth))
-    assert found["angle_mean"] == pytest.approx(180, abs=0.05)
-    assert found["cosine_error"] == pytest.approx(0, abs=1e-6)
+    metrics = scores(NORMALS, (-truth, truth))
+    assert metrics["angle_mean"] == pytest.approx(180, abs=0.05)
+    assert metrics["cosine_error"] == pytest.approx(0, abs=1e-6)
 
 
 def test_bells_stand_on_their_points():
@@ -96,9 +94,9 @@ def test_points_by_hand():
     target = torch.tensor([[[0.25, 0.5], [math.nan, math.nan]]])
     maps = torch.zeros(1, 2, 4, 8)
     maps[0, 0, 1, 3] = 1.0  # its centre is at (3.5/8, 1.5/4)
-    found = scores(POINTS, (maps, target))
+    metrics = scores(POINTS, (maps, target))
     gap = math.hypot(3.5 / 8 - 0.25, 1.5 / 4 - 0.5)
-    assert found["point_error"] == pytest.approx(100 * gap / math.sqrt(2))
+    assert metrics["point_error"] == pytest.approx(100 * gap / math.sqrt(2))
     expected = float((maps - bells(target, 4, 8)).square().mean())
     assert float(task_loss(maps, target, POINTS)) == pytest.approx(expected)
 
@@ -109,9 +107,9 @@ def test_landmarks_by_hand():
     output[0, 4] += 0.1  # one point of five: 0.02 on average, 5 %
     output[1] += 0.04 / math.sqrt(2)  # all points by 0.04: 10 %
     output[1, 0] += 0.01
-    found = scores(FACE, (output, truth))
-    assert found["landmark_error"] == pytest.approx((5 + 10.4) / 2, abs=0.05)
-    assert found["failure"] == 50.0
+    metrics = scores(FACE, (output, truth))
+    assert metrics["landmark_error"] == pytest.approx((5 + 10.4) / 2, abs=0.05)
+    assert metrics["failure"] == 50.0
     assert float(task_loss(output, truth, FACE)) == pytest.approx(float((output - truth).square().mean()))
 
 
@@ -154,10 +152,10 @@ def test_losses_and_metrics_do_not_depend_on_how_the_set_is_cut(chunk, seed):
         assert len(part) <= chunk
         return [output[rows] for output in outputs]
 
-    losses, metrics = evaluate(predict, Batch(inputs, targets), tasks)
+    losses, evaluated = evaluate(predict, Batch(inputs, targets), tasks)
     assert losses == pytest.approx(whole, rel=1e-5)
-    for task, output, target, found in zip(tasks, outputs, targets, metrics, strict=True):
-        assert found == pytest.approx(scores(task, (output, target)), rel=1e-9, nan_ok=True)
+    for task, output, target, metrics in zip(tasks, outputs, targets, evaluated, strict=True):
+        assert metrics == pytest.approx(scores(task, (output, target)), rel=1e-9, nan_ok=True)
 
 
 def test_constant_answers_are_the_best_constants():
@@ -167,16 +165,16 @@ def test_constant_answers_are_the_best_constants():
     normals = torch.nn.functional.normalize(torch.randn(5, 3, 4, 4, generator=random) + 1, dim=1)
     points = torch.rand(5, 2, 2, generator=random)
     tasks = (SEGMENTATION, DEPTH, NORMALS, POINTS)
-    found = constant_losses(Batch(torch.zeros(5, 1), (labels, depth, normals, points)), tasks)
+    constants = constant_losses(Batch(torch.zeros(5, 1), (labels, depth, normals, points)), tasks)
     share = torch.bincount(labels[labels >= 0], minlength=3).float()
     logits = share.log().view(1, 3, 1, 1).expand(5, 3, 4, 4)
-    assert found[0] == pytest.approx(float(task_loss(logits, labels, SEGMENTATION)), rel=1e-5)
+    assert constants[0] == pytest.approx(float(task_loss(logits, labels, SEGMENTATION)), rel=1e-5)
     mean = depth[depth > 0].mean()
-    assert found[1] == pytest.approx(float(task_loss(mean.expand(5, 1, 4, 4), depth, DEPTH)), rel=1e-5)
+    assert constants[1] == pytest.approx(float(task_loss(mean.expand(5, 1, 4, 4), depth, DEPTH)), rel=1e-5)
     towards = normals.mean((0, 2, 3)).view(1, 3, 1, 1).expand(5, 3, 4, 4)
-    assert found[2] == pytest.approx(float(task_loss(towards, normals, NORMALS)), rel=1e-5)
+    assert constants[2] == pytest.approx(float(task_loss(towards, normals, NORMALS)), rel=1e-5)
     maps = bells(points, 32, 32)
-    assert found[3] == pytest.approx(float(task_loss(maps.mean(0).expand(5, 2, 32, 32), points, POINTS)), rel=1e-5)
+    assert constants[3] == pytest.approx(float(task_loss(maps.mean(0).expand(5, 2, 32, 32), points, POINTS)), rel=1e-5)
 
 
 def test_where_nothing_is_known_no_constant_is_best():

@@ -10,7 +10,7 @@ from gradnorm.datasets.base import Task
 from gradnorm.gradients.general import SeparatePasses, shared_parameters
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.one_pass import OnePass
-from gradnorm.models.landmarks import Landmarks
+from gradnorm.models.landmarks import LandmarkNetwork
 from gradnorm.models.network import Network
 from gradnorm.models.resnet_fcn import ResNetFCN
 from gradnorm.models.segnet import SegNet
@@ -24,8 +24,8 @@ SMALL = {
     "segnet, stride 4": lambda seed=0: SegNet(OUTPUTS, width=0.1, stride=4, seed=seed),
     "resnet_fcn": lambda seed=0: ResNetFCN(OUTPUTS, width=0.1, seed=seed),
     "resnet_fcn, stride 1": lambda seed=0: ResNetFCN(OUTPUTS, width=0.1, stride=1, seed=seed),
-    "landmarks 40": lambda seed=0: Landmarks(40, 1, TASKS, width=0.5, seed=seed),
-    "landmarks 160": lambda seed=0: Landmarks(160, 3, TASKS, width=0.1, seed=seed),
+    "landmarks 40": lambda seed=0: LandmarkNetwork(40, 1, TASKS, width=0.5, seed=seed),
+    "landmarks 160": lambda seed=0: LandmarkNetwork(160, 3, TASKS, width=0.1, seed=seed),
 }
 
 
@@ -47,9 +47,9 @@ def pictures(name):
         (lambda: ResNetFCN(OUTPUTS), 15, None),
         (lambda: ResNetFCN(OUTPUTS, stride=1), 15, None),
         # Weights and biases by the layer lists of Zhang et al. (2014) and of the paper; 21 outputs from 100 units.
-        (lambda: Landmarks(40, 1, FACES), None, (25 * 16 + 16) + (9 * 16 * 48 + 48) + (9 * 48 * 64 + 64)
+        (lambda: LandmarkNetwork(40, 1, FACES), None, (25 * 16 + 16) + (9 * 16 * 48 + 48) + (9 * 48 * 64 + 64)
          + (4 * 64 * 64 + 64) + (256 * 100 + 100) + 21 * 101),
-        (lambda: Landmarks(160, 3, FACES), None, (75 * 16 + 16) + (9 * 16 * 32 + 32) + (9 * 32 * 32 + 32)
+        (lambda: LandmarkNetwork(160, 3, FACES), None, (75 * 16 + 16) + (9 * 16 * 32 + 32) + (9 * 32 * 32 + 32)
          + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + (9 * 64 * 128 + 128) + 5 * (9 * 128 * 128 + 128)
          + (3200 * 100 + 100) + 21 * 101),
     ],
@@ -127,13 +127,13 @@ def test_an_evaluation_before_the_first_step_is_of_the_size_of_one_while_trainin
 
 
 def test_a_head_for_landmarks_depends_on_its_place_alone():
-    few, many = Landmarks(40, 1, TASKS[:2]), Landmarks(40, 1, TASKS)
+    few, many = LandmarkNetwork(40, 1, TASKS[:2]), LandmarkNetwork(40, 1, TASKS)
     assert torch.equal(few.heads[1].weight, many.heads[1].weight)
 
 
 @pytest.mark.parametrize("module", [nn.Conv2d, nn.ConvTranspose2d, nn.Linear])
 def test_initial_weights_have_the_variance_of_he_s_rule(module):
-    nets = [ResNetFCN(OUTPUTS, width=0.5), Landmarks(160, 3, TASKS)]
+    nets = [ResNetFCN(OUTPUTS, width=0.5), LandmarkNetwork(160, 3, TASKS)]
     layers = [m for net in nets for m in net.modules() if isinstance(m, module) and m.weight.numel() > 4000]
     assert layers
     for layer in layers:
@@ -171,8 +171,8 @@ def test_one_pass_gives_the_norms_and_gradients_of_the_general_way(name):
 
 
 def test_landmarks_are_in_the_tasks_units():
-    plain = Landmarks(40, 1, [Task("a", "landmarks", 2)], width=0.2)
-    scaled = Landmarks(40, 1, [Task("a", "landmarks", 2, center=(1.0, 2.0), scale=(3.0, 4.0))], width=0.2)
+    plain = LandmarkNetwork(40, 1, [Task("a", "landmarks", 2)], width=0.2)
+    scaled = LandmarkNetwork(40, 1, [Task("a", "landmarks", 2, center=(1.0, 2.0), scale=(3.0, 4.0))], width=0.2)
     x = pictures("landmarks 40")
     torch.testing.assert_close(scaled(x)[0], torch.tensor([1.0, 2.0]) + torch.tensor([3.0, 4.0]) * plain(x)[0])
 
@@ -181,7 +181,7 @@ def test_landmarks_are_in_the_tasks_units():
     lambda: SegNet(OUTPUTS, stride=3),
     lambda: ResNetFCN(OUTPUTS, stride=8),
     lambda: ResNetFCN(()),
-    lambda: Landmarks(40, 1, []),
+    lambda: LandmarkNetwork(40, 1, []),
 ])  # fmt: skip
 def test_what_cannot_be_built_is_refused(make):
     with pytest.raises(ValueError, match=r"should be.*Found.*Pass"):

@@ -8,7 +8,7 @@ from gradnorm.rendering import clutter, furniture
 from gradnorm.rendering.furnish import furnish
 from gradnorm.rendering.paint import Paint
 from gradnorm.rendering.parts import NAMES, PARTS
-from gradnorm.rendering.views import kind_of, view
+from gradnorm.rendering.views import layout_type, view
 
 CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
 MAKERS = [
@@ -33,7 +33,7 @@ def furnished():
     found = []
     for index in range(33):
         rng = stream(0, "room", index)
-        seen = view(rng, kind_of(0, index))
+        seen = view(rng, layout_type(0, index))
         all_ = furnish(Paint(rng), seen)
         corners, pieces = corners_of(all_.centre, all_.half, all_.angle), np.array(all_.pieces)
         found.append((seen, all_, [corners[pieces == i] for i in range(len(all_.standing))]))

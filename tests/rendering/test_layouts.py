@@ -5,9 +5,9 @@ import pytest
 
 from gradnorm.common.randomness import stream
 from gradnorm.rendering.camera import BOTTOM, LEFT, RIGHT, TOP, intrinsics, rotation
-from gradnorm.rendering.layouts import TYPES, keypoints, seen
+from gradnorm.rendering.layouts import TYPES, keypoints, visible_edges
 from gradnorm.rendering.scene import LAYOUTS
-from gradnorm.rendering.views import kind_of, view
+from gradnorm.rendering.views import layout_type, view
 
 # Which keypoints (from 1) outline which surface, of the walls from the left, the floor and the ceiling: LSUN's.
 OUTLINES = (
@@ -87,7 +87,7 @@ def test_just_the_walls_of_a_type_are_in_the_picture(kind):
 def test_a_room_by_hand():
     # Corners of the wall ahead are seen at X/Z = ±1/4, Y/Z = ±1/4, and its edges run away from the middle.
     low, high, turn = np.array([[-1.0, -1, -1]]), np.array([[1.0, 1, 4]]), np.eye(3)[None]
-    found = seen(low, high, turn)
+    found = visible_edges(low, high, turn)
     assert found.matches(TYPES[0], 0).all()
     assert not any(found.matches(layout, first).any() for layout in TYPES[1:] for first in range(4))
     points = found.points(TYPES[0], 0)[0] * (RIGHT - LEFT, BOTTOM - TOP) + (LEFT, TOP)
@@ -102,7 +102,7 @@ def test_tables_have_as_many_points_as_roomnet():
 
 def test_each_block_of_eleven_has_all_types():
     for seed in (0, 5):
-        kinds = [kind_of(seed, index) for index in range(55)]
+        kinds = [layout_type(seed, index) for index in range(55)]
         assert all(sorted(kinds[i : i + 11]) == list(range(11)) for i in range(0, 55, 11))
         assert kinds[:11] != kinds[11:22]
 

@@ -8,7 +8,7 @@ from gradnorm.rendering.camera import intrinsics
 from gradnorm.rendering.parts import LABELS, NAMES, PARTS
 from gradnorm.rendering.rooms import RenderedRooms, render, room
 from gradnorm.rendering.scene import CLASSES, LAYOUTS
-from gradnorm.rendering.views import kind_of, view
+from gradnorm.rendering.views import layout_type, view
 
 SMALL = (96, 128)
 FULL = (480, 640)
@@ -31,7 +31,7 @@ def points_of(scene):
 
 
 def view_of(seed, index):
-    return view(stream(seed, "room", index), kind_of(seed, index))
+    return view(stream(seed, "room", index), layout_type(seed, index))
 
 
 def test_what_a_scene_says_it_is(rooms):
@@ -107,7 +107,7 @@ def test_normals_are_those_of_the_depth(large):
 
 def test_keypoints_that_are_corners_are_the_corners_of_the_depth():
     # In a room of type 5 the corner between two walls and the floor is where three planes fitted to the depth meet.
-    index = next(i for i in range(11) if kind_of(4, i) == 5)
+    index = next(i for i in range(11) if layout_type(4, i) == 5)
     each = room(4, index, *FULL)
     camera, scene = intrinsics(*FULL), each.scene
     points, wall = points_of(scene), each.parts == 1 + NAMES.index("wall")

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.datasets.scenes.nyu_splits import drawn
+from gradnorm.datasets.scenes.nyu_splits import random_split
 from gradnorm.datasets.scenes.source import SceneSource
 from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.engine import train
@@ -56,7 +56,7 @@ def test_a_later_batch_may_tell_nothing_of_a_task(monkeypatch, method):
 @pytest.mark.parametrize(("unlabelled", "where"), [("test", "test set"), ("train", "first batch")])
 def test_a_task_without_a_single_target_ends_the_run_with_a_sentence(tmp_path, unlabelled, where):
     labels = pictures(8)[2]
-    labels[dict(zip(("train", "test"), drawn(8), strict=True))[unlabelled]] = 0
+    labels[dict(zip(("train", "test"), random_split(8), strict=True))[unlabelled]] = 0
     write_nyu(tmp_path / "rooms.mat", 8, labels=labels)
     flat = ["--size", "32", "--channels", "0.05", "--steps", "4", "--batch-size", "2", "--device", "cpu"]
     told = python("-m", "gradnorm", "train", "--dataset", f"nyuv2:{tmp_path / 'rooms.mat'}", *flat)
@@ -67,7 +67,7 @@ def test_a_task_without_a_single_target_ends_the_run_with_a_sentence(tmp_path, u
 @pytest.mark.slow
 def test_what_reading_finds_wrong_ends_the_run_and_its_threads(tmp_path):
     labels = pictures(12)[2]
-    labels[drawn(12)[0][3], 20:, 20:] = 4000
+    labels[random_split(12)[0][3], 20:, 20:] = 4000
     write_nyu(tmp_path / "rooms.mat", 12, labels=labels)
     flat = ["--size", "32", "--channels", "0.05", "--steps", "40", "--batch-size", "2", "--device", "cpu"]
     told = python("-m", "gradnorm", "train", "--dataset", f"nyuv2:{tmp_path / 'rooms.mat'}", *flat)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradnorm.common.extras import require
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
 TEST_DAYS = 73
@@ -32,12 +32,12 @@ class Bikes(TableDataset):
         return ("casual", "registered", "weather")
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two regressions, one classification."""
         return ("regression", "regression", "classification")
 
     def load(self, seed: int) -> Source:
-        """Return the hours: 73 days of the 365 are for the test, whole, since the hours of a day are alike."""
+        """Return the hours as rows. 73 of the 365 days are held out whole, since the hours of one day are alike."""
         require(f"Data set {self.name}", *self.packages)
         import pandas as pd
 

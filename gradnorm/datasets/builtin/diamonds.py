@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradnorm.common.extras import require
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
 TEST_ROWS = 10_000
@@ -34,12 +34,12 @@ class Diamonds(TableDataset):
         return ("price", "carat", *GRADES)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two regressions, three classifications."""
         return ("regression", "regression", *("classification" for _ in GRADES))
 
     def load(self, seed: int) -> Source:
-        """Return the stones; the 20 whose x, y or z is given as 0 (not measured) are left out."""
+        """Return the stones as rows, without the 20 whose x, y or z is 0, which means not measured."""
         require(f"Data set {self.name}", *self.packages)
         import pandas as pd
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.tabular.table import FILES, TableDataset, TableSource, Target
 
 TEST_ROWS = 500
@@ -27,7 +27,7 @@ class Digits(TableDataset):
         return ("class", "ink", "reconstruction")
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """One classification, two regressions."""
         return ("classification", "regression", "regression")
 

@@ -1,4 +1,4 @@
-"""A handwritten digit and a garment over one another: Multi-MNIST's idea (Sabour et al., 2017) with two sources."""
+"""A handwritten digit over a garment, after Multi-MNIST (Sabour et al., 2017), from two sources."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Form, Source, Task
-from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, spread
+from gradnorm.datasets.base import Batch, Source, Task
+from gradnorm.datasets.tabular.table import FILES, MeasuredDataset, standard_deviation
 
 SIZE, PICTURE = 36, 28
-# Each picture may lie so many pixels further down and to the right: the digit from the top left on, the garment from
-# where the digit ends.
+# Each picture is shifted at random by up to this many pixels down and right: the digit from the top left corner, the
+# garment from where the range of the digit ends.
 _SHIFT = (SIZE - PICTURE) // 2
-# Of the 10,000 pictures of each source the first are seen in training only, the others in the test only.
+# Of the 10,000 pictures of each source, the first are used for training only and the others for the test only.
 TRAIN, TEST = 8_000, 2_000
 GARMENTS = (
     "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -48,7 +48,7 @@ class Overlay(MeasuredDataset):
         return ("digit", "garment", "ink", "reconstruction")
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Two classifications, two regressions."""
         return ("classification", "classification", "regression", "regression")
 
@@ -58,7 +58,10 @@ class Overlay(MeasuredDataset):
 
 
 class OverlaySource(Source):
-    """Fresh pairs at every step, the digit to the top left of the garment, both shifted; the stronger ink counts."""
+    """New pairs at every step: the digit to the top left of the garment, both shifted, the brighter pixel of the two.
+
+    options: decide the units of the targets.  seed: of the batches, ≥ 0.
+    """
 
     def __init__(self, options: Overlay, seed: int) -> None:
         self._seed = seed
@@ -66,7 +69,7 @@ class OverlaySource(Source):
         pictures, _, _ = self._pairs(stream(0, "overlay units"), TEST, test=False)
         flat = _levels(pictures)
         self._units = [
-            options.measured(name, values.mean(0), spread(values), unit)
+            options.measured(name, values.mean(0), standard_deviation(values), unit)
             for name, values, unit in (
                 ("ink", flat.sum(1, keepdims=True), "full pixels"),
                 ("reconstruction", flat, "full pixels"),
@@ -114,7 +117,7 @@ class OverlaySource(Source):
 
 
 def _levels(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return each picture's pixels in a row, 0 … 1: [B, 1296]."""
+    """Return the pixels of each picture as a row of numbers in [0, 1]: [B, 1296]."""
     return pictures.reshape(len(pictures), -1) / 255.0
 
 

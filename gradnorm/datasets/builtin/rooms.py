@@ -1,4 +1,4 @@
-"""Rendered rooms: pictures with exact depth, normals, classes and corners, for whom NYUv2 is out of reach."""
+"""Rendered rooms: pictures with exact depth, normals, classes and corners, where NYUv2 is not at hand."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Rooms(SceneDataset):
     recommended: ClassVar[Mapping[str, Any]] = {
         "optimizer": "adam",
         "learning_rate": 1e-3,
-        # Towards the end, slow enough for the running statistics of the normalisation to keep up.
+        # At the end the learning rate is low enough for the running statistics of batch normalisation to follow.
         "schedule": "cosine",
-        # Minutes on a processor: an eighth of the paper's channels.
+        # An eighth of the paper's channels trains in minutes on a CPU.
         "channels": 0.125,
         "batch_size": 8,
         "steps": 400,
@@ -50,11 +50,11 @@ class Rooms(SceneDataset):
 
     @property
     def advice(self) -> str:
-        """Say what the pictures are, and what they are not."""
+        """Say that the pictures are rendered, not NYUv2."""
         return "These rooms are rendered, not NYUv2: compare methods on them, not with published numbers."
 
     def load(self, seed: int) -> Source:
-        """Return the rooms: the test ones are rendered now, those to train on when they are first seen."""
+        """Return the rooms. Test rooms are rendered now, training rooms when they are first needed."""
         tests = self.count // 4
         test = RenderedRooms(_WORLD, tests, self.size, self.size)
         train = RenderedRooms(_WORLD, self.count - tests, self.size, self.size, first=tests)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.common.declarations import numbers
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task, unbound
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,10 @@ _COUNTS = frozenset(str(n) for n in range(1, MAX_TASKS + 1))
 
 
 def sample_sigmas(tasks: int, scale: float, seed: int) -> tuple[float, ...]:
-    """Return `tasks` loss scales from |N(0, scale)|, three digits each, the same for the same seed."""
+    """Return random loss scales σ from |N(0, scale)|, rounded to three digits, at least 0.001.
+
+    tasks: how many, ≥ 1.  scale: standard deviation, > 0.  seed: ≥ 0; the same seed gives the same values.
+    """
     values = np.abs(stream(seed, "sigmas").normal(0.0, scale, tasks))
     return tuple(float(f"{max(value, 1e-3):.3g}") for value in values)
 
@@ -58,11 +61,11 @@ class Toy(Dataset):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, given: Any) -> Any:
-        """Let the number of σ say the number of tasks, and the other way round."""
-        if not isinstance(given, Mapping):
-            return given
-        values: dict[str, Any] = dict(given)  # pyright: ignore[reportUnknownArgumentType]
+    def _fill(cls, options: Any) -> Any:
+        """Take the number of tasks from the number of σ, or draw as many σ as there are tasks."""
+        if not isinstance(options, Mapping):
+            return options
+        values: dict[str, Any] = dict(options)  # pyright: ignore[reportUnknownArgumentType]
         values["sigmas"] = sigmas = numbers(values.get("sigmas", ()), "sigmas")
         if sigmas and "tasks" not in values:
             values["tasks"] = len(sigmas)
@@ -95,17 +98,20 @@ class Toy(Dataset):
         return tuple(f"task {i + 1}" for i in range(self.tasks))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """All regressions."""
         return ("regression",) * self.tasks
 
     def load(self, seed: int) -> Source:
-        """Return B, ε_i and an endless supply of batches."""
+        """Return a source with B and ε_i drawn from the seed, and new examples at every step."""
         return ToySource(self, seed)
 
 
 class ToySource(Source):
-    """Fresh examples at every step; the teacher's matrices are constant."""
+    """New examples at every step. The target functions stay the same.
+
+    toy: the options.  seed: of B, ε_i and the batches, ≥ 0.
+    """
 
     def __init__(self, toy: Toy, seed: int) -> None:
         import torch
@@ -113,7 +119,7 @@ class ToySource(Source):
         self._toy, self._seed = toy, seed
         root = np.sqrt if toy.spread == "variance" else float
         B = stream(seed, "toy B").normal(0.0, root(10.0), (OUTPUTS, INPUTS))
-        # Each task has a stream of its own: adding a task leaves the others as they were.
+        # Each task has its own random stream, so adding a task does not change the others.
         rows = [B + stream(seed, "toy epsilon", i).normal(0.0, root(3.5), (OUTPUTS, INPUTS)) for i in range(toy.tasks)]
         self._teacher = torch.from_numpy(np.concatenate(rows).astype(np.float32)).T
         self._sigmas = torch.tensor(toy.sigmas, dtype=torch.float32).repeat_interleave(OUTPUTS)
@@ -125,7 +131,7 @@ class ToySource(Source):
         return self._examples([stream(self._seed, "toy batch", step)], size)[0]
 
     def block(self, first: int, count: int, size: int) -> list[Batch]:
-        """See `Source.block`: one product makes all targets."""
+        """Return several batches; see `Source.block`. One matrix product makes all targets, which is faster."""
         steps = range(first, first + count)
         return self._examples([stream(self._seed, "toy batch", step) for step in steps], size)
 
@@ -144,7 +150,7 @@ class ToySource(Source):
             inputs = inputs * self._toy.input_scale
         outputs = torch.mm(inputs.view(-1, INPUTS), self._teacher).tanh_()
         if self._toy.noise:
-            # Targets of other inputs: the same distribution, and nothing to be learnt but its mean.
+            # These are targets of other inputs. They have the same distribution, and only their mean can be learnt.
             first = (self._toy.tasks - self._toy.noise) * OUTPUTS
             others = np.concatenate([random.standard_normal((size, INPUTS), dtype=np.float32) for random in randoms])
             outputs[:, first:] = torch.tanh(torch.from_numpy(others) @ self._teacher[:, first:])

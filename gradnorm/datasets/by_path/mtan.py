@@ -21,9 +21,9 @@ from pydantic import Field
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers import npy
 from gradnorm.datasets.readers.folders import DataError, allowed
-from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.cache import LazyScenes, SceneCache
 from gradnorm.datasets.scenes.source import PAPER, SceneDataset
-from gradnorm.datasets.scenes.untrusted import directions, metres
+from gradnorm.datasets.scenes.untrusted import checked_depths, checked_normals
 from gradnorm.rendering.scene import CLASSES, Scene
 
 # Each kind of file: what follows H and W in its shape, and the letters of the dtypes that it may have.
@@ -55,16 +55,22 @@ class MTAN(SceneDataset):
     )
 
     def load(self, seed: int) -> Source:
-        """Return the pictures; raises DataError where one that is needed is missing or malformed."""
+        """Return the pictures of train/, and those of val/ as the test set.
+
+        Raises DataError if files are missing or malformed; see `skip_bad`.
+        """
         train, test = Folder(self, "train"), Folder(self, "val")
-        return self.source(Lazy(Kept(train.scene), train.numbers), Lazy(test.scene, test.numbers), seed)
+        return self.source(
+            LazyScenes(SceneCache(train.scene), train.numbers), LazyScenes(test.scene, test.numbers), seed
+        )
 
 
 class Folder:
-    """The pictures of one split, by their numbers; only files of what is learnt are looked at.
+    """The pictures of one split, by their numbers. Only files of the chosen tasks are opened.
 
-    Headers are checked at once, numbers when they are read. Raises DataError where files are missing or malformed,
-    with the first few names and how many; with `skip_bad` only where no picture is left.
+    numbers: of the usable pictures, in order.
+    All headers are checked now; the values of a picture when it is read. Raises DataError, with the number of bad files
+    and the first few messages, if files are missing or malformed; with `skip_bad` only if no picture is left.
     """
 
     def __init__(self, options: MTAN, split: str) -> None:
@@ -79,9 +85,9 @@ class Folder:
         faults: list[str] = []
         self.numbers: list[int] = []
         for number in listed:
-            found = list(self._faults(number))
-            faults += found
-            if not found:
+            faults_here = list(self._faults(number))
+            faults += faults_here
+            if not faults_here:
                 self.numbers.append(number)
         if faults and (not options.skip_bad or not self.numbers):
             more = f" And {len(faults) - _TOLD} more." if len(faults) > _TOLD else ""
@@ -93,7 +99,7 @@ class Folder:
             raise DataError(f"{self._path} should have image/0.npy, image/1.npy, … Found no such file.")
 
     def scene(self, number: int) -> Scene:
-        """Return a picture; raises DataError, with the file's name, for values that are out of range."""
+        """Return a picture. Raises DataError, which names the file, if values are out of range."""
         image = self._checked(number, "image", 0, 1)
         height, width = image.shape[:2]
         depth, normals = np.zeros((height, width), np.float32), np.zeros((3, height, width), np.float32)
@@ -101,9 +107,9 @@ class Folder:
         if "label" in self._parts:
             labels = (self._checked(number, "label", -1, len(CLASSES) - 1).round() + 1).astype(np.uint8)
         if "depth" in self._parts:
-            depth = metres(self._read(number, "depth")[..., 0], self._file(number, "depth"))
+            depth = checked_depths(self._read(number, "depth")[..., 0], self._file(number, "depth"))
         if "normal" in self._parts:
-            normals = directions(self._read(number, "normal"), self._file(number, "normal"))
+            normals = checked_normals(self._read(number, "normal"), self._file(number, "normal"))
         return Scene((image.transpose(2, 0, 1) * 255).round().astype(np.uint8), depth, normals, labels)
 
     def _listed(self) -> Iterator[int]:
@@ -125,13 +131,13 @@ class Folder:
 
     def _open(self, number: int, part: str) -> NDArray[Any]:
         rest, kinds = _PARTS[part]
-        found = npy.mapped(self._file(number, part), (*self._size, *rest), kinds)
-        if max(found.shape) > _LONGEST_SIDE:
+        array = npy.memory_map(self._file(number, part), (*self._size, *rest), kinds)
+        if max(array.shape) > _LONGEST_SIDE:
             raise DataError(
                 f"{self._file(number, part)} should be at most {_LONGEST_SIDE} wide and high. "
-                f"Found {npy.shown(found.shape)}."
+                f"Found {npy.shape_text(array.shape)}."
             )
-        return found
+        return array
 
     def _read(self, number: int, part: str) -> NDArray[np.float32]:
         return np.array(self._open(number, part), np.float32)

@@ -1,4 +1,4 @@
-"""MTFL, faces with five landmarks and four attributes (Zhang, Luo, Loy, Tang, ECCV 2014), from files that you have.
+"""MTFL: faces with five landmarks and four attributes (Zhang, Luo, Loy, Tang, ECCV 2014), from your own copy.
 
 The folder holds training.txt, testing.txt and the pictures that they name. A line has 15 fields: a picture's path, x of
 left eye, right eye, nose, left and right corner of the mouth, then their y, in pixels, then gender, smile, glasses (1
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
 from gradnorm.datasets.readers import pictures
 from gradnorm.datasets.readers.folders import DataError, allowed
 
@@ -42,7 +42,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Face:
-    """One line: a picture's path with /, the x and the y of five points in pixels, and the classes from 0."""
+    """One line of a list.
+
+    picture: its path, with /.  x, y: of five points, in pixels.  classes: of the four attributes, each from 0.
+    """
 
     picture: str
     x: tuple[float, ...]
@@ -51,7 +54,10 @@ class Face:
 
     @staticmethod
     def parse(line: str) -> Face:
-        r"""Return what a line says; spaces around it and paths with \ do no harm. Raises ValueError."""
+        r"""Return the face of a line. Spaces around it are ignored, and \ in paths becomes /.
+
+        Raises ValueError, whose message says what was found, if the line is malformed.
+        """
         fields = line.split()
         if len(fields) != _FIELDS:
             raise ValueError(f"{len(fields)} fields")
@@ -101,7 +107,7 @@ class Mtfl(Dataset):
         return ("landmarks", *ATTRIBUTES)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """One of landmarks, four classifications."""
         return ("landmarks", *("classification" for _ in ATTRIBUTES))
 
@@ -191,11 +197,11 @@ class _Reader:
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             # Pictures that Pillow warns of are refused, with a sentence of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            found = list(threads.map(one, range(len(lines))))
-        self.faults += [fault for fault in found if fault]
+            faults = list(threads.map(one, range(len(lines))))
+        self.faults += [fault for fault in faults if fault]
         tensors = [torch.from_numpy(part) for part in (inputs, points, classes)]
-        if any(found):
-            kept = torch.tensor([not fault for fault in found])
+        if any(faults):
+            kept = torch.tensor([not fault for fault in faults])
             tensors = [tensor[kept] for tensor in tensors]
         return Batch(tensors[0], (tensors[1], *tensors[2].unbind(1)))
 
@@ -213,16 +219,16 @@ class _Reader:
 
 def _lines(file: Path, most: int) -> list[tuple[int, str]]:
     """Return the lines that are not blank, with their numbers, of at most `most` lines. Raises DataError."""
-    found: list[tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     try:
         file = allowed(str(file))
         with file.open(encoding="utf-8-sig", errors="replace") as text:
-            # A part of a line that is too long is a line that cannot be read.
+            # A line that is too long is cut, and then has the wrong number of fields.
             for number in range(1, most + 2):
                 if not (line := text.readline(_LONGEST_LINE)):
-                    return found
+                    return lines
                 if line.strip():
-                    found.append((number, line))
+                    lines.append((number, line))
     except OSError as error:
         raise DataError(f"{file.name} should be a list of pictures. Found no such file ({error.strerror}).") from None
     raise DataError(

@@ -7,7 +7,7 @@ The file, nyu_depth_v2_labeled.mat, is MATLAB v7.3, so HDF5 with its axes the ot
     labels  [N, 640, 480]     uint16, 0 unlabelled, else the number of a name, from 1
     names   [1, 894]          references to arrays of UTF-16 characters
 
-What else it holds is not looked at. Images of another size are taken for these 640 × 480, resized.
+Nothing else in the file is read. Images of another size count as these 640 × 480 images, resized.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pydantic import Field, model_validator
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers import hdf5, npy
 from gradnorm.datasets.readers.folders import DataError, allowed_file
-from gradnorm.datasets.scenes.cache import Kept, Lazy
+from gradnorm.datasets.scenes.cache import LazyScenes, SceneCache
 from gradnorm.datasets.scenes.normals import Camera, normals_from_depth
 from gradnorm.datasets.scenes.nyu_names import class_of
-from gradnorm.datasets.scenes.nyu_splits import drawn, published
+from gradnorm.datasets.scenes.nyu_splits import published_split, random_split
 from gradnorm.datasets.scenes.source import PAPER, SceneDataset
-from gradnorm.datasets.scenes.untrusted import directions, metres
+from gradnorm.datasets.scenes.untrusted import checked_depths, checked_normals
 from gradnorm.rendering.scene import Scene
 
-# The colour camera, from the toolbox that comes with the data, and what of its pictures is labelled.
+# The colour camera, and the labelled part of its pictures, both from the toolbox that comes with the data.
 WIDTH, HEIGHT = 640, 480
 CAMERA = Camera(518.86, 519.47, 325.58, 253.74)
 ROWS, COLUMNS = (45, 470), (41, 600)
@@ -93,25 +93,26 @@ class NYUv2(SceneDataset):
         )
 
     def load(self, seed: int) -> Source:
-        """Return the pictures; raises DataError for a file that is not as said above."""
+        """Return the pictures, split as `splits` says. Raises DataError if a file has another layout than above."""
         file = File(self)
-        train, test = published(self.splits, len(file)) if self.splits else drawn(len(file))
-        return self.source(Lazy(Kept(file.scene), train), Lazy(file.scene, test), seed)
+        train, test = published_split(self.splits, len(file)) if self.splits else random_split(len(file))
+        return self.source(LazyScenes(SceneCache(file.scene), train), LazyScenes(file.scene, test), seed)
 
 
 class File:
-    """The labelled file and what goes with it, open for reading; pictures are numbered from 0.
+    """The labelled file and the files that go with it, open for reading. Pictures are counted from 0.
 
-    Raises DataError for a file that is not as it should be; nothing of its pictures is read yet.
+    Shapes, dtypes and names are checked now; a picture is read when it is needed.
+    Raises DataError if a file is not laid out as this module says.
     """
 
     def __init__(self, options: NYUv2) -> None:
         path = allowed_file(options.path)
-        file = hdf5.opened(path)
-        self._images = hdf5.dataset(file, "images", (None, 3, None, None), "u")
+        file = hdf5.open_file(path)
+        self._images = hdf5.open_dataset(file, "images", (None, 3, None, None), "u")
         count, _, width, height = self._images.shape
-        self._depths = hdf5.dataset(file, "depths", (count, width, height), "f")
-        self._labels = hdf5.dataset(file, "labels", (count, width, height), "ui")
+        self._depths = hdf5.open_dataset(file, "depths", (count, width, height), "f")
+        self._labels = hdf5.open_dataset(file, "labels", (count, width, height), "ui")
         if self._images.dtype != np.uint8:
             raise DataError(f"'images' should hold bytes (uint8). Found dtype {self._images.dtype}.")
         if max(width, height) > _LONGEST_SIDE or abs(width * HEIGHT - height * WIDTH) > 0.02 * width * HEIGHT:
@@ -130,22 +131,23 @@ class File:
         self._fit = options.learn_normals and not self._normals
         if self._normals:
             for i in range(count):
-                npy.mapped(f"{self._normals}/{i}.npy", (*self._size, 3), "f")
+                npy.memory_map(f"{self._normals}/{i}.npy", (*self._size, 3), "f")
         self._keypoints = npy.read(options.layout_file, (count, 48, 2), "f") if options.layout_file else None
 
     def __len__(self) -> int:
         return len(self._images)
 
     def scene(self, i: int) -> Scene:
-        """Return picture i, cut to what is labelled.
+        """Return a picture, cut to its labelled part.
 
-        Raises DataError where it cannot be read, no depth is a number, one is beyond 100 m, or a label has no name.
+        i: from 0 to the number of pictures − 1.
+        Raises DataError if it cannot be read, if no depth is finite or one is above 100 m, or if a label has no name.
         """
         try:
             image, depth, label = self._images[i], self._depths[i], self._labels[i]
         except OSError:
             raise DataError(f"Picture {i} should be readable. Its data are damaged. Fetch the file again.") from None
-        depth = metres(depth.T, f"Picture {i}")
+        depth = checked_depths(depth.T, f"Picture {i}")
         if label.max() >= len(self._classes) or label.min() < 0:
             raise DataError(
                 f"Picture {i} should have labels in 0 … {len(self._classes) - 1}, the number of names. "
@@ -164,9 +166,11 @@ class File:
         )
 
     def _normals_of(self, i: int, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the normals as given, else from the depths, else none."""
+        """Return normals from their files if there are any; else from the depths if normals are learnt; else zeros."""
         if self._normals:
-            return directions(npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}")
+            return checked_normals(
+                npy.read(f"{self._normals}/{i}.npy", (*self._size, 3), "f"), f"Normals of picture {i}"
+            )
         if self._fit:
             return normals_from_depth(depth, self._camera, max(2, round(RADIUS * self._size[0] / HEIGHT)))
         return np.zeros((3, *self._size), np.float32)
@@ -174,7 +178,7 @@ class File:
 
 def _names(file: Any) -> list[str]:
     """Return the names of the labels, from 1 on."""
-    references = hdf5.dataset(file, "names", (1, None), "O")
+    references = hdf5.open_dataset(file, "names", (1, None), "O")
     if references.shape[1] > _MOST_NAMES:
         raise DataError(f"'names' should have at most {_MOST_NAMES:,} names. Found {references.shape[1]:,}.")
     names: list[str] = []
@@ -182,7 +186,7 @@ def _names(file: Any) -> list[str]:
         what = f"names[{i}]"
         if not reference:
             raise DataError(f"{what!r} should refer to characters. It refers to nothing.")
-        letters = hdf5.checked(file[reference], what, (None, 1), "u")
+        letters = hdf5.check_dataset(file[reference], what, (None, 1), "u")
         if letters.shape[0] > _LONGEST_NAME:
             raise DataError(f"{what!r} should have at most {_LONGEST_NAME} characters. Found {letters.shape[0]:,}.")
         names.append("".join(map(chr, letters[:, 0])))

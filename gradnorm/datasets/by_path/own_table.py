@@ -1,4 +1,4 @@
-"""A table of the user's own: a CSV or Parquet file, of which some columns are learnt from the others."""
+"""The user's own table: a CSV or Parquet file in which some columns are learnt from the others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import names
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
 from gradnorm.datasets.readers.table_reader import Table, read_table
-from gradnorm.datasets.tabular.preprocessing import Choice, Prepared, TargetForm, form_of, input_columns, prepare
+from gradnorm.datasets.tabular.preprocessing import ColumnChoice, Prepared, TargetForm, form_of, input_columns, prepare
 from gradnorm.datasets.tabular.table import TableDataset, TableSource
 
-# The endings that say how a target is learnt.
+# How a target is learnt, by the word after the colon in its option.
 FORMS: Mapping[str, TargetForm] = {"number": "regression", "class": "classification"}
 
 
@@ -52,26 +52,26 @@ class OwnTable(TableDataset):
 
     @field_validator("targets", "inputs", mode="before")
     @classmethod
-    def _read_names(cls, given: Any) -> Any:
-        return names(given)
+    def _read_names(cls, value: Any) -> Any:
+        return names(value)
 
     @field_validator("targets", "inputs")
     @classmethod
-    def _differ(cls, given: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        columns = [target_of(text)[0] for text in given] if info.field_name == "targets" else list(given)
+    def _differ(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        columns = [target_of(text)[0] for text in value] if info.field_name == "targets" else list(value)
         for i, column in enumerate(columns):
             if column in columns[:i]:
                 raise ValueError(f"{info.field_name} should name each column once. Found {column!r} twice")
-        return given
+        return value
 
     @property
     def task_names(self) -> tuple[str, ...]:
-        """The target columns; a placeholder where none is chosen yet."""
+        """The names of the target columns; a placeholder if none is chosen yet."""
         return tuple(target_of(text)[0] for text in self.targets) or ("target",)
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
-        """As the targets say, else as the columns are; regressions while the file cannot be read."""
+    def task_forms(self) -> tuple[str, ...]:
+        """The forms that the targets name, else those that suit the columns; regressions if the file cannot be read."""
         return tuple(form or self._form(name) for name, form in map(target_of, self.targets)) or ("regression",)
 
     def _form(self, name: str) -> TargetForm:
@@ -81,39 +81,39 @@ class OwnTable(TableDataset):
             return "regression"
 
     def table(self) -> Table:
-        """Return the file's columns. Raises DataError."""
+        """Return the table of the file. Raises DataError if there is no file, or if it is no table."""
         if not self.file:
             raise DataError("There should be a file. Found none. Give one, as in --dataset table:houses.csv.")
         return read_table(allowed_file(self.file))
 
     def prepared(self) -> Prepared:
-        """Return the numbers to train on, with notes on what was left out; kept until the file changes.
+        """Return the numbers to train on, with notes on what was left out. The result is cached until the file changes.
 
-        Raises DataError for a file or a choice of columns that cannot be learnt from.
+        Raises DataError if the file is no table, or if the chosen columns cannot be learnt.
         """
         return _prepared(self.table(), self._choice())
 
     def input_names(self) -> tuple[str, ...]:
-        """Return the columns that the targets are learnt from. Raises DataError."""
+        """Return the names of the input columns. Raises the errors of `prepared`."""
         return tuple(column.name for column in input_columns(self.table(), self._choice())[0])
 
-    def _choice(self) -> Choice:
-        return Choice(
+    def _choice(self) -> ColumnChoice:
+        return ColumnChoice(
             tuple(map(target_of, self.targets)), self.inputs, self.group, self.test_share, self.missing == "fill"
         )
 
     def load(self, seed: int) -> Source:
-        """Return the rows. Raises DataError."""
-        found = self.prepared()
-        return TableSource(self, found.inputs, found.targets, found.test, seed)
+        """Return the rows as a source; see `Dataset.load`. Raises the errors of `prepared`."""
+        prepared = self.prepared()
+        return TableSource(self, prepared.inputs, prepared.targets, prepared.test, seed)
 
 
 def target_of(text: str) -> tuple[str, TargetForm | None]:
-    """Return column and form of a target such as "cut:class"; the form is None where it is not said."""
+    """Return column and form of a target such as "cut:class" or "price:number". The form of "cut" is None."""
     name, colon, form = text.rpartition(":")
     return (name, FORMS[form]) if colon and name and form in FORMS else (text, None)
 
 
 @lru_cache(maxsize=1)
-def _prepared(table: Table, choice: Choice) -> Prepared:
+def _prepared(table: Table, choice: ColumnChoice) -> Prepared:
     return prepare(table, choice)

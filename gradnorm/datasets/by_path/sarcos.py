@@ -1,9 +1,9 @@
-"""SARCOS: the torques at seven joints of a robot arm (Vijayakumar & Schaal, 2000), from files that you have.
+"""SARCOS: the torques at seven joints of a robot arm (Vijayakumar & Schaal, 2000), from your own copy.
 
-A row has the joints' 7 positions, 7 velocities and 7 accelerations, then their 7 torques. The public split is of no
-use: nearly all rows of sarcos_inv_test.mat are rows of sarcos_inv.mat, too (see OpenML 44976). So all rows are put
-together, each once, and split here. Rows were taken at 100 Hz, so a test row still has near neighbours in the training
-set.
+A row has the 7 positions, 7 velocities and 7 accelerations of the joints, then their 7 torques. The public split cannot
+be used: nearly all rows of sarcos_inv_test.mat are in sarcos_inv.mat as well (see OpenML 44976). So all rows are
+joined, repeated ones are dropped, and the split is made here. Rows were recorded at 100 Hz, so a test row still has
+near neighbours in the training set.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gradnorm.datasets.base import Form, Source
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.csv_reader import is_number
 from gradnorm.datasets.readers.folders import DataError, allowed
 from gradnorm.datasets.tabular.table import TableDataset, TableSource, Target
 
 INPUTS, JOINTS = 21, 7
-# As many as in the public test set, of fewer rows a tenth.
+# As many as in the public test set; a tenth of the rows if there are few.
 TEST_ROWS = 4_449
 _COLUMNS = INPUTS + JOINTS
 # By name of the file: the one variable in it, as published.
@@ -59,7 +59,7 @@ class Sarcos(TableDataset):
         return tuple(f"torque {i + 1}" for i in range(JOINTS))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """Seven regressions."""
         return ("regression",) * JOINTS
 
@@ -85,10 +85,10 @@ def _files(path: Path) -> list[Path]:
     """Return the file itself, or those of the published ones that are in the folder. Raises DataError."""
     if path.is_file():
         return [path]
-    found = [allowed(str(path / name)) for name in _PUBLISHED if (path / name).exists()]
-    if not found:
+    paths = [allowed(str(path / name)) for name in _PUBLISHED if (path / name).exists()]
+    if not paths:
         raise DataError(f"The folder should hold {' or '.join(_PUBLISHED)}. Found neither. Put one of them there.")
-    return found
+    return paths
 
 
 def _read(file: Path) -> Rows:
@@ -102,7 +102,7 @@ def _read(file: Path) -> Rows:
         rows = reader(file)
     except DataError:
         raise
-    # What scipy raises on broken files is no closed list: its own errors, zlib's, TypeError, ValueError.
+    # SciPy raises many kinds of error for broken files: its own, zlib's, TypeError, ValueError.
     except Exception as error:
         raise DataError(f"{file.name} should be numbers, 28 a row. Found a file that cannot be read: {error}") from None
     _check_shape(file, rows.shape)
@@ -125,7 +125,7 @@ def _check_shape(file: Path, shape: tuple[int, ...]) -> None:
 def _mat(file: Path) -> Rows:
     from scipy.io import loadmat, whosmat
 
-    # Only the headers are read here, so that a large or strange variable is never loaded.
+    # This reads headers only, so that a large or unexpected variable is never loaded.
     shapes = {name: (shape, kind) for name, shape, kind in whosmat(file)}
     wanted = [name for name in _PUBLISHED.values() if name in shapes]
     if len(wanted) != 1 or shapes[wanted[0]][1] not in ("double", "single"):
@@ -153,7 +153,7 @@ def _csv(file: Path) -> Rows:
 
 
 def _lines(file: Path, text: TextIO) -> Iterator[str]:
-    """Yield lines, so many that one more is too many; what comes without an end is no row of numbers."""
+    """Yield lines, at most one more than allowed. Raises DataError for a line that is too long."""
     for number in range(1, _MOST_ROWS + 3):
         line = text.readline(_LONGEST_LINE + 1)
         if len(line) > _LONGEST_LINE:

@@ -1,4 +1,4 @@
-"""The text of a table file as UTF-8, however it was written: plain or compressed, UTF-8 or UTF-16."""
+"""Reads the text of a CSV file, plain or compressed with gzip, in UTF-8 or UTF-16, and finds its layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradnorm.datasets.readers.folders import DataError
 MOST_BYTES = 200 * 2**20
 MOST_COLUMNS = 10_000
 MOST_CELLS = 10_000_000
-# The first line must end within this many bytes, and compressed text may be this many times as long as its file.
+# The first line must end within _HEAD bytes. Unpacked text may be at most _RATIO times as long as its file.
 _HEAD = 2**20
 _RATIO = 100
 _CHUNK = 2**22
@@ -27,11 +27,13 @@ _SAMPLE = 50
 
 
 @dataclass(frozen=True)
-class Text:
-    """A table's text.
+class CsvText:
+    """The text of a table, with its layout.
 
-    content: UTF-8 without a byte order mark.  header: the column names.  delimiter: what stands between cells.
-    decimal: "." or ",".
+    content: UTF-8 without a byte order mark, header included.
+    header: the column names, without spaces around them.
+    delimiter: the character between cells, one of , ; | or a tab.
+    decimal: the decimal mark, "." or ",".
     """
 
     content: bytearray
@@ -40,10 +42,12 @@ class Text:
     decimal: str
 
 
-def read_text(path: Path) -> Text:
-    """Return the text of a CSV file, checked for encoding and size, and how it is laid out. Raises DataError.
+def read_text(path: Path) -> CsvText:
+    """Return the text of a CSV file and its layout.
 
-    The header is looked at before the rest is read, so that a file of a million columns costs nothing.
+    path: a file of at most `MOST_BYTES` after unpacking.
+    Raises DataError if the file is binary, empty, too large, in another encoding, or has fewer than two columns or more
+    than `MOST_COLUMNS`. The header is checked before the rest is read, so a file of a million columns costs nothing.
     """
     try:
         with path.open("rb") as raw:
@@ -51,7 +55,7 @@ def read_text(path: Path) -> Text:
             raw.seek(0)
             _refuse_binary(path, magic)
             plain = gzip.GzipFile(fileobj=raw) if magic[:2] == b"\x1f\x8b" else raw
-            return _laid_out(path, _utf8(path, _chunks(path, plain)))
+            return _parse(path, _decode_utf8(path, _chunks(path, plain)))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{path.name} should be a whole gzip file. Found a broken one. Compress it again.") from None
 
@@ -63,7 +67,7 @@ def _refuse_binary(path: Path, magic: bytes) -> None:
 
 
 def _chunks(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
-    """Yield the file's bytes, counted: compressed zeros must not fill the memory."""
+    """Yield the file's bytes. Raises DataError as soon as they are too many, so that no archive fills the memory."""
     on_disk, total = path.stat().st_size, 0
     if on_disk > MOST_BYTES:
         raise _too_large(path)
@@ -84,8 +88,8 @@ def _too_large(path: Path) -> DataError:
     return DataError(f"{path.name} should have at most {size} MB of text. Found more. Keep fewer rows or columns.")
 
 
-def _utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the text of some bytes as UTF-8. Raises DataError for another encoding."""
+def _decode_utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield text as UTF-8 from bytes in UTF-8 or UTF-16. Raises DataError for another encoding."""
     first = next(chunks, b"")
     wide = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")()
@@ -109,7 +113,7 @@ def _utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield text.encode()
 
 
-def _laid_out(path: Path, pieces: Iterator[bytes]) -> Text:
+def _parse(path: Path, pieces: Iterator[bytes]) -> CsvText:
     content = bytearray()
     for piece in pieces:
         content += piece
@@ -117,40 +121,46 @@ def _laid_out(path: Path, pieces: Iterator[bytes]) -> Text:
             break
     if not content.strip():
         raise DataError(f"{path.name} should be a table. Found an empty file. Give one with a header and rows.")
-    delimiter, rows = _cut(path, bytes(content))
+    delimiter, rows = _delimiter_and_rows(path, bytes(content))
     lines = content.count(b"\n")
     for piece in pieces:
         content += piece
         lines += piece.count(b"\n")
         if lines * len(rows[0]) > 2 * MOST_CELLS:  # blank lines and line breaks within cells are no rows
             raise too_many_cells(path)
-    return Text(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal(rows, delimiter))
+    return CsvText(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal_mark(rows, delimiter))
 
 
 def too_many_cells(path: Path) -> DataError:
-    """Return what is said of a table with too many cells."""
+    """Return the error for a table with more than `MOST_CELLS` cells."""
     return DataError(f"{path.name} should have at most {MOST_CELLS:,} cells. Found more. Keep fewer rows or columns.")
 
 
-def too_many_columns(path: Path, found: str) -> DataError:
-    """Return what is said of a table with too many columns."""
-    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {found}. Keep those you need.")
+def too_many_columns(path: Path, amount: str) -> DataError:
+    """Return the error for a table with more than `MOST_COLUMNS` columns.
+
+    amount: what was found, for the message.
+    """
+    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {amount}. Keep those you need.")
 
 
-def _cut(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
-    """Return the delimiter and the first rows: of the delimiters, that whose rows agree best, then the commonest."""
+def _delimiter_and_rows(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
+    """Return the delimiter and the first rows.
+
+    The delimiter is the one for which most rows have as many cells as the header; of equals, the one with most cells.
+    """
     whole = len(head) < _HEAD // 2
     if not whole and b"\n" not in head and b"\r" not in head:
         raise too_many_columns(path, "a first line of more than 500,000 characters")
-    found = {delimiter: _first_rows(head, delimiter, whole) for delimiter in _DELIMITERS}
+    rows_by_delimiter = {delimiter: _first_rows(head, delimiter, whole) for delimiter in _DELIMITERS}
 
     def agreement(delimiter: str) -> tuple[float, int]:
-        rows = found[delimiter]
+        rows = rows_by_delimiter[delimiter]
         width = len(rows[0]) if rows else 0
         return (sum(len(row) == width for row in rows) / len(rows), width) if width > 1 else (0.0, width)
 
     best = max(_DELIMITERS, key=agreement)
-    rows = found[best]
+    rows = rows_by_delimiter[best]
     if not rows:
         raise DataError(f"{path.name} should begin with column names. Found a cell without an end. Check its quotes.")
     if len(rows[0]) > MOST_COLUMNS:
@@ -164,7 +174,7 @@ def _cut(path: Path, head: bytes) -> tuple[str, list[list[str]]]:
 
 
 def _first_rows(head: bytes, delimiter: str, whole: bool) -> list[list[str]]:
-    """Return the first rows as one delimiter cuts them; the last one of a part of a file may be half a row."""
+    """Return the first rows as one delimiter cuts them. Leaves out a last row that the end of `head` may have cut."""
     lines = head[: 2**16] if head.count(b"\n", 0, 2**16) > 1 else head
     whole = whole and len(lines) == len(head)
     rows: list[list[str]] = []
@@ -179,8 +189,8 @@ def _first_rows(head: bytes, delimiter: str, whole: bool) -> list[list[str]]:
     return rows if whole or len(rows) < 3 else rows[:-1]
 
 
-def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    """Return the decimal mark: a comma where cells are not cut by commas and more numbers have it than a point."""
+def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    """Return the decimal mark: a comma if it is not the delimiter and more numbers have a comma than a point."""
     cells = [cell.strip().lstrip("+-") for row in rows[1:] for cell in row]
 
     def having(mark: str) -> int:
@@ -190,7 +200,7 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell holds a number."""
+    """Return whether a cell holds a number, with a point as decimal mark; "nan" and "inf" count."""
     try:
         float(text)
     except ValueError:

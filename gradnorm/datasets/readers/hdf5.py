@@ -1,7 +1,7 @@
-"""HDF5 files from strangers: each data set is judged by what it declares before anything of it is read.
+"""Reads untrusted HDF5 files: checks what each data set declares before it reads any of it.
 
-HDF5 can point to other files (external links, external storage, virtual data sets), load plug-ins as filters, and
-declare far more than it holds; none of that has a place in a file of pictures.
+HDF5 can refer to other files (external links, external storage, virtual data sets), load plug-ins as filters, and
+declare far more data than it holds. A file of pictures needs none of these, so they are refused.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.readers.npy import KINDS, fits, shown
+from gradnorm.datasets.readers.npy import KINDS, fits, shape_text
 
 if TYPE_CHECKING:
     import h5py
 
 _LARGEST = 16 << 30
 _LARGEST_CHUNK = 128 << 20
-# Small data sets may be as empty as they like; deflate itself cannot do better than 1 : 1030.
+# The most bytes that a data set may declare for each byte stored, unless it is small. Deflate reaches 1030 at most.
 _SMALL, _RATIO = 64 << 20, 500
 # deflate, shuffle, fletcher32, szip, nbit, scale-offset, and h5py's own lzf.
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 
 
-def opened(path: Path) -> h5py.File:
-    """Return the file, open for reading; MATLAB's v7.3 files are HDF5 behind 512 bytes of their own.
+def open_file(path: Path) -> h5py.File:
+    """Return an HDF5 file, open for reading. MATLAB's v7.3 files are HDF5 files after a header of 512 bytes.
 
+    path: of the file, already checked by `allowed_file`.
     Raises DataError if it is no HDF5 file, or a broken one.
     """
     import h5py
@@ -41,13 +42,14 @@ def opened(path: Path) -> h5py.File:
         ) from None
 
 
-def dataset(file: h5py.File, key: str, shape: Sequence[int | None], kinds: str) -> h5py.Dataset:
-    """Return the data set `key`, of which nothing has been read yet.
+def open_dataset(file: h5py.File, key: str, shape: Sequence[int | None], kinds: str) -> h5py.Dataset:
+    """Return a data set of an HDF5 file without reading its data.
 
-    shape: what it should be, None where any length will do.
-    kinds: the letters of the dtypes it may have, of "fiub", or "O" for references to objects.
-    Raises DataError, in which the key stands, for anything else, and for what would read other files, load other
-    programs, or take far more memory than the file holds.
+    key: the name of the data set.
+    shape: what its shape should be; None for an axis of any length.
+    kinds: the allowed kinds of dtype, letters of "fiub", or "O" for references to objects.
+    Raises DataError, which names the key, if the data set is missing, if its shape or dtype differ, and if reading it
+    would open other files, load plug-ins, or take far more memory than the file stores.
     """
     import h5py
 
@@ -56,11 +58,11 @@ def dataset(file: h5py.File, key: str, shape: Sequence[int | None], kinds: str) 
         raise DataError(f"{_name(file)} should have {key!r}. Found {_listed(file)}.")
     if not isinstance(link, h5py.HardLink):
         raise DataError(f"{key!r} of {_name(file)} should be in the file itself. Found a link. Copy it into the file.")
-    return checked(file[key], key, shape, kinds)
+    return check_dataset(file[key], key, shape, kinds)
 
 
-def checked(item: Any, key: str, shape: Sequence[int | None], kinds: str) -> h5py.Dataset:
-    """Return an object of a file, judged as `dataset` does it."""
+def check_dataset(item: Any, key: str, shape: Sequence[int | None], kinds: str) -> h5py.Dataset:
+    """Return an object of an HDF5 file if it is such a data set. Arguments and errors are those of `open_dataset`."""
     import h5py
 
     if not isinstance(item, h5py.Dataset):
@@ -72,13 +74,13 @@ def checked(item: Any, key: str, shape: Sequence[int | None], kinds: str) -> h5p
     if item.dtype.kind not in kinds or (kinds == "O" and not references):
         raise DataError(f"{key!r} should hold {wanted}. Found dtype {item.dtype}.")
     if item.shape is None or not fits(item.shape, shape):
-        raise DataError(f"{key!r} should have the shape {shown(shape)}. Found {shown(item.shape or (0,))}.")
+        raise DataError(f"{key!r} should have the shape {shape_text(shape)}. Found {shape_text(item.shape or (0,))}.")
     _affordable(item, key)
     return item
 
 
 def _affordable(item: h5py.Dataset, key: str) -> None:
-    """Raise DataError for what would take far more memory, or other programs, than an array of pictures does."""
+    """Raise DataError if reading a data set would take too much memory, or load a plug-in."""
     declared = math.prod(item.shape) * item.dtype.itemsize
     held = item.id.get_storage_size()
     if declared > _LARGEST or (declared > _SMALL and declared > held * _RATIO):

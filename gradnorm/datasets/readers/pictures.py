@@ -1,4 +1,4 @@
-"""Picture files of unknown origin, read with care."""
+"""Reads untrusted JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# A picture of more pixels is not decoded: a small file can hold a huge one.
+# Larger pictures are not decoded: a small file can hold a huge picture.
 MOST_PIXELS = 2**24
 MOST_BYTES = 2**26
 
 
 def read(file: Path, size: int, channels: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return a JPEG or PNG picture resized to a square, and the (width, height) that it had.
+    """Return a JPEG or PNG picture resized to a square, [channels, size, size], uint8, and its own (width, height).
 
-    size: height and width of what is returned, uint8 of shape [channels, size, size].
-    channels: 1 for grey, 3 for RGB.
-    Raises ValueError, which names no file, for what is no such picture, is cut off, or has more than `MOST_PIXELS`.
+    file: the picture.  size: height and width to return, in pixels.  channels: 1 for grey, 3 for RGB.
+    Raises ValueError if the file is no such picture, is cut off, or has more than `MOST_PIXELS`. The message does not
+    name the file.
     """
     from PIL import Image
 
@@ -30,10 +30,10 @@ def read(file: Path, size: int, channels: int) -> tuple[NDArray[np.uint8], tuple
     try:
         with Image.open(file, formats=("JPEG", "PNG")) as picture:
             return _resized(picture, size, channels), picture.size
-    # Pillow has a limit of its own, which is higher, for what it opens.
+    # Pillow has its own, higher limit.
     except (_TooLargeError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(f"a picture of more than {MOST_PIXELS:,} pixels") from None
-    # What Pillow's decoders raise on broken files is no closed list: OSError, ValueError, SyntaxError, struct.error.
+    # Pillow's decoders raise many kinds of error for broken files: OSError, ValueError, SyntaxError, struct.error.
     except Exception as error:
         raise ValueError(f"no sound JPEG or PNG ({type(error).__name__})") from None
 
@@ -45,7 +45,7 @@ class _TooLargeError(Exception):
 def _resized(picture: Image, size: int, channels: int) -> NDArray[np.uint8]:
     from PIL import Image
 
-    # The size comes from the header; nothing has been decoded yet.
+    # The size comes from the header. No pixel has been decoded yet.
     if picture.width * picture.height > MOST_PIXELS:
         raise _TooLargeError
     plain = picture.convert("L" if channels == 1 else "RGB")

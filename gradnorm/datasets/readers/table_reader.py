@@ -1,4 +1,4 @@
-"""A table from a CSV or Parquet file, each column with its type: what may be learnt from it, and what it lacks."""
+"""Reads a table from a CSV or Parquet file, and finds the kind of each column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradnorm.datasets.readers.csv_reader import (
     MOST_BYTES,
     MOST_CELLS,
     MOST_COLUMNS,
-    Text,
+    CsvText,
     is_number,
     read_text,
     too_many_cells,
@@ -23,16 +23,16 @@ from gradnorm.datasets.readers.csv_reader import (
 )
 from gradnorm.datasets.readers.folders import DataError
 
-# What pyarrow leaves untyped: its tables, columns and texts.
-Cells: TypeAlias = Any
-Words: TypeAlias = Any
+# pyarrow has no types for its tables, columns and dictionaries.
+ArrowColumn: TypeAlias = Any
+ArrowStrings: TypeAlias = Any
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
-# So many different texts are categories; with more of them a column is free text or names its rows.
+# A column with more different texts than this is free text or names its rows.
 MOST_CATEGORIES = 50
 LEAST_ROWS = 20
 _NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "-nan"]
-# A Parquet file's own table of contents, which is read as a whole.
+# Limit for the footer of a Parquet file, which is read as a whole.
 _MOST_FOOTER = 64 * 2**20
 
 ColumnKind = Literal["number", "class", "date", "text", "empty"]
@@ -40,14 +40,16 @@ ColumnKind = Literal["number", "class", "date", "text", "empty"]
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column.
+    """One column of N cells.
 
-    kind: "number", "class" (few different texts, or no and yes), "date" (in days since 1970), "text" (free text, or
-        a name or running number of each row) or "empty".
-    whole: whether all its numbers are whole.  missing: cells without a value.  distinct: different values.
-    example: its range, or some of its values.
-    values: shape [N]; numbers with NaN where there is none, or places in `words` with −1 where there is none.
-    words: its different texts; None if it holds numbers.
+    kind: "number"; "class" for few different texts, or two whole numbers; "date", in days since 1970; "text" for free
+        text, or a name or running number of each row; "empty" if no cell has a value.
+    whole: whether all numbers are whole.
+    missing: the number of cells without a value.
+    distinct: the number of different values.
+    example: the range of the numbers, or some of the texts.
+    values: shape [N]. Numbers, NaN for a missing one; or indices into `words`, −1 for a missing text.
+    words: the different texts; None for a column of numbers.
     """
 
     name: str
@@ -57,24 +59,27 @@ class Column:
     distinct: int
     example: str
     values: NDArray[np.float64] | NDArray[np.int64]
-    words: Words | None = None
+    words: ArrowStrings | None = None
 
     @property
     def absent(self) -> NDArray[np.bool_]:
-        """Where there is no value: shape [N]."""
+        """Which cells have no value: flags [N]."""
         return np.isnan(self.values) if self.words is None else self.values < 0
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A file's columns, of `rows` cells each."""
+    """The columns of a file.
+
+    name: of the file, for messages.  rows: the number of cells in each column.
+    """
 
     name: str
     rows: int
     columns: tuple[Column, ...]
 
     def column(self, name: str) -> Column:
-        """Return a column by its name. Raises DataError."""
+        """Return a column by its name. Raises DataError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -83,9 +88,10 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Return the table in a file, read once for as long as the file stays as it is.
+    """Return the table of a file. A file that has not changed is read once.
 
-    Raises DataError for a file that is no table: the sentence says what was found and what to do.
+    path: a CSV or Parquet file, with an ending of `SUFFIXES`, already checked by `allowed_file`.
+    Raises DataError if the file cannot be read, is no table, is too large, or has fewer than `LEAST_ROWS` rows.
     """
     try:
         state = path.stat()
@@ -98,14 +104,14 @@ def read_table(path: Path) -> Table:
 def _read(path: Path, changed: int, size: int) -> Table:
     if not path.name.lower().endswith(SUFFIXES):
         raise DataError(f"{path.name} should end in one of {', '.join(SUFFIXES)}. Save the table as CSV or Parquet.")
-    cells = _parquet(path, size) if path.name.lower().endswith(".parquet") else _csv(path)
+    cells = _read_parquet(path, size) if path.name.lower().endswith(".parquet") else _read_csv(path)
     if cells.num_rows < LEAST_ROWS:
         raise DataError(f"{path.name} should have {LEAST_ROWS} rows or more. Found {cells.num_rows}. Add rows.")
     names = cells.column_names
-    return Table(path.name, cells.num_rows, tuple(_column(names[i], cells.column(i)) for i in range(len(names))))
+    return Table(path.name, cells.num_rows, tuple(_to_column(names[i], cells.column(i)) for i in range(len(names))))
 
 
-def _csv(path: Path) -> Cells:
+def _read_csv(path: Path) -> ArrowColumn:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -127,7 +133,7 @@ def _csv(path: Path) -> Cells:
         )
     except pa.ArrowException as error:
         if not wrong:
-            raise DataError(f"{path.name} should be a table. Found: {_line(error)}. Check its quotes.") from None
+            raise DataError(f"{path.name} should be a table. Found: {_one_line(error)}. Check its quotes.") from None
         row = wrong[0]
         raise DataError(
             f"Data row {row.number - 1:,} of {path.name} should have {row.expected_columns} cells, as the header has. "
@@ -155,19 +161,19 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def _check_header(path: Path, text: Text) -> None:
+def _check_header(path: Path, text: CsvText) -> None:
     if all(is_number(name.replace(text.decimal, ".")) for name in text.header):
-        found = ", ".join(text.header[:4])
+        names = ", ".join(text.header[:4])
         raise DataError(
-            f"The first row of {path.name} should name the columns. Found only numbers: {found}. Add a header row."
+            f"The first row of {path.name} should name the columns. Found only numbers: {names}. Add a header row."
         )
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
 
 
-def _parquet(path: Path, size: int) -> Cells:
+def _read_parquet(path: Path, size: int) -> ArrowColumn:
     import pyarrow as pa
     from pyarrow import parquet, types
 
@@ -182,12 +188,12 @@ def _parquet(path: Path, size: int) -> Cells:
             raise DataError(
                 f"{path.name} should unpack to {MOST_BYTES // 2**20} MB at most. Found more. Keep fewer rows."
             )
-        # Texts stay as places in a dictionary: a long one that is repeated a million times is kept once.
+        # Texts are read as indices into a dictionary: a long text that is repeated a million times is stored once.
         texts = [field.name for field in schema if types.is_string(field.type) or types.is_large_string(field.type)]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name} should be a Parquet file. Found: {_line(error)}. Write it again.") from None
+        raise DataError(f"{path.name} should be a Parquet file. Found: {_one_line(error)}. Write it again.") from None
     return table.rename_columns([name.strip() for name in schema.names])
 
 
@@ -205,7 +211,7 @@ def _check_footer(path: Path, size: int) -> None:
         raise too_many_columns(path, "a table of contents that is too long")
 
 
-def _column(name: str, cells: Cells) -> Column:
+def _to_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import types
 
@@ -213,22 +219,22 @@ def _column(name: str, cells: Cells) -> Column:
     if types.is_null(kind):
         return Column(name, "empty", False, len(cells), 0, "", np.full(len(cells), np.nan))
     if types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind):
-        return _dates(name, cells)
+        return _date_column(name, cells)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return _numbers(name, cells)
+        return _number_column(name, cells)
     if types.is_boolean(kind):
-        return _texts(name, cells.cast(pa.string()))
+        return _text_column(name, cells.cast(pa.string()))
     if types.is_dictionary(kind) and not types.is_string(kind.value_type):
-        return _column(name, cells.cast(kind.value_type))
+        return _to_column(name, cells.cast(kind.value_type))
     if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind):
-        return _texts(name, cells)
+        return _text_column(name, cells)
     return Column(name, "text", False, 0, 0, str(kind)[:40], np.full(len(cells), np.nan))
 
 
-def _numbers(name: str, cells: Cells) -> Column:
+def _number_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
 
-    values = _floats(cells.cast(pa.float64(), safe=False))
+    values = _to_floats(cells.cast(pa.float64(), safe=False))
     present = values[~np.isnan(values)]
     if not len(present):
         return Column(name, "empty", False, len(values), 0, "", values)
@@ -241,14 +247,14 @@ def _numbers(name: str, cells: Cells) -> Column:
     return Column(name, kind, whole, len(values) - len(present), len(different), example, values)
 
 
-def _dates(name: str, cells: Cells) -> Column:
+def _date_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import types
 
     if types.is_time(cells.type):
-        seconds = _floats(cells.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64())) / 1e6
+        seconds = _to_floats(cells.cast(pa.time64("us")).cast(pa.int64()).cast(pa.float64())) / 1e6
     else:
-        seconds = _floats(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).cast(pa.float64()))
+        seconds = _to_floats(cells.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).cast(pa.float64()))
     days = seconds / 86_400
     present = days[~np.isnan(days)]
     kind: ColumnKind = "date" if len(present) else "empty"
@@ -256,11 +262,11 @@ def _dates(name: str, cells: Cells) -> Column:
     return Column(name, kind, False, len(days) - len(present), len(np.unique(present)), example, days)
 
 
-def _floats(cells: Cells) -> NDArray[np.float64]:
+def _to_floats(cells: ArrowColumn) -> NDArray[np.float64]:
     return np.array(cells.to_numpy(), dtype=np.float64)
 
 
-def _texts(name: str, cells: Cells) -> Column:
+def _text_column(name: str, cells: ArrowColumn) -> Column:
     import pyarrow as pa
     from pyarrow import compute, types
 

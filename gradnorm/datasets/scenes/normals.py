@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 Map = NDArray[np.float64]
 
-# Depths that are off their plane by this part of themselves lie on no plane: an edge, or no surface at all.
+# A depth that differs from its plane by more than this share of itself lies on no plane, for instance at an edge.
 _TOLERANCE = 0.02
-# A window beside the point should fit this much better than the one around it; Kinect's own noise is near 0.3 %.
+# A window beside the point must fit better than the one around it by this factor. Kinect's noise is near 0.3 %.
 _PREFERENCE, _NOISE = 1.5, 0.001
 _SHORTEST = 1e-3
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: focal lengths and principal point, in pixels; the first pixel's centre is at (0, 0)."""
+    """A pinhole camera. The centre of the first pixel is at (0, 0).
+
+    fx, fy: focal lengths, in pixels.
+    cx, cy: principal point, in pixels.
+    """
 
     fx: float
     fy: float
@@ -27,19 +31,21 @@ class Camera:
     cy: float
 
     def scaled(self, x: float, y: float) -> Camera:
-        """Return the camera of the same pictures resized by these factors."""
+        """Return the camera of the same pictures, resized by the factors x and y > 0."""
         return Camera(self.fx * x, self.fy * y, (self.cx + 0.5) * x - 0.5, (self.cy + 0.5) * y - 0.5)
 
 
 def normals_from_depth(depth: NDArray[np.float32], camera: Camera, radius: int) -> NDArray[np.float32]:
     """Return the surface's unit normals, towards the camera, in camera coordinates (x right, y down, z forward).
 
-    depth: [H, W], metres along the optical axis, 0 where it is not known.  radius: half the side of the windows.
-    Returns [3, H, W]; 0 where depth is unknown, at edges in depth, and where too little is known around a point.
+    depth: [H, W], metres along the optical axis, 0 where it is unknown.
+    camera: of the picture.
+    radius: ≥ 1; windows are 2·radius + 1 pixels wide and high.
+    Returns [3, H, W], of length 1; 0 where depth is unknown, at edges in depth, and where few depths around are known.
 
     On a plane n·P = d, with P = z·(x, y, 1), the inverse depth 1/z = (n/d)·(x, y, 1) is affine in the picture, and
-    Kinect's noise is nearly even in it; so it is what is fitted, by sums over windows. Each point takes the best of the
-    windows around it and beside it that hold it, so that windows need not reach across an edge.
+    Kinect's noise is nearly uniform in it. So the inverse depth is fitted by least squares over windows. Each point
+    takes the best of the nine windows that contain it, so that a window need not reach across an edge.
     """
     planes = _planes(depth, camera, radius).astype(np.float32)
     padded = np.pad(planes, ((0, 0), (radius, radius), (radius, radius)), constant_values=np.inf)
@@ -47,7 +53,7 @@ def normals_from_depth(depth: NDArray[np.float32], camera: Camera, radius: int) 
     x, y = (ray.astype(np.float32) for ray in _rays(depth.shape, camera))
     best = np.full(depth.shape, _TOLERANCE**2, np.float32)
     normals = np.zeros((3, height, width), np.float32)
-    # The window around the point first: others have to be better than it, not as good.
+    # The window around the point comes first, since the others must be better than it.
     for dy, dx in sorted(product((-radius, 0, radius), repeat=2), key=lambda d: d != (0, 0)):
         window = padded[:, radius + dy : radius + dy + height, radius + dx : radius + dx + width]
         a, b, c, spread = window
@@ -63,7 +69,7 @@ def normals_from_depth(depth: NDArray[np.float32], camera: Camera, radius: int) 
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return vectors [3, …] at length 1; those hardly longer than nothing have no direction, and become 0."""
+    """Return vectors [3, ...] scaled to length 1. Vectors shorter than 0.001 become 0."""
     length = np.linalg.norm(vectors, axis=0)
     return np.where(length > _SHORTEST, vectors / np.maximum(length, _SHORTEST), 0).astype(np.float32)
 

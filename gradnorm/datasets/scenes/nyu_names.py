@@ -69,7 +69,11 @@ _CLASS_OF_WORD, _CLASS_OF_NAME = _numbers(_WORDS, None), _numbers(_NAMES, "|")
 
 
 def class_of(name: str) -> int:
-    """Return the class of an object's name: 1 … 13 as in `CLASSES`, or 0 for "unknown", which says nothing."""
+    """Return the class of an object.
+
+    name: as NYU Depth v2 has it, such as "night stand"; case, _ and - do not matter.
+    Returns 1 … 13, one more than the place in `CLASSES`; 0 for "unknown" and for an empty name.
+    """
     words = name.lower().replace("_", " ").replace("-", " ").split()
     if not words or words == ["unknown"]:
         return UNLABELLED

@@ -1,4 +1,4 @@
-"""Which pictures of NYU Depth v2 are trained on, and which are held out."""
+"""Splits the pictures of NYU Depth v2 into training and test pictures."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from gradnorm.datasets.readers.folders import DataError, allowed_file
 
 KEYS = ("trainNdxs", "testNdxs")
 TRAIN_PART = 0.55
-# The published file has 2.6 kB; a small limit leaves no room for what unpacks to gigabytes.
+# The published file has 2.6 kB. A small limit keeps out files that unpack to gigabytes.
 _LARGEST = 64 << 10
 
 
-def drawn(count: int) -> tuple[list[int], list[int]]:
-    """Return the pictures to train and to test on, drawn once and for all: 55 % and the rest."""
+def random_split(count: int) -> tuple[list[int], list[int]]:
+    """Return the rows of the training pictures (55 %) and of the test pictures, drawn at random but always the same.
+
+    count: how many pictures there are.
+    """
     order = stream(0, "nyuv2 split").permutation(count).tolist()
     first = round(TRAIN_PART * count)
     return order[:first], order[first:]
 
 
-def published(path: str, count: int) -> tuple[list[int], list[int]]:
-    """Return the pictures that a splits.mat names, numbered from 0.
+def published_split(path: str, count: int) -> tuple[list[int], list[int]]:
+    """Return the rows of the training pictures and of the test pictures that a splits.mat names, counted from 0.
 
-    path: a MATLAB file of version 5 or 7.3 with trainNdxs and testNdxs, numbered from 1; see `allowed`.
+    path: a MATLAB file of version 5 or 7.3 with trainNdxs and testNdxs, counted from 1; see `allowed`.
     count: how many pictures there are.
-    Raises DataError for anything else, for a picture that does not exist, and for one in both parts or twice in one.
+    Raises DataError for any other file, for a picture that does not exist, and for a picture that is named twice.
     """
     file = allowed_file(path)
     train, test = (np.ravel(values) for values in _read(file))
@@ -53,21 +56,21 @@ def _read(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     from scipy.io import loadmat
 
     if h5py.is_hdf5(file):
-        with hdf5.opened(file) as opened:
-            train, test = (hdf5.dataset(opened, key, (None, None), "fiu")[...] for key in KEYS)
+        with hdf5.open_file(file) as opened:
+            train, test = (hdf5.open_dataset(opened, key, (None, None), "fiu")[...] for key in KEYS)
             return train, test
     if file.is_dir() or file.stat().st_size > _LARGEST:
         raise DataError(f"{file.name} should be a splits.mat of at most {_LARGEST:,} bytes. Found a larger file.")
     try:
-        found = loadmat(file, variable_names=KEYS)
-    except Exception:  # whatever a mangled file makes SciPy raise means the same
-        found = None
-    if found is None:
+        contents = loadmat(file, variable_names=KEYS)
+    except Exception:  # SciPy does not document what it raises for a broken file
+        contents = None
+    if contents is None:
         raise DataError(f"{file.name} should be a MATLAB file. It could not be read. Fetch splits.mat again.")
-    missing = [key for key in KEYS if key not in found]
+    missing = [key for key in KEYS if key not in contents]
     if missing:
         raise DataError(f"{file.name} should have trainNdxs and testNdxs. {missing[0]} is missing.")
-    return found[KEYS[0]], found[KEYS[1]]
+    return contents[KEYS[0]], contents[KEYS[1]]
 
 
 def _shown(rows: NDArray[Any]) -> str:

@@ -1,33 +1,28 @@
-"""Pictures of rooms as a source of batches: classes, depth, normals and keypoints, with augmentation that keeps the
-geometry right."""
+"""Pictures of rooms as a source of batches, with classes, depth, normals and keypoints as targets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Form, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
+from gradnorm.datasets.forms.registry import form_named
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.scenes.normals import unit
+from gradnorm.datasets.scenes.views import KEYPOINTS, augmented, picture, target, whole
 from gradnorm.rendering.scene import CLASSES, Scene
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TASKS: Mapping[str, Task] = MappingProxyType(
     {
         "classes": Task("classes", "segmentation", len(CLASSES), classes=CLASSES),
         "depth": Task("depth", "depth", 1, "m"),
         "normals": Task("normals", "normals", 3),
-        "keypoints": Task("keypoints", "heatmaps", 48),
+        "keypoints": Task("keypoints", "heatmaps", KEYPOINTS),
     }
 )
 # Section 5.1 of Chen et al. (2018), for classes, depth and normals; with keypoints 80,000 steps, decay every 25,000.
@@ -46,19 +41,20 @@ PAPER: Mapping[str, Any] = MappingProxyType(
         "threads": 0,
     }
 )
-LARGEST_SCALE = 1.5
-_JITTER = 0.2
 _READERS = 4
-# Of the test set: that of NYUv2 takes 7 GiB at the largest size with maps as large.
+# Limit for the test set. That of NYUv2 takes 7 GiB at the largest size and output stride 1.
 _MOST_MEMORY = 8 << 30
 
 
 class SceneDataset(Dataset):
-    """Options of all data sets whose examples are scenes: what is learnt of them, and at which size."""
+    """Options of all data sets whose examples are scenes: which tasks are learnt, and at which size.
+
+    A subclass implements `load`, which returns `self.source(...)`.
+    """
 
     networks: ClassVar[tuple[str, ...]] = ("segnet", "resnet_fcn")
 
-    # Not plain `depth`, since that is the number of layers of a run's network.
+    # The name is not `depth`, since `RunSpec.depth` is the number of layers of a network.
     learn_classes: bool = Field(True, title="Classes", description="Learn which of 13 classes each pixel shows.")
     learn_depth: bool = Field(True, title="Depth", description="Learn how far away each pixel is, in metres.")
     learn_normals: bool = Field(True, title="Normals", description="Learn which way each surface faces.")
@@ -89,44 +85,33 @@ class SceneDataset(Dataset):
         return tuple(name for name in TASKS if getattr(self, f"learn_{name}", False))
 
     @property
-    def task_forms(self) -> tuple[Form, ...]:
+    def task_forms(self) -> tuple[str, ...]:
         """See `TASKS`."""
         return tuple(TASKS[name].form for name in self.task_names)
 
     def source(self, train: Sequence[Scene], test: Sequence[Scene], seed: int) -> SceneSource:
-        """Return the scenes as these options ask for them."""
+        """Return a source of these scenes, with the tasks and sizes that the options say.
+
+        train, test: sequences of scenes, indexed from several threads.  seed: of the batches, ≥ 0.
+        Raises DataError if one of them is empty, or if the test set is too large for memory.
+        """
         size, stride = (self.size, self.size), int(self.output_stride)
         return SceneSource(train, test, self.task_names, size=size, stride=stride, seed=seed, augment=self.augment)
 
 
-@dataclass(frozen=True)
-class View:
-    """What of a scene is shown, and how.
-
-    top, left, height, width: the part that is seen, in pixels of the scene.
-    scale: how much nearer everything seems.  flip: left for right.
-    jitter: factors on brightness, contrast and saturation.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-    scale: float = 1.0
-    flip: bool = False
-    jitter: tuple[float, float, float] | None = None
-
-
 class SceneSource(Source):
-    """Scenes as batches: training scenes drawn with replacement, test scenes held in memory.
+    """Scenes as batches. Training scenes are drawn with replacement; the test set is held in memory.
 
-    train, test: scenes, each read when it is asked for, from several threads.
-    wanted: names out of `TASKS`.  size: (H, W) of the inputs; that of the maps is 1/stride of it.
-    augment: zoom by up to 1.5, mild changes of colour, and flips; but no flips with keypoints, since the mirrored room
-        of a layout type has its points in another order, and RoomNet defines none.
+    train, test: sequences of scenes, indexed from several threads.
+    wanted: names of tasks in `TASKS`, in the order of the targets.
+    size: (H, W) of the inputs, in pixels; maps have 1/stride of it.
+    stride: 1, 2 or 4.
+    seed: of the batches, ≥ 0.
+    augment: whether training pictures are zoomed by up to 1.5, slightly recoloured, and flipped. They are not flipped
+        if keypoints are learnt: a mirrored room has its keypoints in another order, which RoomNet does not define.
 
-    Pictures are squeezed to H × W whatever their aspect; depths and normals stay those of the camera that took them.
-    Raises DataError where there are no scenes, and whatever reading a scene raises.
+    Pictures are resized to H × W whatever their aspect ratio. Depths and normals stay those of the original camera.
+    Raises DataError if train or test is empty or the test set is too large for memory, and what reading a scene raises.
     """
 
     slow = True
@@ -146,6 +131,7 @@ class SceneSource(Source):
             raise DataError(f"There should be scenes to train on and to test on. Found {len(train)} and {len(test)}.")
         self.tasks = tuple(TASKS[name] for name in wanted)
         self.stride = stride
+        self._maps = (size[0] // stride, size[1] // stride)
         self._train, self._size, self._seed, self._augment = train, size, seed, augment
         self._flips = augment and "keypoints" not in wanted
         self._check_room(len(test))
@@ -155,15 +141,16 @@ class SceneSource(Source):
         """See `Source.batch`."""
         random = stream(self._seed, "scene batch", step)
         rows = random.integers(0, len(self._train), size).tolist()
-        # Numbers of all kinds are drawn for each example, so that no switch changes what the others are.
+        # Each example draws all seven numbers, so that switching one augmentation off does not change the others.
         return self._batch(self._train, rows, random.random((size, 7)).tolist() if self._augment else [None] * size)
 
     def _check_room(self, tests: int) -> None:
-        """Raise DataError where the test set, which is kept in memory as it is shown, would be too large."""
-        (height, width), numbers = self._size, {"segmentation": 8, "depth": 4, "normals": 12}
-        each = 3 * height * width + sum(
-            numbers.get(task.form, 0) * (height // self.stride) * (width // self.stride) for task in self.tasks
-        )
+        """Raise DataError if the test set would take too much memory."""
+        (height, width), maps = self._size, self._maps
+        each = 3 * height * width
+        for task in self.tasks:
+            form = form_named(task.form)
+            each += prod(form.target_shape(task.outputs, 1, maps)) * (8 if form.integer else 4)
         if tests * each > _MOST_MEMORY:
             raise DataError(
                 f"The pictures to test on should take at most {_MOST_MEMORY >> 30} GiB. "
@@ -171,106 +158,34 @@ class SceneSource(Source):
             )
 
     def _batch(self, scenes: Sequence[Scene], rows: Sequence[int], luck: Sequence[Sequence[float] | None]) -> Batch:
-        """Return the examples of some rows, each seen as its numbers in [0, 1) say, or plainly without any."""
+        """Return the examples of some rows.
+
+        luck: for each example 7 numbers in [0, 1) that decide its augmentation; None for the whole, unchanged scene.
+        """
         import torch
 
         (height, width), n = self._size, len(rows)
-        maps = (height // self.stride, width // self.stride)
         inputs = torch.empty((n, 3, height, width), dtype=torch.uint8)
-        targets = [_empty(task.form, n, maps) for task in self.tasks]
+        forms = [form_named(task.form) for task in self.tasks]
+        targets = [
+            torch.empty(
+                form.target_shape(task.outputs, n, self._maps), dtype=torch.int64 if form.integer else torch.float32
+            )
+            for form, task in zip(forms, self.tasks, strict=True)
+        ]
 
         def fill(i: int) -> None:
             scene, numbers = scenes[rows[i]], luck[i]
-            view = whole(scene) if numbers is None else drawn(scene, numbers, self._flips)
+            view = whole(scene) if numbers is None else augmented(scene, numbers, self._flips)
             inputs[i] = picture(scene, view, self._size)
-            for task, target in zip(self.tasks, targets, strict=True):
-                target[i] = torch.from_numpy(seen(scene, view, task.form, maps))
+            for task, room in zip(self.tasks, targets, strict=True):
+                room[i] = torch.from_numpy(target(task.name, scene, view, self._maps))
 
         if n > 32:
-            # The test set: reading and fitting normals let go of the interpreter, so threads help.
+            # This is the test set. Reading files and fitting normals release the interpreter lock, so threads help.
             with ThreadPoolExecutor(_READERS) as pool:
                 list(pool.map(fill, range(n)))
         else:
             for i in range(n):
                 fill(i)
         return Batch(inputs, tuple(targets))
-
-
-def whole(scene: Scene) -> View:
-    """Return the view of a whole scene as it is."""
-    return View(0, 0, *scene.depth.shape)
-
-
-def drawn(scene: Scene, numbers: Sequence[float], flips: bool) -> View:
-    """Return an augmented view from 7 numbers in [0, 1): flip, zoom, place (2), brightness, contrast, saturation."""
-    height, width = scene.depth.shape
-    scale = 1 + (LARGEST_SCALE - 1) * numbers[1]
-    rows, columns = max(1, round(height / scale)), max(1, round(width / scale))
-    top, left = int(numbers[2] * (height - rows + 1)), int(numbers[3] * (width - columns + 1))
-    brightness, contrast, saturation = (1 + _JITTER * (2 * number - 1) for number in numbers[4:])
-    # The scale that the whole pixels of the window have.
-    scale = float(np.sqrt(height / rows * width / columns))
-    return View(top, left, rows, columns, scale, flips and numbers[0] < 0.5, (brightness, contrast, saturation))
-
-
-def picture(scene: Scene, view: View, size: tuple[int, int]) -> Tensor:
-    """Return the view's image resized to H × W with antialiasing: [3, H, W], uint8."""
-    import torch
-    from torch.nn import functional
-
-    part = scene.image[:, view.top : view.top + view.height, view.left : view.left + view.width]
-    image = torch.from_numpy(np.array(part, order="C"))
-    if image.shape[1:] != size:
-        image = functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    if view.flip:
-        image = image.flip(-1)
-    if view.jitter is None:
-        return image
-    brightness, contrast, saturation = view.jitter
-    colours = image.float() * brightness
-    colours = torch.lerp(colours.mean(), colours, contrast)
-    # Luma of ITU-R BT.601.
-    grey = (colours * colours.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
-    return torch.lerp(grey, colours, saturation).round_().clamp_(0, 255).to(torch.uint8)
-
-
-def seen(scene: Scene, view: View, form: Form, maps: tuple[int, int]) -> NDArray[np.float32] | NDArray[np.int64]:
-    """Return one example's target of a view, as `Form` says; maps of h × w take the nearest pixel of the scene.
-
-    Zooming by s shows the scene as if all of it were s times nearer, at its true height and width: depths are divided
-    by s, and a normal (x, y, z) turns to (x, y, s·z). A flip turns x to −x.
-    """
-    if form == "heatmaps":
-        return _points(scene, view)
-    rows = view.top + ((np.arange(maps[0]) + 0.5) * (view.height / maps[0])).astype(np.int64)
-    columns = view.left + ((np.arange(maps[1]) + 0.5) * (view.width / maps[1])).astype(np.int64)
-    if view.flip:
-        columns = columns[::-1]
-    grid = np.ix_(rows, columns)
-    if form == "segmentation":
-        return scene.labels[grid].astype(np.int64) - 1
-    if form == "depth":
-        return (scene.depth[grid] / np.float32(view.scale))[None]
-    normals = np.stack([plane[grid] for plane in scene.normals]).astype(np.float32)
-    normals *= np.array([-1 if view.flip else 1, 1, view.scale], np.float32)[:, None, None]
-    return unit(normals)
-
-
-def _points(scene: Scene, view: View) -> NDArray[np.float32]:
-    """Return [48, 2]: x and y in [0, 1] of the view, NaN for points that lie outside of it or do not exist."""
-    if scene.keypoints is None:
-        return np.full((TASKS["keypoints"].outputs, 2), np.nan, np.float32)
-    points = (scene.keypoints + 0.5 - [view.left, view.top]) / [view.width, view.height]
-    # Comparisons with NaN are false.
-    inside = ((points >= 0) & (points <= 1)).all(1, keepdims=True)
-    return np.where(inside, points, np.nan).astype(np.float32)
-
-
-def _empty(form: Form, n: int, maps: tuple[int, int]) -> Tensor:
-    """Return room for n targets."""
-    import torch
-
-    shapes: dict[str, tuple[int, ...]] = {
-        "segmentation": (n, *maps), "depth": (n, 1, *maps), "normals": (n, 3, *maps), "heatmaps": (n, 48, 2),
-    }  # fmt: skip
-    return torch.empty(shapes[form], dtype=torch.int64 if form == "segmentation" else torch.float32)

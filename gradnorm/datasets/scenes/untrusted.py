@@ -1,4 +1,4 @@
-"""Depths and normals as strangers' files have them, made into what a scene holds."""
+"""Checks depths and normals of untrusted files, and turns them into what a scene holds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from gradnorm.datasets.scenes.normals import unit
 FARTHEST = 100.0
 
 
-def metres(depth: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Return depths as float32, 0 where they are no positive number.
+def checked_depths(depth: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """Return depths in metres, float32, of the same shape; 0 where a depth is unknown.
 
-    Raises DataError where there is no number at all, or one beyond 100 m.
+    depth: numbers of any shape; those that are NaN, infinite, zero or negative count as unknown.
+    what: names the depths in messages.
+    Raises DataError if no number is finite, or if one is above 100 m.
     """
     known = np.isfinite(depth)
     if not known.any():
@@ -27,10 +29,12 @@ def metres(depth: NDArray[Any], what: str) -> NDArray[np.float32]:
     return depth
 
 
-def directions(normals: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Return normals [H, W, 3] as [3, H, W] of length 1, 0 where they are not known.
+def checked_normals(normals: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """Return normals [3, H, W], float32, of length 1; 0 where a normal is unknown.
 
-    Raises DataError where there is no number at all.
+    normals: [H, W, 3], of any length; vectors with a number that is not finite count as unknown.
+    what: names the normals in messages.
+    Raises DataError if no vector is finite.
     """
     known: NDArray[np.bool_] = np.asarray(np.isfinite(normals).all(2))
     if not known.any():

@@ -1,4 +1,4 @@
-"""From a table's columns to inputs, targets and a test set, with a sentence on whatever was left out or changed."""
+"""Turns the columns of a table into inputs, targets and test rows, and notes what it leaves out or changes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from gradnorm.datasets.readers.table_reader import LEAST_ROWS, MOST_CATEGORIES, 
 from gradnorm.datasets.tabular.table import Target
 
 MOST_CLASSES = 200
-# Of inputs after encoding: rows × numbers.
+# Limit for the encoded inputs: rows × numbers.
 _MOST_NUMBERS = 40_000_000
-# Larger numbers have no square in single precision.
+# The squares of larger numbers overflow in single precision.
 _LARGEST = 1e15
 
 TargetForm = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What is to be made of a table; see `OwnTable` for the fields.
+class ColumnChoice:
+    """Which columns of a table are learnt, and how.
 
-    targets: name and form of each; a form of None is that of the column.
+    targets: the name and the form of each target; None takes the form that suits the column.
+    inputs: the names of the input columns; none takes all other columns that can be used.
+    group: a column whose groups lie wholly in training or test; empty splits by rows.
+    test_share: the share of the rows that is held out, in (0, 0.9].
+    fill: whether missing inputs are filled in; else their rows are left out.
     """
 
     targets: tuple[tuple[str, TargetForm | None], ...]
@@ -39,10 +43,12 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Numbers to train on.
+    """The numbers of N rows to train and test on.
 
-    inputs: [N, D].  targets: N rows each.  test: the rows that are held out, [M].
-    notes: what was left out, filled in or encoded, a sentence each.
+    inputs: [N, D].
+    targets: one or more, of N rows each.
+    test: the indices of the M rows that are held out, [M].
+    notes: one sentence for each thing that was left out, filled in or encoded.
     """
 
     inputs: NDArray[np.float64]
@@ -52,12 +58,16 @@ class Prepared:
 
 
 def form_of(column: Column) -> TargetForm:
-    """Return how a column is learnt unless told otherwise."""
+    """Return the form of target that suits a column: classification for texts and classes, else regression."""
     return "classification" if column.kind in ("class", "text") else "regression"
 
 
-def prepare(table: Table, choice: Choice) -> Prepared:
-    """Return inputs, targets and test rows. Raises DataError for a choice that cannot be learnt, naming the column."""
+def prepare(table: Table, choice: ColumnChoice) -> Prepared:
+    """Return inputs, targets and test rows.
+
+    Raises DataError, which names the column, if a column is missing or cannot be learnt, if an input is a target too,
+    or if too few rows are left.
+    """
     if not choice.targets:
         raise DataError("There should be a column to learn. Found no target. Choose one or more with --targets.")
     targets: list[tuple[Column, TargetForm | None]] = [(table.column(name), form) for name, form in choice.targets]
@@ -76,28 +86,31 @@ def prepare(table: Table, choice: Choice) -> Prepared:
     return Prepared(x, made, test, tuple(notes))
 
 
-def input_columns(table: Table, choice: Choice) -> tuple[list[Column], list[str]]:
-    """Return the input columns that can be used, and what is said of the others. Raises DataError."""
+def input_columns(table: Table, choice: ColumnChoice) -> tuple[list[Column], list[str]]:
+    """Return the input columns that can be used, and a note on each other column.
+
+    Raises DataError if a column is missing, if an input is a target too, or if no input is left.
+    """
     targets = [name for name, _ in choice.targets]
     for name in choice.inputs:
         if name in targets:
             raise DataError(f"Inputs should not tell the target. Found {name!r} among both. Take it out of one.")
-    given = [table.column(name) for name in choice.inputs]
+    chosen = [table.column(name) for name in choice.inputs]
     notes: list[str] = []
-    found: list[Column] = []
-    for column in given or table.columns:
-        if not given and column.name in (*targets, choice.group):
+    usable: list[Column] = []
+    for column in chosen or table.columns:
+        if not chosen and column.name in (*targets, choice.group):
             continue
         if column.words is not None and column.distinct > MOST_CATEGORIES:
             notes.append(f"{column.name} is no input: it has {column.distinct:,} different texts.")
-        elif not given and column.kind in ("text", "empty"):
+        elif not chosen and column.kind in ("text", "empty"):
             why = "has no values" if column.kind == "empty" else "only names the rows"
             notes.append(f"{column.name} is no input: it {why}.")
         else:
-            found.append(column)
-    if not found:
+            usable.append(column)
+    if not usable:
         raise DataError("There should be a column to learn from. Found no input that can be used. Choose other inputs.")
-    return found, notes
+    return usable, notes
 
 
 def _check(column: Column) -> None:
@@ -116,7 +129,7 @@ def _check(column: Column) -> None:
 
 
 def _rows(table: Table, needed: Sequence[Column], notes: list[str]) -> NDArray[np.int64]:
-    """Return the rows in which no needed cell is missing."""
+    """Return the indices of the rows without a missing value in the needed columns, and add a note on the others."""
     keep = np.ones(table.rows, dtype=bool)
     for column in needed:
         keep &= ~column.absent
@@ -138,7 +151,7 @@ def _rows(table: Table, needed: Sequence[Column], notes: list[str]) -> NDArray[n
 
 
 def _test_rows(rows: NDArray[np.int64], group: Column | None, share: float) -> NDArray[np.int64]:
-    """Return which of the kept rows are held out: places in `rows`, the same for every seed."""
+    """Return which rows are held out: indices into `rows`, the same for every seed."""
     wanted = min(max(1, round(share * len(rows))), len(rows) - 1)
     random = stream(0, "table split")
     if group is None:
@@ -149,7 +162,7 @@ def _test_rows(rows: NDArray[np.int64], group: Column | None, share: float) -> N
     held: list[int] = []
     total = 0
     for one in random.permutation(len(sizes)):
-        # A group too large for what is still wanted would take the test set further from its share.
+        # A group is held out if the test set comes nearer to its share by it.
         if total + sizes[one] - wanted <= wanted - total:
             held.append(int(one))
             total += int(sizes[one])
@@ -176,12 +189,12 @@ def _target(column: Column, form: TargetForm, rows: NDArray[np.int64], train: ND
     return Target(column.name, form, codes.astype(np.int64), classes=len(kinds))
 
 
-def _constant(column: Column, found: str) -> DataError:
-    return DataError(f"Target {column.name} should vary. Found {found} to train on. Choose another target.")
+def _constant(column: Column, values: str) -> DataError:
+    return DataError(f"Target {column.name} should vary. Found {values} to train on. Choose another target.")
 
 
 def _check_numbers(column: Column) -> None:
-    """Raise DataError, with row and value, for texts where numbers are due."""
+    """Raise DataError, with row and value, if a column of texts should be learnt as numbers."""
     if column.words is None:
         return
     import pandas as pd
@@ -200,7 +213,10 @@ def _check_numbers(column: Column) -> None:
 def _encoded(
     inputs: Sequence[Column], rows: NDArray[np.int64], train: NDArray[np.int64], notes: list[str]
 ) -> NDArray[np.float64]:
-    """Return the inputs as numbers: one-hot where they are texts, filled from the training rows where missing."""
+    """Return the inputs as numbers, [N, D], and add notes.
+
+    Texts become one-hot vectors. Missing numbers become the median of the training rows.
+    """
     width = sum(1 if column.words is None else column.distinct + 1 for column in inputs)
     if width * len(rows) > _MOST_NUMBERS:
         raise DataError(

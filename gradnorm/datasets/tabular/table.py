@@ -1,4 +1,4 @@
-"""Tables of real columns: what `digits`, `bikes` and `diamonds` have in common."""
+"""Data sets that are tables: standardised inputs, targets in their units, rows held in memory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
 from gradnorm.methods.base import Kind
 
 FILES = Path(__file__).parents[1] / "builtin" / "files"
-# What suits tables in raw units: a weight rate of 0.1 shrinks a large target's weight before its gradient has shaped
-# the network.
+# Settings that suit targets in raw units: a weight learning rate of 0.1 shrinks the weight of a target with large
+# values before its gradient has shaped the network.
 IN_RAW_UNITS: Mapping[str, Any] = MappingProxyType(
     {"optimizer": "adam", "schedule": "cosine", "steps": 4000, "alpha": 0.5, "weight_learning_rate": 0.1}
 )
@@ -26,17 +26,23 @@ IN_RAW_UNITS: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Target:
-    """A target as it stands in the file: values of shape [N, outputs], or class numbers of shape [N]."""
+    """A target column as the file has it.
+
+    form: "regression" or "classification".
+    values: [N, outputs] for a regression; [N], classes from 0, for a classification.
+    unit: of the values; empty if there is none.
+    classes: the number of classes; 0 for a regression.
+    """
 
     name: str
-    kind: Kind
+    form: Kind
     values: NDArray[np.float64] | NDArray[np.int64]
     unit: str = ""
     classes: int = 0
 
 
 class MeasuredDataset(Dataset):
-    """Options of all data sets whose regression targets come in units."""
+    """Options of all data sets whose regression targets have units."""
 
     units: Literal["raw", "centred", "standardised"] = Field(
         "raw",
@@ -51,7 +57,7 @@ class MeasuredDataset(Dataset):
 
     @property
     def advice(self) -> str:
-        """Warn of raw targets whose head has to reach large numbers in small steps."""
+        """Warn of raw targets, for which heads learn slowly."""
         if self.units != "standardised" and not self.output_scale:
             return (
                 "In raw units a head has to reach large numbers in small steps, so a regression can end "
@@ -62,9 +68,11 @@ class MeasuredDataset(Dataset):
     def measured(
         self, name: str, center: NDArray[np.float64], scale: NDArray[np.float64], unit: str = ""
     ) -> tuple[Task, NDArray[np.float64], NDArray[np.float64]]:
-        """Return a regression's task, and what its targets are reduced by and then divided by.
+        """Return the task of a regression, and the shift and factor of its targets: target = (value − shift) / factor.
 
-        center, scale: mean and deviation of each output in training, shape [outputs].
+        name: of the task.
+        center, scale: mean and standard deviation of each output over the training rows, shape [outputs].
+        unit: of the values; empty if there is none.
         """
         if self.units == "standardised":
             return Task(name, "regression", len(center)), center, scale
@@ -76,13 +84,17 @@ class MeasuredDataset(Dataset):
 
 
 class TableDataset(MeasuredDataset):
-    """Options of all tables: inputs are standardised by the training rows."""
+    """Options of all tables. Inputs are standardised with mean and standard deviation of the training rows."""
 
 
 class TableSource(Source):
-    """Rows in memory; the test rows are the same for every seed.
+    """A table in memory. The test rows are the same for every seed.
 
-    inputs: [N, D].  targets: N rows each.  test_rows: how many rows are held out, drawn at random, or which.
+    options: of the data set, which decide the units of the targets.
+    inputs: [N, D].
+    targets: one or more, of N rows each.
+    test_rows: the number of rows to hold out, drawn at random; or their indices, [M].
+    seed: of the batches, ≥ 0.
     """
 
     def __init__(
@@ -101,7 +113,7 @@ class TableSource(Source):
         else:
             train, test = np.setdiff1d(np.arange(len(inputs)), test_rows), test_rows
         self._seed = seed
-        x = (inputs - inputs[train].mean(0)) / spread(inputs[train])
+        x = (inputs - inputs[train].mean(0)) / standard_deviation(inputs[train])
         tasks: list[Task] = []
         columns: list[NDArray[np.float64] | NDArray[np.int64]] = []
         for target in targets:
@@ -121,7 +133,7 @@ class TableSource(Source):
         return self.block(step, 1, size)[0]
 
     def block(self, first: int, count: int, size: int) -> list[Batch]:
-        """See `Source.block`: the rows of all batches are gathered at once."""
+        """Return several batches; see `Source.block`. The rows of all batches are gathered at once, which is faster."""
         import torch
 
         randoms = [stream(self._seed, "table batch", step) for step in range(first, first + count)]
@@ -133,13 +145,15 @@ def _task(
     options: TableDataset, target: Target, train: NDArray[np.int64]
 ) -> tuple[Task, NDArray[np.float64] | NDArray[np.int64]]:
     values = target.values
-    if target.kind == "classification":
-        return Task(target.name, target.kind, target.classes), values.astype(np.int64)
-    task, shift, factor = options.measured(target.name, values[train].mean(0), spread(values[train]), target.unit)
+    if target.form == "classification":
+        return Task(target.name, target.form, target.classes), values.astype(np.int64)
+    task, shift, factor = options.measured(
+        target.name, values[train].mean(0), standard_deviation(values[train]), target.unit
+    )
     return task, (values - shift) / factor
 
 
-def spread(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the standard deviation of each column, 1 where a column is constant."""
+def standard_deviation(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviation of each column, [D]; 1 for a constant column. values: [N, D]."""
     deviation = np.asarray(values, dtype=np.float64).std(0)
     return np.where(deviation > 0, deviation, 1.0)

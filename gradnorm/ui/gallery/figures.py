@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import isfinite
@@ -13,20 +13,13 @@ import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
 from gradnorm.charts import gallery as charts
+from gradnorm.datasets.forms.registry import form_named
 
 if TYPE_CHECKING:
     from gradnorm.training.predict import Answer
 
 WIDEST_ANGLE = 90.0
 NORMAL_COLOURS = "red faces right, green up, blue the camera"
-# Written without their names: one number says enough under a picture.
-_SCORES: Mapping[str, tuple[str, Callable[[float], str]]] = {
-    "segmentation": ("miou", lambda v: f"mIoU {v:.2f}"),
-    "depth": ("rmse", lambda v: f"RMSE {v:.2f} m"),
-    "normals": ("angle_mean", lambda v: f"mean angle {v:.1f}°"),
-    "heatmaps": ("point_error", lambda v: f"off by {v:.1f} % of the diagonal"),
-    "landmarks": ("landmark_error", lambda v: f"off by {v:.1f} % of the eyes’ distance"),
-}
 
 
 @dataclass(frozen=True)
@@ -70,9 +63,9 @@ def error_of(given: Answer) -> str:
     if given.view == "picture":
         # Numbers in the task's own units, which may be standardised.
         return f"RMSE {np.sqrt(given.loss):.3g} {given.task.unit}".rstrip()
-    metric, text = _SCORES[given.view]
-    value = given.metrics[metric]
-    return text(value) if isfinite(value) else "no error: nothing is known here"
+    form = form_named(given.task.form)
+    value = given.metrics[next(iter(form.metrics))]
+    return form.headline.format(value) if isfinite(value) else "no error: nothing is known here"
 
 
 def card(answers: Sequence[Answer], *, true: bool) -> str:

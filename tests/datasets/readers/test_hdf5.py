@@ -1,4 +1,4 @@
-"""Foreign HDF5 files: what is refused before anything of it is read."""
+"""Untrusted HDF5 files: which are refused before any of their data is read."""
 
 import h5py
 import numpy as np
@@ -16,7 +16,7 @@ def file(data):
 
 def test_an_array_is_found_and_read_in_parts(file):
     file["images"] = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    found = hdf5.dataset(file, "images", (None, 3, 4), "u")
+    found = hdf5.open_dataset(file, "images", (None, 3, 4), "u")
     np.testing.assert_array_equal(found[1], np.arange(12, 24).reshape(3, 4))
 
 
@@ -33,7 +33,7 @@ def test_other_keys_shapes_and_dtypes_are_named(file):
         ("nothing", (None,), "f", "Found 0"),
     ):
         with pytest.raises(DataError, match=words):
-            hdf5.dataset(file, key, shape, kinds)
+            hdf5.open_dataset(file, key, shape, kinds)
 
 
 def test_what_points_to_other_files_is_refused(data, file):
@@ -50,11 +50,11 @@ def test_what_points_to_other_files_is_refused(data, file):
     file["soft"] = h5py.SoftLink("/plain")
     for key in ("external", "virtual", "elsewhere", "soft"):
         with pytest.raises(DataError, match=f"'{key}' .*should be in the file itself"):
-            hdf5.dataset(file, key, (4,), "u")
+            hdf5.open_dataset(file, key, (4,), "u")
     # Text and lists of unknown length could be of any size.
     file["text"] = "text"
     with pytest.raises(DataError, match="Found dtype object"):
-        hdf5.dataset(file, "text", (), "u")
+        hdf5.open_dataset(file, "text", (), "u")
 
 
 def test_declaring_more_than_is_held_is_refused(file):
@@ -63,18 +63,18 @@ def test_declaring_more_than_is_held_is_refused(file):
     file.create_dataset("zeros", data=np.zeros((100, 1 << 20), np.uint8), compression="gzip", compression_opts=9)
     for key in ("sparse", "huge", "zeros"):
         with pytest.raises(DataError, match=f"'{key}' should hold what it declares"):
-            hdf5.dataset(file, key, (None, None), "u")
+            hdf5.open_dataset(file, key, (None, None), "u")
     file.create_dataset("chunk", (1, 1 << 24, 9), np.uint8, chunks=(1, 1 << 24, 9))
     file["chunk"][0, 0, 0] = 1
     with pytest.raises(DataError, match="chunks of at most"):
-        hdf5.dataset(file, "chunk", (None, None, None), "u")
+        hdf5.open_dataset(file, "chunk", (None, None, None), "u")
 
 
 @pytest.mark.slow
 def test_noise_that_compresses_a_little_passes(file):
     noise = np.random.default_rng(0).integers(0, 4, (70, 1 << 20), np.uint8)
     file.create_dataset("noise", data=noise, compression="gzip", compression_opts=1)
-    assert hdf5.dataset(file, "noise", (None, 1 << 20), "u").shape[0] == 70
+    assert hdf5.open_dataset(file, "noise", (None, 1 << 20), "u").shape[0] == 70
 
 
 def test_a_filter_that_is_a_plug_in_is_refused(data, file):
@@ -84,7 +84,7 @@ def test_a_filter_that_is_a_plug_in_is_refused(data, file):
     plan.set_filter(32015, h5py.h5z.FLAG_OPTIONAL)
     h5py.h5d.create(file.id, b"zstd", h5py.h5t.STD_U8LE, h5py.h5s.create_simple((4,)), plan)
     with pytest.raises(DataError, match="Found filter 32015"):
-        hdf5.dataset(file, "zstd", (4,), "u")
+        hdf5.open_dataset(file, "zstd", (4,), "u")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_a_filter_that_is_a_plug_in_is_refused(data, file):
 def test_what_is_no_hdf5_file_is_refused(data, content):
     (data / "b.mat").write_bytes(content)
     with pytest.raises(DataError, match=r"b\.mat should be an HDF5 file"):
-        hdf5.opened(data / "b.mat")
+        hdf5.open_file(data / "b.mat")
     with pytest.raises(DataError, match="HDF5"):
-        hdf5.opened(data)
+        hdf5.open_file(data)

@@ -1,4 +1,4 @@
-"""Foreign .npy files: what is refused, and that nothing is unpickled or read before that."""
+"""Untrusted .npy files: which are refused, and that nothing is unpickled or read before."""
 
 import pickle
 
@@ -23,9 +23,9 @@ def test_arrays_come_back(data, order, dtype):
     values = np.asarray(np.random.default_rng(0).normal(size=(3, 4, 2)), dtype, order)
     np.save(data / "a.npy", values)
     np.testing.assert_array_equal(npy.read("a.npy", (None, 4, 2), "f"), values)
-    mapped = npy.mapped("a.npy", (3, 4, 2), "f")
-    assert isinstance(mapped, np.memmap)
-    assert not mapped.flags.writeable
+    memory_map = npy.memory_map("a.npy", (3, 4, 2), "f")
+    assert isinstance(memory_map, np.memmap)
+    assert not memory_map.flags.writeable
 
 
 def test_another_shape_or_dtype_is_refused_with_both_named(data):
