@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from gradnorm.cli import data, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
+from gradnorm.common.discovery import PluginError
+from gradnorm.common.extras import explain_import, require
 from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 
@@ -25,17 +27,39 @@ _COMMANDS = {
     "bench": making.bench,
     "data": data.data,
 }
+# What a whole command needs besides the library's own packages. Whatever only some of its uses need is
+# imported when it comes to that; a failure is told in the same words.
+_RUNS = ("apsw", "psutil")
+_PACKAGES = {
+    "train": (*_RUNS, "tqdm"),
+    "resume": (*_RUNS, "tqdm"),
+    "fork": (*_RUNS, "tqdm"),
+    "runs": _RUNS,
+    "export": _RUNS,
+    "figure2": ("tqdm", "matplotlib"),
+    "data": ("tqdm", "h5py"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed, 2 bad usage, 3 diverged, 130 stopped."""
-    given = parser().parse_args(arguments)
     try:
-        return _COMMANDS[given.command](given)
+        parsed = parser().parse_args(arguments)
+    except PluginError as error:
+        return _complain(str(error))
+    user = f"gradnorm {parsed.command}"
+    try:
+        require(user, *_PACKAGES.get(parsed.command, ()))
+        return _COMMANDS[parsed.command](parsed)
     except BrokenPipeError:
         # Whoever read our output has had enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ImportError as error:
+        message = explain_import(user, error)
+        if message is None:
+            raise
+        return _complain(message)
     except (SpecError, DataError, OSError) as error:
         return _complain(str(error))
     except Exception as error:

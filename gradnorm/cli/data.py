@@ -15,7 +15,7 @@ MOST_ROOMS = 100_000
 SMALLEST, LARGEST = 32, 2048
 
 
-def data(given: argparse.Namespace) -> int:
+def data(arguments: argparse.Namespace) -> int:
     """Write rooms, and if they are asked for their splits and keypoints."""
     import numpy as np
     from tqdm import tqdm
@@ -23,50 +23,50 @@ def data(given: argparse.Namespace) -> int:
     from gradnorm.rendering.nyu_file import DESCRIPTION, write_mat, write_splits
     from gradnorm.rendering.rooms import Room, room
 
-    height, width = _checked(given)
-    check_replaceable(given.out, given.splits, given.layouts)
-    splits = write_splits(given.splits, given.count) if given.splits else None
-    check_writable(given.layouts)
+    height, width = _checked(arguments)
+    check_replaceable(arguments.out, arguments.splits, arguments.layouts)
+    splits = write_splits(arguments.splits, arguments.count) if arguments.splits else None
+    check_writable(arguments.layouts)
     points: list[Any] = []
 
     def rooms() -> Iterator[Room]:
-        for i in tqdm(range(given.count), "Rooms", unit="room", disable=not sys.stderr.isatty()):
-            each = room(given.seed, i, height, width)
+        for i in tqdm(range(arguments.count), "Rooms", unit="room", disable=not sys.stderr.isatty()):
+            each = room(arguments.seed, i, height, width)
             points.append(each.scene.keypoints)
             yield each
 
     try:
-        write_mat(given.out, rooms(), given.count)
+        write_mat(arguments.out, rooms(), arguments.count)
     except KeyboardInterrupt:
-        print(f"gradnorm: stopped; {given.out} was not written.", file=sys.stderr)
+        print(f"gradnorm: stopped; {arguments.out} was not written.", file=sys.stderr)
         return STOPPED
-    print(f"{given.out}: {given.count} rooms of {height} × {width} pixels, {DESCRIPTION}")
+    print(f"{arguments.out}: {arguments.count} rooms of {height} × {width} pixels, {DESCRIPTION}")
     if splits:
-        print(f"{given.splits}: {splits[0]} for training, {splits[1]} for testing, {DESCRIPTION}")
-    if given.layouts:
-        with given.layouts.open("wb") as file:
+        print(f"{arguments.splits}: {splits[0]} for training, {splits[1]} for testing, {DESCRIPTION}")
+    if arguments.layouts:
+        with arguments.layouts.open("wb") as file:
             np.save(file, np.stack(points))
-        print(f"{given.layouts}: keypoints of their layouts, {DESCRIPTION}")
+        print(f"{arguments.layouts}: keypoints of their layouts, {DESCRIPTION}")
     return 0
 
 
-def _checked(given: argparse.Namespace) -> tuple[int, int]:
+def _checked(arguments: argparse.Namespace) -> tuple[int, int]:
     """Return height and width; raise SpecError for what cannot be made."""
-    least, why = (2, ", for --splits,") if given.splits else (1, "")
-    if not least <= given.count <= MOST_ROOMS:
+    least, why = (2, ", for --splits,") if arguments.splits else (1, "")
+    if not least <= arguments.count <= MOST_ROOMS:
         raise SpecError(
-            f"count should be from {least}{why} to {MOST_ROOMS:,}. Found {given.count}. Set it with --count."
+            f"count should be from {least}{why} to {MOST_ROOMS:,}. Found {arguments.count}. Set it with --count."
         )
-    if given.seed < 0:
-        raise SpecError(f"seed should be at least 0. Found {given.seed}. Set it with --seed.")
-    found = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", given.size)
-    height, width = (int(found[1]), int(found[2])) if found else (0, 0)
+    if arguments.seed < 0:
+        raise SpecError(f"seed should be at least 0. Found {arguments.seed}. Set it with --seed.")
+    size = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", arguments.size)
+    height, width = (int(size[1]), int(size[2])) if size else (0, 0)
     if not (SMALLEST <= height <= LARGEST and SMALLEST <= width <= LARGEST):
         raise SpecError(
-            f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {given.size!r}. "
+            f"size should be HEIGHTxWIDTH, each in [{SMALLEST}, {LARGEST}], as 480x640. Found {arguments.size!r}. "
             "Set it with --size."
         )
-    files = [path.resolve() for path in (given.out, given.splits, given.layouts) if path is not None]
+    files = [path.resolve() for path in (arguments.out, arguments.splits, arguments.layouts) if path is not None]
     if len(set(files)) < len(files):
         raise SpecError("out, splits and layouts should be different files. Found one twice. Choose other names.")
     return height, width

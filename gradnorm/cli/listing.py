@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from gradnorm.runs.store import RunStore
 
 
-def runs(given: argparse.Namespace) -> int:
+def runs(arguments: argparse.Namespace) -> int:
     """List the runs of a home."""
     from gradnorm.runs.store import RunStore
 
-    found = RunStore(given.home).runs()
-    if given.json:
-        write_json([_line(info) for info in found], given.json)
+    infos = RunStore(arguments.home).runs()
+    if arguments.json:
+        write_json([_line(info) for info in infos], arguments.json)
         return 0
-    for info in found:
+    for info in infos:
         print(f"{info.run}  {info.state:<11}  {info.steps:>9,} steps  {info.title}")
     return 0
 
@@ -47,13 +47,13 @@ def _line(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def methods(given: argparse.Namespace) -> int:
+def methods(arguments: argparse.Namespace) -> int:
     """List the weighting methods with what they need, their hyperparameters and their papers."""
-    found = [_method(name) for name in spec.methods()]
-    if given.json:
-        write_json(found, given.json)
+    described = [_method(name) for name in spec.methods()]
+    if arguments.json:
+        write_json(described, arguments.json)
         return 0
-    for method in found:
+    for method in described:
         print(f"{method['method']:<12} {method['needs']:<8} {method['summary']}")
     return 0
 
@@ -73,51 +73,51 @@ def _method(name: str) -> dict[str, Any]:
     }
 
 
-def cite(given: argparse.Namespace) -> int:
+def cite(arguments: argparse.Namespace) -> int:
     """Print BibTeX."""
-    if given.run is None:
+    if arguments.run is None:
         print(bibtex(list(spec.methods())))
         return 0
     from gradnorm.runs.store import RunStore
 
-    family = RunStore(given.home).family(given.run)
+    family = RunStore(arguments.home).family(arguments.run)
     print(bibtex([str(info.spec.get("method")) for info in family]))
     return 0
 
 
-def export(given: argparse.Namespace) -> int:
+def export(arguments: argparse.Namespace) -> int:
     """Write a run's records, or the run as a script."""
     from gradnorm.runs.store import RunStore
 
-    store = RunStore(given.home)
-    open_up(store.info(given.run).spec, given.home)
-    if given.format == "tensorboard":
+    store = RunStore(arguments.home)
+    open_up(store.info(arguments.run).spec, arguments.home)
+    if arguments.format == "tensorboard":
         from gradnorm.export import tensorboard
 
-        if given.out is None:
+        if arguments.out is None:
             raise spec.SpecError("out should be a folder, for an event file. Found none. Set it with --out DIR.")
-        tensorboard.write(store, given.run, given.out)
+        tensorboard.write(store, arguments.run, arguments.out)
         return 0
-    if given.out is None:
-        _write(store, given, sys.stdout.buffer)
+    if arguments.out is None:
+        _write(store, arguments, sys.stdout.buffer)
         return 0
-    check_replaceable(given.out)
-    partial = given.out.with_name(given.out.name + ".tmp")
+    check_replaceable(arguments.out)
+    partial = arguments.out.with_name(arguments.out.name + ".tmp")
     try:
         with partial.open("wb") as sink:
-            _write(store, given, sink)
-        partial.replace(given.out)
+            _write(store, arguments, sink)
+        partial.replace(arguments.out)
     finally:
         partial.unlink(missing_ok=True)
     return 0
 
 
-def _write(store: RunStore, given: argparse.Namespace, sink: BinaryIO) -> None:
-    if given.format == "python":
+def _write(store: RunStore, arguments: argparse.Namespace, sink: BinaryIO) -> None:
+    if arguments.format == "python":
         from gradnorm.export.script import script
 
-        sink.write(script(store, given.run).encode())
+        sink.write(script(store, arguments.run).encode())
     else:
         from gradnorm.export import tables
 
-        tables.write(store, given.run, given.format, sink)
+        tables.write(store, arguments.run, arguments.format, sink)

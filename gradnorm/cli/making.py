@@ -5,58 +5,80 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 from gradnorm.cli.output import check_writable, write_json
+from gradnorm.common.extras import MissingPackageError, missing
 from gradnorm.config.spec import SpecError
 
+# Benchmarks that look at the dashboard with Chromium.
+_IN_A_BROWSER = ("startup", "streaming")
 
-def figure2(given: argparse.Namespace) -> int:
+
+def figure2(arguments: argparse.Namespace) -> int:
     """Write the table and the figure of `gradnorm.experiments.figure2`."""
     from tqdm import tqdm
 
     from gradnorm.experiments import figure2
 
     for key in ("seeds", "jobs"):
-        if not 1 <= getattr(given, key) <= 100:
-            raise SpecError(f"{key} should be in [1, 100]. Found {getattr(given, key)}. Set it with --{key}.")
-    check_writable(given.json)
-    given.out.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(desc=f"Figure 2, {given.tasks} tasks", unit="run", disable=not sys.stderr.isatty())
+        if not 1 <= getattr(arguments, key) <= 100:
+            raise SpecError(f"{key} should be in [1, 100]. Found {getattr(arguments, key)}. Set it with --{key}.")
+    check_writable(arguments.json)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    bar = tqdm(desc=f"Figure 2, {arguments.tasks} tasks", unit="run", disable=not sys.stderr.isatty())
 
     def progress(done: int, total: int) -> None:
         bar.total = total
         bar.update(done - bar.n)
 
-    result = figure2.reproduce(given.tasks, given.seeds, given.jobs, progress, given.steps)
+    result = figure2.reproduce(arguments.tasks, arguments.seeds, arguments.jobs, progress, arguments.steps)
     bar.close()
     text = "\n".join([figure2.table(result), "", *figure2.verdict(result)])
-    (given.out / f"figure2-{given.tasks}.md").write_text(text + "\n")
-    figure2.picture(result, given.out / f"figure2-{given.tasks}.svg")
-    if given.json:
-        write_json(result.to_dict(), given.json)
-    if given.json != "-":
+    (arguments.out / f"figure2-{arguments.tasks}.md").write_text(text + "\n")
+    figure2.picture(result, arguments.out / f"figure2-{arguments.tasks}.svg")
+    if arguments.json:
+        write_json(result.to_dict(), arguments.json)
+    if arguments.json != "-":
         print(text)
     return 0
 
 
-def dashboard(given: argparse.Namespace) -> int:
+def dashboard(arguments: argparse.Namespace) -> int:
     """Serve the dashboard."""
     from gradnorm.ui.launcher import serve
 
-    if given.home is not None:
-        os.environ["GRADNORM_HOME"] = str(given.home)
-    return serve(given.address, given.port, open_browser=given.open)
+    if arguments.home is not None:
+        os.environ["GRADNORM_HOME"] = str(arguments.home)
+    return serve(arguments.address, arguments.port, open_browser=arguments.open)
 
 
-def bench(given: argparse.Namespace) -> int:
+def bench(arguments: argparse.Namespace) -> int:
     """Run a benchmark."""
     try:
         from benchmarks import measure
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "benchmarks":
+            raise
         raise SpecError(
             "bench should be run in a checkout of the source, with `python -m gradnorm bench`. "
             "Found no benchmarks there. Get the source, and run `make run` in it once."
         ) from None
-    check_writable(given.json)
-    write_json(measure(given.name), given.json or "-")
+    if arguments.name in _IN_A_BROWSER:
+        _check_browser(f"gradnorm bench {arguments.name}")
+    check_writable(arguments.json)
+    write_json(measure(arguments.name), arguments.json or "-")
     return 0
+
+
+def _check_browser(user: str) -> None:
+    """Raise MissingPackageError without Playwright, and SpecError without Chromium."""
+    if find_spec("playwright") is None:
+        raise MissingPackageError(missing(user, ["playwright"], "playwright"), name="playwright")
+    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    if not Path(chromium).is_file():
+        raise SpecError(
+            f"{user} should find Chromium. Found no {chromium}. "
+            "Install it with `apt-get install chromium`, or set CHROMIUM to another one."
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gradnorm.config.spec import SpecError
-from gradnorm.runs.records import json_safe
+from gradnorm.runs.plain import json_safe
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
 
@@ -23,8 +23,8 @@ def check_replaceable(*paths: Path | None) -> None:
     """Raise SpecError where a file could not be put in place: onto a folder, or onto a device or pipe, never."""
     for path in paths:
         if path is not None and path.exists() and not path.is_file():
-            found = "a folder" if path.is_dir() else "a device or pipe"
-            raise SpecError(f"{path} should be a file, or not be there yet. Found {found}. Choose another name.")
+            there = "a folder" if path.is_dir() else "a device or pipe"
+            raise SpecError(f"{path} should be a file, or not be there yet. Found {there}. Choose another name.")
 
 
 def write_json(value: Any, where: str) -> None:

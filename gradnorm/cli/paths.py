@@ -13,23 +13,23 @@ from gradnorm.config.spec import SpecError, datasets
 from gradnorm.datasets.readers.folders import UPLOADED, data_root
 
 
-def take_path(given: argparse.Namespace) -> None:
+def take_path(arguments: argparse.Namespace) -> None:
     """Read `--dataset NAME:PATH` as the data set and its path, and make paths absolute. Raises SpecError."""
-    name, colon, path = (given.dataset or "").partition(":")
+    name, colon, path = (arguments.dataset or "").partition(":")
     keys = path_keys(name)
     if colon:
         if not keys:
             able = [other for other in datasets() if path_keys(other)]
             raise SpecError(
                 f"dataset should be one of {', '.join(datasets())}, and {', '.join(able)} may be followed by :PATH. "
-                f"Found {given.dataset!r}. Choose one with --dataset."
+                f"Found {arguments.dataset!r}. Choose one with --dataset."
             )
-        given.dataset = name
-        setattr(given, keys[0], path)
+        arguments.dataset = name
+        setattr(arguments, keys[0], path)
     for option in options():
-        value = getattr(given, option.key, None)
+        value = getattr(arguments, option.key, None)
         if option.extra.get("path") and value and not value.startswith(UPLOADED):
-            setattr(given, option.key, str(_absolute(value)))
+            setattr(arguments, option.key, str(_absolute(value)))
 
 
 def _absolute(path: str) -> Path:

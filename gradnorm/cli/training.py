@@ -12,6 +12,7 @@ from typing import Any
 
 from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
+from gradnorm.common.extras import require
 from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.config.variants import contenders, labels
@@ -23,65 +24,74 @@ from gradnorm.training.control import Control
 _CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
 
-def train(given: argparse.Namespace) -> int:
+def train(arguments: argparse.Namespace) -> int:
     """Train one run, or a race."""
-    take_path(given)
-    spec = _spec(given)
-    specs = [spec] if given.race is None else contenders(spec, given.race)
-    check_writable(given.json)
+    take_path(arguments)
+    spec = _spec(arguments)
+    specs = [spec] if arguments.race is None else contenders(spec, arguments.race)
+    check_writable(arguments.json)
+    _check_packages(specs)
     with _StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         _check_device(spec)
-        _check_files(spec, given)
-        store = RunStore(given.home)
+        _check_files(spec, arguments)
+        store = RunStore(arguments.home)
         entries = [(each.title, each.flat()) for each in specs]
-        if given.race is None:
+        if arguments.race is None:
             made = [store.create(*entries[0], spec.dataset.task_names, queued=False)]
         else:
             made = store.create_race(entries, spec.dataset.task_names, queued=False)
-        return _train(store, [store.info(run) for run in made], given, stopped, race=given.race is not None)
+        return _train(store, [store.info(run) for run in made], arguments, stopped, race=arguments.race is not None)
 
 
-def resume(given: argparse.Namespace) -> int:
+def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run, and its race, from the last checkpoint."""
-    check_writable(given.json)
+    check_writable(arguments.json)
     with _StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
-        store = RunStore(given.home)
-        open_up(store.info(given.run).spec, given.home)
-        runs = store.requeue(given.run, here=True)
-        return _train(store, [store.info(run) for run in runs], given, stopped, race=len(runs) > 1)
+        store = RunStore(arguments.home)
+        open_up(store.info(arguments.run).spec, arguments.home)
+        runs = store.requeue(arguments.run, here=True)
+        return _train(store, [store.info(run) for run in runs], arguments, stopped, race=len(runs) > 1)
 
 
-def fork(given: argparse.Namespace) -> int:
+def fork(arguments: argparse.Namespace) -> int:
     """Go on from a checkpoint with other options."""
-    take_path(given)
-    check_writable(given.json)
+    take_path(arguments)
+    check_writable(arguments.json)
     with _StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
-        store = RunStore(given.home)
-        info = store.info(given.run)
-        spec = forked(info.spec, _changes(given))
+        store = RunStore(arguments.home)
+        info = store.info(arguments.run)
+        spec = forked(info.spec, _changes(arguments))
+        _check_packages([spec])
         _check_device(spec)
-        _check_files(spec, given)
+        _check_files(spec, arguments)
         flat = spec.flat()
-        child = store.create(spec.title, flat, info.tasks, queued=False, parent=given.run, forked_at=given.at)
-        return _train(store, [store.info(child)], given, stopped)
+        child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
+        return _train(store, [store.info(child)], arguments, stopped)
 
 
-def _changes(given: argparse.Namespace) -> dict[str, Any]:
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     keys = ["dataset", "method", *(option.key for option in options())]
-    return {key: value for key in keys if (value := getattr(given, key)) is not None}
+    return {key: value for key in keys if (value := getattr(arguments, key)) is not None}
 
 
-def _spec(given: argparse.Namespace) -> RunSpec:
-    changes = _changes(given)
-    if given.spec is not None:
-        return RunSpec.parse({**RunSpec.from_json(given.spec.read_bytes()).flat(), **changes})
-    return preset(given.preset, changes) if given.preset else RunSpec.parse(changes)
+def _spec(arguments: argparse.Namespace) -> RunSpec:
+    changes = _changes(arguments)
+    if arguments.spec is not None:
+        return RunSpec.parse({**RunSpec.from_json(arguments.spec.read_bytes()).flat(), **changes})
+    return preset(arguments.preset, changes) if arguments.preset else RunSpec.parse(changes)
+
+
+def _check_packages(specs: Sequence[RunSpec]) -> None:
+    """Raise MissingPackageError where a data set or a method lacks a package, before there is a run."""
+    for spec in specs:
+        require(f"Data set {spec.dataset.name}", *spec.dataset.packages)
+        require(f"Method {spec.method.name}", *spec.method.packages)
 
 
 def _check_device(spec: RunSpec) -> None:
@@ -90,30 +100,34 @@ def _check_device(spec: RunSpec) -> None:
     resolve_device(spec.device)
 
 
-def _check_files(spec: RunSpec, given: argparse.Namespace) -> None:
+def _check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
     """Read the user's own files before there is a run: what is wrong with them is bad usage, and no failed run."""
     if spec.dataset.by_path:
-        open_up(spec.flat(), given.home)
+        open_up(spec.flat(), arguments.home)
         spec.dataset.load(spec.seed)
 
 
 def _train(
-    store: Any, infos: Sequence[RunInfo], given: argparse.Namespace, control: Control, *, race: bool = False
+    store: Any, infos: Sequence[RunInfo], arguments: argparse.Namespace, control: Control, *, race: bool = False
 ) -> int:
     from gradnorm.lab.resume import mean_weights, records_of
-    from gradnorm.lab.run_writer import record_race
+    from gradnorm.lab.run_writer import record_group
 
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}
-    records = records_of(store, infos, controls)
-    with closing(record_race(store, records, control)) as recorded, closing(_Bar(summaries, infos)) as bar:
+    left: set[int] = set()
+    items = records_of(store, infos, controls, left)
+    with (
+        closing(record_group(store, list(summaries), items, control, left)) as recorded,
+        closing(_Bar(summaries, infos)) as bar,
+    ):
         for run, item in recorded:
             summaries[run].take(item)
             bar.take(item)
     for run, summary in summaries.items():
         if summary.steps:
             summary.mean_weights = mean_weights(store, run)
-    _report(summaries, given, race)
+    _report(summaries, arguments, race)
     return max(_CODES.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 
 
@@ -130,12 +144,12 @@ class _Follower(Control):
         return self._leader.stopping
 
 
-def _report(summaries: Mapping[str, Summary], given: argparse.Namespace, race: bool) -> None:
+def _report(summaries: Mapping[str, Summary], arguments: argparse.Namespace, race: bool) -> None:
     results = [summary.result() for summary in summaries.values()]
     names = labels([summary.spec.flat() for summary in summaries.values()])
-    if given.json:
-        found = {"race": results, "leaders": leaders(names, results), "delta_m": delta_m(results)}
-        write_json(found if race else results[0], given.json)
+    if arguments.json:
+        race_result = {"race": results, "leaders": leaders(names, results), "delta_m": delta_m(results)}
+        write_json(race_result if race else results[0], arguments.json)
         return
     for name, summary in zip(names, summaries.values(), strict=True):
         print(f"{summary.run} {summary.outcome.kind}: {summary.outcome.message}")

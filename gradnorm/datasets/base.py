@@ -138,6 +138,8 @@ class Dataset(BaseModel, ABC):
     summary: ClassVar[str]
     # Training settings that suit this data set, used where a spec does not say otherwise.
     recommended: ClassVar[Mapping[str, Any]] = {}
+    # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
+    packages: ClassVar[tuple[str, ...]] = ()
     # The networks that suit it, its own first.
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
     # Whether it reads files that the user names, so that it cannot be loaded with its defaults.

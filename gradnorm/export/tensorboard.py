@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gradnorm.runs.records import SCALARS, VECTORS, Evaluation, RunInfo, Snapshot
+from gradnorm.runs.records import Evaluation, RunInfo, Snapshot, columns
 from gradnorm.runs.store import RunStore
 
 # Steps held in memory at once.
@@ -49,9 +49,10 @@ def _add(writer: Any, info: RunInfo, step: int, numbers: Iterable[tuple[str, flo
 
 
 def _trained(snapshot: Snapshot) -> Iterator[tuple[int, Iterable[tuple[str, float]]]]:
-    names = [*SCALARS[1:], *(f"{vector}/{task}" for vector in VECTORS for task in snapshot.info.tasks)]
+    info = snapshot.info
+    names = columns(info.tasks, info.quantities, "/")
     for step, *numbers in snapshot.rows.tolist():
-        yield int(step), zip(names, numbers, strict=True)
+        yield int(step), zip(names[1:], numbers, strict=True)
 
 
 def _tested(evaluation: Evaluation, tasks: tuple[str, ...]) -> Iterator[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""One SQLite file in write-ahead mode: the schema, a connection a thread, and two kinds of transaction."""
+"""One SQLite file in write-ahead mode: migrated on opening, a connection a thread, two kinds of transaction."""
 
 from __future__ import annotations
 
@@ -11,52 +11,10 @@ from typing import Any
 
 import apsw
 
-SCHEMA_VERSION = 2
+from gradnorm.runs.migrations import MIGRATIONS, SCHEMA_VERSION
+
 # Seconds to wait for another writer.
 PATIENCE = 10.0
-SCHEMA = """
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    run TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL,
-    spec TEXT NOT NULL,
-    tasks TEXT NOT NULL,
-    state TEXT NOT NULL,
-    steps INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL,
-    seconds REAL NOT NULL DEFAULT 0,
-    device TEXT,
-    outcome TEXT,
-    host TEXT, pid INTEGER, started REAL, heartbeat REAL,
-    race TEXT,
-    parent TEXT,
-    forked_at INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX runs_by_state ON runs (state);
-CREATE INDEX runs_by_race ON runs (race);
-CREATE TABLE blocks (
-    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    rows BLOB NOT NULL
-);
-CREATE UNIQUE INDEX blocks_by_last ON blocks (number, last);
-CREATE TABLE evaluations (
-    number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
-    step INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    PRIMARY KEY (number, step)
-) WITHOUT ROWID;
-"""
-# What brings a file of schema k to k + 1, by k.
-MIGRATIONS = {
-    1: """
-    ALTER TABLE runs ADD COLUMN race TEXT;
-    ALTER TABLE runs ADD COLUMN parent TEXT;
-    ALTER TABLE runs ADD COLUMN forked_at INTEGER NOT NULL DEFAULT 0;
-    CREATE INDEX runs_by_race ON runs (race);
-    """
-}
 
 
 class StoreError(RuntimeError):
@@ -138,17 +96,25 @@ class Database:
         return db
 
     def _prepare(self) -> None:
+        """Bring the file to today's schema, each migration in a transaction of its own."""
+        while self._migrate_once() < SCHEMA_VERSION:
+            pass
+
+    def _migrate_once(self) -> int:
+        """Take the file one schema further, if it is behind, and return its schema. Raises StoreError."""
         with self.write() as db:
             version: int = fetch(db, "PRAGMA user_version")[0][0]
-            for change in [SCHEMA] if version == 0 else [MIGRATIONS[k] for k in range(version, SCHEMA_VERSION)]:
-                db.execute(change)
             if version < SCHEMA_VERSION:
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                # Another process may be migrating the same file: the version is read inside the transaction.
+                MIGRATIONS[version](db)
+                version += 1
+                db.execute(f"PRAGMA user_version = {version}")
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"The runs in {self._path.parent} should be of schema {SCHEMA_VERSION} or older. Found {version}, "
                 "written by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
             )
+        return version
 
 
 def _use_wal(db: apsw.Connection) -> None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from gradnorm.methods.base import Balance
 
-_VECTORS = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
-
 
 def titles(title: object, tasks: object) -> tuple[str, ...]:
     """Return the tasks' names. Raises ValueError for a title or names that are none, or the same name twice."""
@@ -23,40 +21,35 @@ def titles(title: object, tasks: object) -> tuple[str, ...]:
     return tuple(good)
 
 
-def vectors_of(balance: Balance) -> dict[str, Any]:
-    """Return a balance's numbers by name, with one transfer from the device; those that were not measured are left out.
+def measured(balance: Balance) -> dict[str, Any]:
+    """Return a balance's numbers by name, without those that were not measured; one transfer from the device.
 
     Raises ValueError for anything that is no `Balance`.
     """
-    there = {name: value for name in _VECTORS if (value := getattr(balance, name, None)) is not None}
-    if "losses" not in there or "weights" not in there:
+    numbers = getattr(balance, "numbers", None)
+    if numbers is None:
         raise ValueError(
             f"log should get what GradNorm.backward returned. Found a {type(balance).__name__}. "
             "Pass plain numbers by name, as in log(losses=…, weights=…)."
         )
-    import torch
-
-    found: dict[str, Any] = dict(zip(there, torch.stack([*there.values()]).cpu(), strict=True))
-    if balance.imbalance is not None:
-        found["imbalance"] = balance.imbalance.item()
-    return found
+    return {name: value for name, value in numbers().items() if value is not None}
 
 
-def task_numbers(name: str, given: Any, tasks: Sequence[str]) -> list[float | None]:
+def task_numbers(name: str, logged: Any, tasks: Sequence[str]) -> list[float | None]:
     """Return a number for each task, None for one that is absent.
 
-    given: a vector of shape [T] of whatever library, a sequence of numbers or scalars, or a mapping from names.
+    logged: a vector of shape [T] of whatever library, a sequence of numbers or scalars, or a mapping from names.
     Raises ValueError.
     """
-    if isinstance(given, Mapping):
-        mapping = cast("Mapping[str, Any]", given)
+    if isinstance(logged, Mapping):
+        mapping = cast("Mapping[str, Any]", logged)
         unknown = [key for key in mapping if key not in tasks]
         if unknown:
             raise ValueError(f"{name} should be of the tasks {list(tasks)}. Found {unknown[0]!r}. Use their names.")
         listed: list[Any] = [mapping.get(task) for task in tasks]
     else:
-        tolist = getattr(given, "tolist", None)
-        listed = _listed(given if tolist is None else tolist())
+        tolist = getattr(logged, "tolist", None)
+        listed = _listed(logged if tolist is None else tolist())
     if len(listed) != len(tasks):
         raise ValueError(
             f"{name} should have {len(tasks)} numbers, one for each of {list(tasks)}. Found {len(listed)}. "
@@ -65,29 +58,32 @@ def task_numbers(name: str, given: Any, tasks: Sequence[str]) -> list[float | No
     return [None if value is None else _number(name, value) for value in listed]
 
 
-def task_vector(name: str, given: Any, tasks: Sequence[str]) -> tuple[float, ...]:
+def task_vector(name: str, logged: Any, tasks: Sequence[str]) -> tuple[float, ...]:
     """Return `task_numbers` with NaN for what is absent."""
-    return tuple(math.nan if value is None else value for value in task_numbers(name, given, tasks))
+    return tuple(math.nan if value is None else value for value in task_numbers(name, logged, tasks))
 
 
-def task_metrics(given: Any, tasks: Sequence[str]) -> tuple[dict[str, float], ...]:
+def task_metrics(logged: Any, tasks: Sequence[str]) -> tuple[dict[str, float], ...]:
     """Return each task's metrics by name; empty for a task without. Raises ValueError."""
-    if isinstance(given, Mapping):
-        mapping = cast("Mapping[str, Any]", given)
+    if isinstance(logged, Mapping):
+        mapping = cast("Mapping[str, Any]", logged)
         unknown = [key for key in mapping if key not in tasks]
         listed = [mapping.get(task, {}) for task in tasks]
     else:
-        listed, unknown = _listed(given) or [{} for _ in tasks], []
+        listed, unknown = _listed(logged) or [{} for _ in tasks], []
     if unknown or len(listed) != len(tasks) or not all(isinstance(each, Mapping) for each in listed):
         raise ValueError(
             f"metrics should be {len(tasks)} mappings from names to numbers, one for each of {list(tasks)}. "
-            f'Found {given!r}. Pass metrics=[{{"rmse": 0.5}}, …], and {{}} for a task without.'
+            f'Found {logged!r}. Pass metrics=[{{"rmse": 0.5}}, …], and {{}} for a task without.'
         )
     return tuple({str(key): _number(f"metric {key}", value) for key, value in each.items()} for each in listed)
 
 
-def _listed(given: Any) -> list[Any]:
-    return list(cast("Sequence[Any]", given)) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+def _listed(values: Any) -> list[Any]:
+    """Return a sequence as a list, and a single value as a list of one."""
+    if isinstance(values, Sequence) and not isinstance(values, str):
+        return list(cast("Sequence[Any]", values))
+    return [values]
 
 
 def _number(name: str, value: Any) -> float:

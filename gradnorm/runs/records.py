@@ -3,66 +3,107 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Row = NDArray[np.float32]
+from gradnorm.runs.plain import short
+
+Rows = NDArray[np.float32]
 
 OutcomeKind = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
+RunState = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
-# The vectors of length T in a row, in their order; a row is step, alpha, imbalance and then these.
-SCALARS = ("step", "alpha", "imbalance")
-VECTORS = ("weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates")
+Shape = Literal["scalar", "task"]
 
 
-def columns(tasks: int) -> list[str]:
-    """Return the names of a row's numbers: step, alpha, imbalance, weights.0 … relative_rates.T−1."""
-    return [*SCALARS, *(f"{vector}.{i}" for vector in VECTORS for i in range(tasks))]
+class Quantity(NamedTuple):
+    """A recorded quantity: a number a step ("scalar"), or one for each of the T tasks ("task")."""
+
+    name: str
+    shape: Shape
 
 
-def width(tasks: int) -> int:
-    """Return how many numbers a row has."""
-    return len(SCALARS) + len(VECTORS) * tasks
+def _recorded(shape: Shape) -> dict[str, Shape]:
+    return {"shape": shape}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """One training step; vectors have length T, None where nothing was measured.
 
-    step: t, from 1.  weights: w(t), used in this step.  alpha: the asymmetry used in this step.
+    Each field is a quantity that runs record, in the order of its columns. A new quantity is one line here, with None
+    as its default: runs written before it keep their own columns, and read as NaN.
+
+    step: t, from 1.  weights: w(t), used in this step.  alpha: the asymmetry α used in this step.
     gradient_norms: G_i(t).  targets: Ḡ·r_i^α.  imbalance: L_grad.  See `gradnorm.methods.base.Balance`.
     """
 
-    step: int
-    losses: tuple[float, ...]
-    weights: tuple[float, ...]
-    loss_ratios: tuple[float, ...]
-    relative_rates: tuple[float, ...]
-    gradient_norms: tuple[float, ...] | None = None
-    targets: tuple[float, ...] | None = None
-    imbalance: float | None = None
-    alpha: float | None = None
+    step: int = field(metadata=_recorded("scalar"))
+    alpha: float | None = field(default=None, metadata=_recorded("scalar"))
+    imbalance: float | None = field(default=None, metadata=_recorded("scalar"))
+    weights: tuple[float, ...] = field(metadata=_recorded("task"))
+    gradient_norms: tuple[float, ...] | None = field(default=None, metadata=_recorded("task"))
+    targets: tuple[float, ...] | None = field(default=None, metadata=_recorded("task"))
+    losses: tuple[float, ...] = field(metadata=_recorded("task"))
+    loss_ratios: tuple[float, ...] = field(metadata=_recorded("task"))
+    relative_rates: tuple[float, ...] = field(metadata=_recorded("task"))
 
-    def row(self) -> list[float]:
-        """Return the numbers in the order of `columns`; NaN for what is None. Steps ≤ 2²⁴ are exact."""
-        nothing = (math.nan,) * len(self.losses)
-        return [
-            float(self.step),
-            math.nan if self.alpha is None else self.alpha,
-            math.nan if self.imbalance is None else self.imbalance,
-            *self.weights,
-            *(self.gradient_norms or nothing),
-            *(self.targets or nothing),
-            *self.losses,
-            *self.loss_ratios,
-            *self.relative_rates,
-        ]
+    def row(self, quantities: Sequence[Quantity] | None = None) -> list[float]:
+        """Return the numbers in the order of `columns`; NaN for what is None. Steps ≤ 2²⁴ are exact.
+
+        quantities: those of the run that the row is for; None takes `QUANTITIES`. One that this build does not know is
+        NaN, and one that the run does not record is left out.
+        """
+        numbers: list[float] = []
+        # This is done at every step of every run, so each field is read and placed in as few operations as there are.
+        read, shapes = _reading(QUANTITIES if quantities is None else tuple(quantities))
+        for value, shape in zip(read(self), shapes, strict=True):
+            if shape == "task":
+                numbers += (math.nan,) * len(self.losses) if value is None else value
+            else:
+                numbers.append(math.nan if value is None else value)
+        return numbers
+
+
+@lru_cache(maxsize=64)
+def _reading(quantities: tuple[Quantity, ...]) -> tuple[Callable[[StepRecord], Sequence[Any]], tuple[Shape, ...]]:
+    """Return what takes the values of quantities from a record, None for those it does not have, and their shapes."""
+    shapes: tuple[Shape, ...] = tuple([quantity.shape for quantity in quantities])
+    names = [quantity.name for quantity in quantities]
+    if all(name in _RECORDED for name in names) and len(names) > 1:
+        return attrgetter(*names), shapes
+    return lambda record: [getattr(record, name) if name in _RECORDED else None for name in names], shapes
+
+
+# What a new run records: the fields of `StepRecord`, in their order.
+QUANTITIES = tuple(Quantity(each.name, each.metadata["shape"]) for each in fields(StepRecord))
+SCALARS = tuple(quantity.name for quantity in QUANTITIES if quantity.shape == "scalar")
+VECTORS = tuple(quantity.name for quantity in QUANTITIES if quantity.shape == "task")
+_RECORDED = frozenset((*SCALARS, *VECTORS))
+
+
+def columns(tasks: int | Sequence[str], quantities: Sequence[Quantity] = QUANTITIES, separator: str = ".") -> list[str]:
+    """Return the names of a row's numbers: step, alpha, imbalance, weights.0 … relative_rates.T−1.
+
+    tasks: T, or T names to take the place of 0 … T−1, as in weights.price.
+    """
+    labels = range(tasks) if isinstance(tasks, int) else tasks
+    names: list[str] = []
+    for name, shape in quantities:
+        names += [name] if shape == "scalar" else [f"{name}{separator}{label}" for label in labels]
+    return names
+
+
+def width(tasks: int, quantities: Sequence[Quantity] = QUANTITIES) -> int:
+    """Return how many numbers a row of T tasks has."""
+    return sum(1 if quantity.shape == "scalar" else tasks for quantity in quantities)
 
 
 @dataclass(frozen=True)
@@ -86,15 +127,15 @@ class Evaluation:
         return {**asdict(self), "metrics": [dict(m) for m in self.metrics]}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         return cls(
-            step=given["step"],
-            losses=tuple(given["losses"]),
-            loss_ratios=tuple(given["loss_ratios"]),
-            task_normalized_loss=given["task_normalized_loss"],
-            metrics=tuple(given["metrics"]),
-            constant_losses=tuple(given.get("constant_losses", ())),
+            step=plain["step"],
+            losses=tuple(plain["losses"]),
+            loss_ratios=tuple(plain["loss_ratios"]),
+            task_normalized_loss=plain["task_normalized_loss"],
+            metrics=tuple(plain["metrics"]),
+            constant_losses=tuple(plain.get("constant_losses", ())),
         )
 
 
@@ -117,14 +158,14 @@ class Outcome:
         return {**asdict(self), "value": value}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
-        value = given.get("value")
+        value = plain.get("value")
         return cls(
-            kind=given["kind"],
-            step=given["step"],
-            message=given.get("message", ""),
-            task=given.get("task"),
+            kind=plain["kind"],
+            step=plain["step"],
+            message=plain.get("message", ""),
+            task=plain.get("task"),
             value=None if value is None else float(value),
         )
 
@@ -150,6 +191,14 @@ class Event:
     value: Any
     when: float
 
+    @property
+    def label(self) -> str:
+        """What a chart writes beside its mark: "α 0.7", "paused", "weight learning rate 0.02"."""
+        if self.key == "paused":
+            return "paused" if self.value else "resumed"
+        name = {"alpha": "α"}.get(self.key, self.key.replace("_", " "))
+        return f"{name} {short(self.value)}"
+
 
 Record = StepRecord | Evaluation | Checkpoint | Event | Outcome
 
@@ -163,13 +212,15 @@ class RunInfo:
     here: whether this very process runs it, and so can steer it.
     race: what the runs of one race have in common; None for a run on its own.
     parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
+    quantities: what its rows hold, as the build that began it knew them; its rows are read by these.
+    keeps_events: whether its live changes were kept from its first step on; builds before schema 3 kept none.
     """
 
     run: str
     title: str
     spec: Mapping[str, Any]
     tasks: tuple[str, ...]
-    state: State
+    state: RunState
     steps: int
     created: float
     seconds: float = 0.0
@@ -180,6 +231,8 @@ class RunInfo:
     race: str | None = None
     parent: str | None = None
     forked_at: int = 0
+    quantities: tuple[Quantity, ...] = QUANTITIES
+    keeps_events: bool = True
 
     @property
     def ended(self) -> bool:
@@ -198,40 +251,39 @@ class RunInfo:
         return None if steps is None and not self.ended else max(steps or 0, self.steps)
 
 
-def _no_evaluations() -> tuple[Evaluation, ...]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's records after a cursor: rows of shape [n, width(T)] and the evaluations since."""
+    """A run's records after a cursor: rows of shape [n, width(T)], the evaluations and the events since."""
 
     info: RunInfo
-    rows: Row
-    evaluations: Sequence[Evaluation] = field(default_factory=_no_evaluations)
+    rows: Rows
+    evaluations: Sequence[Evaluation] = ()
+    events: Sequence[Event] = ()
 
     @property
     def columns(self) -> list[str]:
         """The names of the rows' numbers."""
-        return columns(len(self.info.tasks))
+        return columns(len(self.info.tasks), self.info.quantities)
 
-    def vector(self, name: str) -> Row:
-        """Return one of `VECTORS` for all steps, shape [n, T]."""
-        tasks = len(self.info.tasks)
-        start = len(SCALARS) + VECTORS.index(name) * tasks
-        return self.rows[:, start : start + tasks]
+    def vector(self, name: str) -> Rows:
+        """Return a quantity with a number for each task at all steps, shape [n, T]; NaN if the run records none.
 
-    def scalar(self, name: str) -> Row:
-        """Return one of `SCALARS` for all steps, shape [n]."""
-        return self.rows[:, SCALARS.index(name)]
+        Raises ValueError for a name that neither the run nor this build knows.
+        """
+        return self._quantity(Quantity(name, "task"))
 
+    def scalar(self, name: str) -> Rows:
+        """Return a quantity with one number a step, shape [n]; NaN if the run records none. Raises ValueError."""
+        return self._quantity(Quantity(name, "scalar"))[:, 0]
 
-def json_safe(value: Any) -> Any:
-    """Return `value` with NaN and infinity as None at any depth: JSON has neither."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): json_safe(v) for k, v in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [json_safe(v) for v in cast("Sequence[Any]", value)]
-    return value
+    def _quantity(self, wanted: Quantity) -> Rows:
+        tasks, start = len(self.info.tasks), 0
+        size = width(tasks, [wanted])
+        for quantity in self.info.quantities:
+            if quantity == wanted:
+                return self.rows[:, start : start + size]
+            start += width(tasks, [quantity])
+        if wanted not in QUANTITIES:
+            recorded = [name for name, shape in self.info.quantities if shape == wanted.shape]
+            raise ValueError(f"A {wanted.shape} quantity should be one of {recorded}. Found {wanted.name!r}.")
+        return np.full((len(self.rows), size), np.nan, np.float32)

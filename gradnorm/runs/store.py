@@ -13,14 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
-import numpy as np
-
-from gradnorm.runs.run_table import UnknownRunError, family, found, insert, listed
+from gradnorm.runs.blocks import (
+    decode,
+    position,
+    read_evaluations,
+    read_events,
+    read_rows,
+    take_back,
+    write_evaluations,
+    write_events,
+    write_rows,
+)
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import Database, fetch, unusable
 from gradnorm.runs.owner_process import this_process
-from gradnorm.runs.records import Evaluation, Outcome, Row, RunInfo, Snapshot, StepRecord, width
+from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
+from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
@@ -38,10 +46,28 @@ def default_home() -> Path:
 
 
 class RunStore:
-    """The runs of one home directory; safe to use from several threads and processes at once.
+    """All runs of one home directory: their records, where each stands, and a queue of those to be trained.
 
-    home: a directory, made if missing.
-    Raises StoreError if it cannot be written or was written by a newer version.
+    A run is created, queued or already running, and named by an id. Whoever trains it appends its records, a block at
+    a time, and ends it with an `Outcome`. Anybody reads it meanwhile, from a cursor on: a reader never holds up a
+    writer. Threads and processes may use one home at once, and several may open it at the same moment.
+
+    home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
+        to today's schema when they are opened.
+    checkpoints: the files with the states that a run can go on from.
+    Raises StoreError if the home cannot be written or was written by a newer version.
+
+    >>> from tempfile import mkdtemp
+    >>> from gradnorm.runs.records import StepRecord
+    >>> from gradnorm.runs.store import RunStore
+    >>> store = RunStore(mkdtemp())
+    >>> run_id = store.create("toy", {"steps": 2}, ["a", "b"], queued=False)
+    >>> two = (1.0, 1.0)
+    >>> step = StepRecord(step=1, losses=(3.0, 2.0), weights=(1.25, 0.75), loss_ratios=two, relative_rates=two)
+    >>> store.append(run_id, [step])
+    >>> store.read(run_id).vector("weights").tolist()
+    [[1.25, 0.75]]
+    >>> store.close()
     """
 
     def __init__(self, home: Path | str | None = None) -> None:
@@ -69,18 +95,18 @@ class RunStore:
         Raises CheckpointError if there is no such checkpoint.
         """
         with self._db.write() as db:
-            run = insert(db, title, spec, tasks, queued, (None, parent, forked_at))
+            run_id = insert(db, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
             if parent is not None and forked_at:
-                self.checkpoints.copy(parent, forked_at, run)
-        return run
+                self.checkpoints.copy(parent, forked_at, run_id)
+        return run_id
 
     def create_race(
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
     ) -> list[str]:
         """Return the ids of new runs that are trained together, one for each title and spec."""
-        origin = secrets.token_hex(6), None, 0
+        race = secrets.token_hex(6)
         with self._db.write() as db:
-            return [insert(db, title, spec, tasks, queued, origin) for title, spec in contenders]
+            return [insert(db, title, spec, tasks, queued, race=race) for title, spec in contenders]
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
@@ -99,10 +125,11 @@ class RunStore:
 
     def append(
         self,
-        run: str,
+        run_id: str,
         records: Sequence[StepRecord],
         evaluations: Sequence[Evaluation] = (),
         seconds: float = 0.0,
+        events: Sequence[Event] = (),
     ) -> None:
         """Write records that follow those already there; once this returns they survive the process.
 
@@ -110,96 +137,81 @@ class RunStore:
         Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
         """
         with self._db.write() as db:
-            number, last, tasks = self._position(db, run)
-            if records:
-                steps = [record.step for record in records]
-                if steps != list(range(last + 1, last + 1 + len(steps))):
-                    raise ValueError(
-                        f"Records should continue at step {last + 1}, one a step. Found steps {steps[0]} … "
-                        f"{steps[-1]} ({len(steps)} records). Append each record once and in order."
-                    )
-                rows = np.array([record.row() for record in records], dtype="<f4")
-                if rows.shape[1] != width(tasks):
-                    raise ValueError(
-                        f"Records should be of the run's {tasks} tasks. Found {len(records[0].losses)}. "
-                        "Append them to the run that they belong to."
-                    )
-                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, steps[0], steps[-1], rows.tobytes()))
-                last = steps[-1]
-            for evaluation in evaluations:
-                body = json.dumps(evaluation.to_dict())
-                db.execute("INSERT INTO evaluations VALUES (?, ?, ?)", (number, evaluation.step, body))
+            at = position(db, run_id)
+            last = write_rows(db, at, records) if records else at.steps
+            write_evaluations(db, at.number, evaluations)
+            write_events(db, at.number, events)
             db.execute(
                 "UPDATE runs SET steps = ?, seconds = seconds + ?, heartbeat = ? WHERE number = ?",
-                (last, seconds, time.time(), number),
+                (last, seconds, time.time(), at.number),
             )
 
-    def read(self, run: str, since: int = 0, until: int | None = None, evaluated_since: int | None = None) -> Snapshot:
+    def read(
+        self,
+        run_id: str,
+        since: int = 0,
+        until: int | None = None,
+        evaluated_since: int | None = None,
+        known_events: int = 0,
+    ) -> Snapshot:
         """Return the run and its records of steps since < t ≤ until.
 
         evaluated_since: a cursor of its own for evaluations; None takes all those from `since` on when
             `since` is given, and from step 0 on when it is 0.
+        known_events: how many events the caller has had, which are left out. All others up to `until` are returned.
         Raises UnknownRunError.
         """
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
         with self._db.read() as db:
-            info, number = found(db, run)
-            blobs = fetch(
-                db,
-                "SELECT rows FROM blocks WHERE number = ? AND last > ? AND first <= ? ORDER BY last",
-                (number, since, top),
-            )
-            bodies = fetch(
-                db,
-                "SELECT body FROM evaluations WHERE number = ? AND step > ? AND step <= ? ORDER BY step",
-                (number, cursor, top),
-            )
-        rows = _decode([blob for (blob,) in blobs], len(info.tasks))
+            info, number = find(db, run_id)
+            blobs = read_rows(db, number, since, top)
+            evaluations = read_evaluations(db, number, cursor, top)
+            events = read_events(db, number, known_events, top)
+        rows = decode(blobs, len(info.tasks), info.quantities)
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
-        evaluations = tuple(Evaluation.from_dict(json.loads(body)) for (body,) in bodies)
-        return Snapshot(info, rows if inside.all() else rows[inside], evaluations)
+        return Snapshot(info, rows if inside.all() else rows[inside], evaluations, events)
 
-    def info(self, run: str) -> RunInfo:
+    def info(self, run_id: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
         with self._db.read() as db:
-            return found(db, run)[0]
+            return find(db, run_id)[0]
 
-    def family(self, run: str) -> list[RunInfo]:
+    def family(self, run_id: str) -> list[RunInfo]:
         """Return what a run is looked at with: the runs it was forked from, and its race. Raises UnknownRunError."""
         with self._db.read() as db:
-            return family(db, run)
+            return family(db, run_id)
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
         """Return the catalogue, newest first."""
         with self._db.read() as db:
             return [info for info, _ in listed(db, "ORDER BY number DESC LIMIT ?", (limit,))]
 
-    def start(self, run: str, device: str) -> None:
+    def start(self, run_id: str, device: str) -> None:
         """Note the device that a running run has got."""
-        self._set(run, "device = ?", device)
+        self._set(run_id, "device = ?", device)
 
-    def describe(self, run: str, spec: Mapping[str, Any]) -> None:
+    def describe(self, run_id: str, spec: Mapping[str, Any]) -> None:
         """Change what a recorded run says of itself. Raises UnknownRunError."""
-        self._set(run, "spec = ?", json.dumps(dict(spec)))
+        self._set(run_id, "spec = ?", json.dumps(dict(spec)))
 
-    def set_paused(self, run: str, paused: bool) -> None:
+    def set_paused(self, run_id: str, paused: bool) -> None:
         """Note that a run is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
         with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
-                (new, time.time(), run, old),
+                (new, time.time(), run_id, old),
             )
 
     def beat(self, runs: Sequence[str]) -> None:
         """Note that this process still holds these runs, for processes on other hosts."""
         with self._db.write() as db:
-            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run) for run in runs])
+            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run_id) for run_id in runs])
 
-    def end(self, run: str, outcome: Outcome) -> None:
+    def end(self, run_id: str, outcome: Outcome) -> None:
         """Write how a run ended. Raises UnknownRunError."""
-        self._set(run, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
+        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
 
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
@@ -214,7 +226,7 @@ class RunStore:
                 )
         return [info.run for info in gone]
 
-    def requeue(self, run: str, *, here: bool = False) -> list[str]:
+    def requeue(self, run_id: str, *, here: bool = False) -> list[str]:
         """Put a run that was stopped, interrupted or failed into the queue again, with its race; return them.
 
         here: they are running in this process at once instead.
@@ -223,33 +235,27 @@ class RunStore:
         me = this_process()
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
-            info, _ = found(db, run)
+            info, _ = find(db, run_id)
             if info.recorded:
                 raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
                     f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
                 )
-            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
+            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run_id]
             change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
             db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 
-    def rewind(self, run: str, step: int, evaluated: int) -> None:
+    def rewind(self, run_id: str, step: int, evaluated: int, changed: int | None = None) -> None:
         """Take back records of steps > `step` and evaluations > `evaluated`, which are about to be made again.
 
+        changed: events of later steps are taken back, too; None is `step`. A checkpoint after step t may hold a change
+            that step t + 1 was to be the first to use.
         Raises UnknownRunError.
         """
         with self._db.write() as db:
-            number, _, tasks = self._position(db, run)
-            late = "FROM blocks WHERE number = ? AND last > ?"
-            blobs = fetch(db, f"SELECT rows {late} AND first <= ? ORDER BY last", (number, step, step))
-            db.execute(f"DELETE {late}", (number, step))
-            for rows in (_decode([blob], tasks) for (blob,) in blobs):
-                kept = rows[rows[:, 0] <= step]
-                db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, int(kept[0, 0]), step, kept.tobytes()))
-            db.execute("DELETE FROM evaluations WHERE number = ? AND step > ?", (number, evaluated))
-            db.execute("UPDATE runs SET steps = min(steps, ?) WHERE number = ?", (step, number))
+            take_back(db, position(db, run_id), step, evaluated, step if changed is None else changed)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each write of this process, on the thread that wrote; see `version` for others."""
@@ -259,42 +265,31 @@ class RunStore:
         """Return a number that changes whenever another thread or process has written; costs microseconds."""
         return self._db.version()
 
-    def withdraw(self, run: str) -> bool:
+    def withdraw(self, run_id: str) -> bool:
         """End a run that still waits in the queue; False if it no longer waits."""
         outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
         with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = 'stopped', outcome = ? WHERE run = ? AND state = 'queued'",
-                (json.dumps(outcome.to_dict()), run),
+                (json.dumps(outcome.to_dict()), run_id),
             )
             return db.changes() > 0
 
-    def delete(self, run: str) -> None:
+    def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
         with self._db.write() as db:
-            info, number = found(db, run)
+            info, number = find(db, run_id)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
             db.execute("DELETE FROM runs WHERE number = ?", (number,))
-        self.checkpoints.delete(run)
+        self.checkpoints.delete(run_id)
 
     def close(self) -> None:
         """Close this thread's connection."""
         self._db.close()
 
-    def _set(self, run: str, assignment: str, *values: str) -> None:
+    def _set(self, run_id: str, assignment: str, *values: str) -> None:
         with self._db.write() as db:
-            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run))
+            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run_id))
             if not db.changes():
-                raise UnknownRunError(run)
-
-    def _position(self, db: apsw.Connection, run: str) -> tuple[int, int, int]:
-        """Return a run's number, last step and number of tasks."""
-        rows = fetch(db, "SELECT number, steps, json_array_length(tasks) FROM runs WHERE run = ?", (run,))
-        if not rows:
-            raise UnknownRunError(run)
-        return rows[0]
-
-
-def _decode(blobs: Sequence[bytes], tasks: int) -> Row:
-    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks))
+                raise UnknownRunError(run_id)

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from gradnorm.common.extras import require
+from gradnorm.ui.location import site
+
 # Tells the server to open this address in a browser once it is up. Streamlit's own way of doing so goes with
 # advertisements for developers.
 OPEN = "GRADNORM_OPEN"
+# Folders that the user names by the environment, with what they are where it is silent.
+_FOLDERS = {"GRADNORM_HOME": "runs", "GRADNORM_DATA": "data"}
+# What the pages and the server import.
+_PACKAGES = ("streamlit", "starlette", "uvicorn", "websockets", "plotly", "pandas", "pyarrow", "apsw", "psutil")
 
 
 def serve(address: str, port: int, *, open_browser: bool = False) -> int:
-    """Serve the dashboard until the process is told to end; return 2 if `app.py` is missing."""
-    app = ROOT / "app.py"
-    if not app.exists():
-        print(
-            f"gradnorm: the dashboard should lie beside the package. Found no {app}. "
-            "Run it from a checkout, or use the container image.",
-            file=sys.stderr,
-        )
-        return 2
-    options = {
-        "server.address": address,
-        "server.port": str(port),
-    }
+    """Serve the dashboard until the process is told to end, and return 0.
+
+    address, port: where the server listens, as in "127.0.0.1" and 8501.
+    open_browser: open the address in a browser once the server is up.
+    Raises MissingPackageError if a package that the dashboard needs is not installed.
+    """
+    require("gradnorm dashboard", *_PACKAGES)
     if open_browser:
         os.environ[OPEN] = f"http://{address}:{port}"
-    os.environ["GRADNORM_HOME"] = str(Path(os.environ.get("GRADNORM_HOME") or "runs").resolve())
+    # Relative paths mean the folder where the command was typed.
+    for variable, default in _FOLDERS.items():
+        os.environ[variable] = str(Path(os.environ.get(variable) or default).resolve())
     # Streamlit reads .streamlit/config.toml from where it is started.
-    os.chdir(ROOT)
-    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    os.chdir(site())
     from streamlit.web import cli
 
     # In this interpreter: a new one would load half of its modules again.
-    cli.main(["run", str(app), *flags], prog_name="streamlit")
+    flags = ["--server.address", address, "--server.port", str(port)]
+    cli.main(["run", str(site() / "app.py"), *flags], prog_name="streamlit")
     return 0

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from gradnorm.ui import navigation
 from gradnorm.ui.lab import lab
-
-ROOT = Path(__file__).parents[2]
+from gradnorm.ui.location import assets
 
 
 def main() -> None:
     """Show the page that the address names."""
-    st.set_page_config(page_title="GradNorm, live", page_icon=str(ROOT / "assets" / "logo.svg"), layout="wide")
-    st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
-    st.html(ROOT / "assets" / "style.css")
+    st.set_page_config(page_title="GradNorm, live", page_icon=str(assets() / "logo.svg"), layout="wide")
+    st.logo(str(assets() / "logo.svg"), size="large")
+    st.html(assets() / "style.css")
     shown = [
         navigation.playground(),
         navigation.lesson(),

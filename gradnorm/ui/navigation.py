@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from gradnorm.ui.location import site
+
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-_PAGES = Path(__file__).parents[2] / "pages"
+_PAGES = site() / "pages"
 
 
 def playground() -> StreamlitPage:

@@ -13,7 +13,10 @@ def snapshot(tmp_path):
     store = RunStore(tmp_path)
     run = store.create("toy-2", {"steps": 3000}, ["a", "b"], queued=False)
     two = (1.0, 2.0)
-    records = [StepRecord(t, two, (t / 3000, 2 - t / 3000), two, two) for t in range(1, 3001)]
+    records = [
+        StepRecord(step=t, losses=two, weights=(t / 3000, 2 - t / 3000), loss_ratios=two, relative_rates=two)
+        for t in range(1, 3001)
+    ]
     evaluations = [Evaluation(t, two, (0.5, 1 - t / 4000), 1.5 - t / 4000, ({"r2": 0.0},) * 2) for t in (0, 1500, 3000)]
     store.append(run, records, evaluations)
     yield store.read(run)

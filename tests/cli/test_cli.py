@@ -16,8 +16,8 @@ import pytest
 
 from gradnorm.cli import main
 from gradnorm.config.spec import RunSpec
-from gradnorm.export.tables import column_names
 from gradnorm.runs.records import Evaluation, Outcome
+from gradnorm.runs.records import columns as column_names
 from gradnorm.runs.store import RunStore
 from tests.factories import ROOT, SPEC, evaluation, finished, rows_of, step_records
 

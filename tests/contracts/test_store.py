@@ -809,23 +809,3 @@ def test_specs_with_any_text_come_back(store):
     spec = {"dataset": "toy", "note": "σ' \"; DROP TABLE runs; --\n\0", "sigmas": [1.5, 2]}
     info = store.info(store.create(spec["note"], spec, ["a'b"], queued=False))
     assert (dict(info.spec), info.title, info.tasks) == (json.loads(json.dumps(spec)), spec["note"], ("a'b",))
-
-
-def test_a_home_of_the_first_schema_is_brought_up_with_all_its_runs(home):
-    store = RunStore(home)
-    run = create(store)
-    store.append(run, step_records(1, 5), [evaluation(0)])
-    store.end(run, finished(5))
-    store.close()
-    db = apsw.Connection(str(home / "gradnorm.db"))
-    db.execute("DROP INDEX runs_by_race")
-    for column in ("race", "parent", "forked_at"):
-        db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
-    db.execute("PRAGMA user_version = 1")
-    db.close()
-    again = RunStore(home)
-    info = again.info(run)
-    assert (info.state, info.race, info.parent, info.forked_at) == ("finished", None, None, 0)
-    np.testing.assert_array_equal(again.read(run).rows, rows_of(step_records(1, 5)))
-    assert len(again.create_race([("one", SPEC), ("two", SPEC)], TASKS, queued=True)) == 2
-    again.close()

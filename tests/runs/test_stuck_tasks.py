@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gradnorm.runs.records import Evaluation
 from gradnorm.config.spec import preset
+from gradnorm.runs.records import Evaluation
 from gradnorm.runs.stuck_tasks import stuck
 from gradnorm.training.engine import train
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradnorm.common.extras import require
 from gradnorm.common.randomness import stream
 from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
@@ -23,6 +24,7 @@ class Bikes(TableDataset):
     title: ClassVar[str] = "Bikes"
     summary: ClassVar[str] = "Riders (casual, registered) and weather from hour, date, temperature, humidity, wind."
     recommended: ClassVar[Mapping[str, Any]] = IN_RAW_UNITS
+    packages: ClassVar[tuple[str, ...]] = ("pandas",)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ class Bikes(TableDataset):
 
     def load(self, seed: int) -> Source:
         """Return the hours: 73 days of the 365 are for the test, whole, since the hours of a day are alike."""
+        require(f"Data set {self.name}", *self.packages)
         import pandas as pd
 
         table = pd.read_csv(FILES / "bikeshare.csv.gz")

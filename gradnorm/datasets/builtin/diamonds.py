@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from gradnorm.common.extras import require
 from gradnorm.datasets.base import Form, Source
 from gradnorm.datasets.tabular.table import FILES, IN_RAW_UNITS, TableDataset, TableSource, Target
 
@@ -25,6 +26,7 @@ class Diamonds(TableDataset):
     title: ClassVar[str] = "Diamonds"
     summary: ClassVar[str] = "Price ($), carat, cut, color, clarity from x, y, z, depth, table."
     recommended: ClassVar[Mapping[str, Any]] = IN_RAW_UNITS
+    packages: ClassVar[tuple[str, ...]] = ("pandas",)
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -38,6 +40,7 @@ class Diamonds(TableDataset):
 
     def load(self, seed: int) -> Source:
         """Return the stones; the 20 whose x, y or z is given as 0 (not measured) are left out."""
+        require(f"Data set {self.name}", *self.packages)
         import pandas as pd
 
         table = pd.read_csv(FILES / "diamonds.csv.gz").query("x > 0 and y > 0 and z > 0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import streamlit as st
 
@@ -16,9 +15,10 @@ from gradnorm.ui.gallery.grid import GridRow, load_test_images, show_grid
 from gradnorm.ui.gallery.test_images import has_pictures
 from gradnorm.ui.lab import lab
 from gradnorm.ui.live.panel import contenders
+from gradnorm.ui.location import assets
 from gradnorm.ui.widgets import show
 
-ASSETS = Path(__file__).parents[3] / "assets"
+ASSETS = assets()
 SHOWN = 500
 SECONDS = 4.0
 NEWEST = "newest"

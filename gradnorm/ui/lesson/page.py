@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
 from gradnorm.charts.lesson import Look
 from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.steps import TRIALS
+from gradnorm.ui.location import assets
 from gradnorm.ui.widgets import show
 
-ASSETS = Path(__file__).parents[3] / "assets"
+ASSETS = assets()
 _LAST, _LIST = "lesson.last", "lesson.list"
 
 

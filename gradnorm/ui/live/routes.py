@@ -23,26 +23,33 @@ from gradnorm.datasets.readers.folders import DataError
 from gradnorm.export import tables
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live.feed import Hub, Message, Viewer
+from gradnorm.ui.location import assets
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
-ASSETS = Path(__file__).parents[3] / "assets"
+ASSETS = assets()
 CHUNK = 1 << 16
 # No run has as many; numbers beyond are no cursor.
 MOST_STEPS = 2**53
 
 
-def live_routes(store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()) -> list[BaseRoute]:
+def live_routes(
+    store: Callable[[], RunStore],
+    base: str = "",
+    allowed_origins: Sequence[str] = (),
+    make_hub: Callable[[RunStore], Hub] = Hub,
+) -> list[BaseRoute]:
     """Return the routes under `base`/live.
 
     store: gives the store when first asked, so that building routes touches no file.
     allowed_origins: origins other than the server's own that may open the socket, as in
         ["https://lab.example"]; Streamlit's own checks do not cover these routes.
+    make_hub: called once, in the server's event loop, when the first page asks for a run.
     """
     hubs: list[Hub] = []
 
     def hub() -> Hub:
         if not hubs:
-            hubs.append(Hub(store()))
+            hubs.append(make_hub(store()))
         return hubs[0]
 
     async def socket(ws: WebSocket) -> None:

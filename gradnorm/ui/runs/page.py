@@ -11,8 +11,8 @@ from gradnorm.charts import history
 from gradnorm.export.citations import bibtex
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
-from gradnorm.ui.lab import lab
 from gradnorm.ui.gallery.test_images import gallery_link
+from gradnorm.ui.lab import lab
 from gradnorm.ui.server import base_path
 
 SHOWN, COMPARED = 500, 8

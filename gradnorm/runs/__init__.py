@@ -1,0 +1,1 @@
+"""Recorded runs: what a record is and where it is kept."""

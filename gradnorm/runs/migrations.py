@@ -1,0 +1,93 @@
+"""The schema of the database, as the numbered changes that led to it.
+
+`MIGRATIONS[k]` brings a file of schema k to k + 1; a new file is of schema 0 and takes them all. One that has been
+released is never edited: a change of the schema is one more function, and one more home under `tests/runs/homes/`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import apsw
+
+# What each row of a run held while the schema was 1 or 2 and did not say so.
+FIRST_COLUMNS = (
+    ("step", "scalar"),
+    ("alpha", "scalar"),
+    ("imbalance", "scalar"),
+    ("weights", "task"),
+    ("gradient_norms", "task"),
+    ("targets", "task"),
+    ("losses", "task"),
+    ("loss_ratios", "task"),
+    ("relative_rates", "task"),
+)
+
+
+def _runs_blocks_evaluations(db: apsw.Connection) -> None:
+    """0 → 1: runs, their rows in blocks, and their evaluations."""
+    db.execute("""
+    CREATE TABLE runs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        run TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        tasks TEXT NOT NULL,
+        state TEXT NOT NULL,
+        steps INTEGER NOT NULL DEFAULT 0,
+        created REAL NOT NULL,
+        seconds REAL NOT NULL DEFAULT 0,
+        device TEXT,
+        outcome TEXT,
+        host TEXT, pid INTEGER, started REAL, heartbeat REAL
+    );
+    CREATE INDEX runs_by_state ON runs (state);
+    CREATE TABLE blocks (
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        rows BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX blocks_by_last ON blocks (number, last);
+    CREATE TABLE evaluations (
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (number, step)
+    ) WITHOUT ROWID;
+    """)
+
+
+def _races_and_forks(db: apsw.Connection) -> None:
+    """1 → 2: runs that are trained together, and runs that go on from another's checkpoint."""
+    db.execute("""
+    ALTER TABLE runs ADD COLUMN race TEXT;
+    ALTER TABLE runs ADD COLUMN parent TEXT;
+    ALTER TABLE runs ADD COLUMN forked_at INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_by_race ON runs (race);
+    """)
+
+
+def _columns_and_events(db: apsw.Connection) -> None:
+    """2 → 3: each run names the columns of its rows (a list of [name, shape]), and keeps its live changes.
+
+    keeps_events: whether its live changes were kept from its first step on; those of older runs were not.
+    """
+    db.execute("ALTER TABLE runs ADD COLUMN columns TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE runs ADD COLUMN keeps_events INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE runs SET columns = ?", (json.dumps(FIRST_COLUMNS),))
+    db.execute("""
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        time REAL NOT NULL
+    );
+    CREATE INDEX events_of_run ON events (number, id);
+    """)
+
+
+MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events)
+SCHEMA_VERSION = len(MIGRATIONS)
