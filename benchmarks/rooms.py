@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.environment import environment
 from benchmarks.rounds import medians, one_thread, timed
 from gradnorm.rendering.rooms import render
-from gradnorm.rendering.views import kind_of
+from gradnorm.rendering.views import layout_type
 
 SIZES = {"128x128": (128, 128), "480x640": (480, 640)}
 # Each layout type once.
@@ -29,6 +29,6 @@ def run(rounds: int = 7) -> dict[str, Any]:
     results: dict[str, Any] = {f"images_per_second_{name}": round(1e3 / each, 1) for name, each in milliseconds.items()}
     details = {
         "milliseconds an image": {name: round(each, 2) for name, each in milliseconds.items()},
-        "layout types": sorted({kind_of(0, index) for index in range(ROOMS)}),
+        "layout types": sorted({layout_type(0, index) for index in range(ROOMS)}),
     }
     return {"benchmark": "rooms", "environment": environment(), "results": results, "details": details}

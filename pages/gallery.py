@@ -1,4 +1,4 @@
-"""What networks answer on test pictures, beside the truth."""
+"""Predictions on test pictures, beside the ground truth."""
 
 from gradnorm.ui.gallery.page import gallery
 

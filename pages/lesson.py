@@ -1,4 +1,4 @@
-"""The method told step by step, on live runs."""
+"""GradNorm explained step by step, with small networks to train."""
 
 from gradnorm.ui.lesson.page import lesson
 

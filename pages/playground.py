@@ -12,7 +12,7 @@ session.restore()
 session.arrive()
 with st.sidebar:
     controls()
-# Read once: a run that ends in between would leave the buttons and the panel of two minds.
+# Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
 runbar(info)
 notice(info)

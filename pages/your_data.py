@@ -1,4 +1,4 @@
-"""A file of one's own becomes tasks becomes a run."""
+"""Choose a table file, and train on its columns."""
 
 from gradnorm.ui import session
 from gradnorm.ui.your_data.page import your_data

@@ -1,1 +1,1 @@
-"""Charts: what a task looks like everywhere. No torch, no Streamlit."""
+"""Figures of runs and maps, and the colours of tasks. Without torch and Streamlit."""

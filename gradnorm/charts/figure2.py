@@ -1,4 +1,4 @@
-"""The paper's Figure 2 as a picture: w_i(t) of each method, and the test loss of all."""
+"""The paper's Figure 2: the weights w_i(t) of each method, and the test losses of all methods."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import numpy as np
 
 from gradnorm.charts.palette import task_style
 
-# (steps, values of shape [seeds, points]) of a method's test loss.
+# The test loss of a method: steps [points], values [seeds, points].
 Curves = tuple[Sequence[int], Any]
 
 
 def draw(
     path: Path, losses: Mapping[str, Curves], weights: Mapping[str, tuple[Sequence[int], Any]], title: str
 ) -> None:
-    """Write an SVG: left the weights of the methods that move them, right the test losses, median and spread.
+    """Write the figure as an SVG: on the left the weights of each method, on the right the test losses.
 
-    losses: by method's title, steps and values [seeds, points].  weights: the same with values
-    [seeds, points, T], on a log axis; the median over seeds is drawn.
+    path: of the file to write.
+    losses: by method title, steps [points] and values [seeds, points]; median and range over seeds are drawn.
+    weights: by method title, steps [points] and values [seeds, points, T]; the median is drawn, on a log axis.
+    Raises ImportError without matplotlib, OSError if the file can't be written.
     """
     matplotlib: Any = import_module("matplotlib")
     figure_module: Any = import_module("matplotlib.figure")
@@ -44,8 +46,8 @@ def _weights(axis: Any, name: str, steps: Sequence[int], values: Any) -> None:
 
 
 def _losses(axis: Any, losses: Mapping[str, Curves]) -> None:
-    for i, (name, (steps, given)) in enumerate(losses.items()):
-        values, style = np.asarray(given), task_style(i)
+    for i, (name, (steps, by_seed)) in enumerate(losses.items()):
+        values, style = np.asarray(by_seed), task_style(i)
         axis.plot(steps, np.median(values, axis=0), color=style.light, label=name, linewidth=1.4)
         axis.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style.light, alpha=0.15, linewidth=0)
     axis.set(title="Task-normalised test loss", xlabel="step", ylabel="Σ Lᵢ(t)/Lᵢ(0), median and range", yscale="log")

@@ -1,4 +1,4 @@
-"""Maps beside one another: numpy arrays → plotly Figure. What is not known is hatched."""
+"""Pictures and maps for the gallery: numpy arrays → plotly Figure. Pixels without ground truth are striped."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 Image = NDArray[np.uint8]
 
-# From Paul Tol's discrete rainbow (Colour Schemes, 2021), which is told apart with any kind of colour vision; the
-# order is such that what often lies side by side in a room (wall, floor, ceiling, furniture) is far apart.
+# From Paul Tol's discrete rainbow (Colour Schemes, 2021), which can be told apart with any kind of colour vision.
+# Classes that are often adjacent in a room (wall, floor, ceiling, furniture) get colours that are far apart.
 _CLASSES = (
     "#1965B0", "#882E72", "#CAE0AB", "#DC050C", "#F6C141", "#4EB265", "#F1932D", "#7BAFDE", "#AE76A3", "#E8601C",
     "#42150A", "#D1BBD7", "#F7F056",
 )  # fmt: skip
-# Even in lightness, so that a step in metres looks alike everywhere.
+# Perceptually uniform, so that equal differences in metres look equal.
 DEPTH_SCALE, GAP_SCALE = "Viridis", "Cividis"
 WRONG, RIGHT = "#D55E00", "#C9D6DF"
-# More pixels than a screen has for them, and than are quick to send, are thinned out.
+# Larger maps are thinned: a screen shows no more pixels, and more take long to send.
 _MOST_SIDE = 128
-# Of the stripes: pixels along a side of the map, the width of two, and their greys.
+# The stripes: pixels along a side, the width of a pair of stripes, and the greys of the two.
 _FINE, _STRIPES, _LIGHT, _DARK = 192, 12, 176, 132
-# Room for the marks of points at the edge, in sides of the picture.
+# Margin for the marks of points at the edge, as a share of the picture's side.
 _PAD = 0.06
 
 
@@ -39,13 +39,13 @@ def class_color(index: int) -> str:
 
 
 def occurring(*maps: Integers) -> list[int]:
-    """Return the classes that occur in any of the maps, ascending."""
-    found = np.unique(np.concatenate([labels.ravel() for labels in maps])) if maps else np.array([], int)
-    return [int(index) for index in found if index >= 0]
+    """Return the classes that occur in any of the maps, ascending, without −1. maps: integers of any shape."""
+    present = np.unique(np.concatenate([labels.ravel() for labels in maps])) if maps else np.array([], int)
+    return [int(index) for index in present if index >= 0]
 
 
 def limits(values: Floats) -> tuple[float, float]:
-    """Return the least and the greatest finite value, and (0, 1) where there is none."""
+    """Return the smallest and largest finite value, or (0, 1) if there is none. The second is always larger."""
     known = values[np.isfinite(values)]
     if not known.size:
         return 0.0, 1.0
@@ -54,28 +54,31 @@ def limits(values: Floats) -> tuple[float, float]:
 
 
 def picture(image: Image) -> go.Figure:
-    """Return a picture. image: [H, W, C], RGB, or grey with one channel."""
+    """Return a figure of a picture. image: [H, W, C], RGB, or grey with one channel."""
     figure = _figure(image.shape[0], image.shape[1])
     figure.add_trace(_paint(image, smooth=image.shape[0] > 64))
     return figure
 
 
 def depth(metres: Floats, span: tuple[float, float]) -> go.Figure:
-    """Return a map of depths; hovering tells metres.
+    """Return a map of depths; hovering shows metres.
 
-    metres: [h, w], NaN where there is none.  span: what the ends of the colour scale mean, in metres; what lies beyond
-        has the colour of the end.
+    metres: [h, w], NaN where there is none.  span: the ends of the colour scale, in metres; values beyond an end get
+        the colour of that end.
     """
     return _heat(metres, span, DEPTH_SCALE, "%{z:.2f} m")
 
 
 def gap(values: Floats, top: float, unit: str) -> go.Figure:
-    """Return a map of errors, [h, w], NaN where there is no truth; the colour scale ends at `top`."""
+    """Return a map of errors; hovering shows the error.
+
+    values: [h, w], NaN where there is no ground truth.  top: the end of the colour scale, > 0.  unit: of the values.
+    """
     return _heat(values, (0.0, top), GAP_SCALE, f"off by %{{z:.3g}} {unit}")
 
 
 def normals(vectors: Floats) -> go.Figure:
-    """Return normals as colours, `normal_colors`; hovering tells x (right), y (down), z (away from the camera).
+    """Return a map of normals as `normal_colors`; hovering shows x (right), y (down), z (away from the camera).
 
     vectors: [h, w, 3] of length 1, NaN where there are none.
     """
@@ -91,7 +94,9 @@ def normals(vectors: Floats) -> go.Figure:
 
 
 def normal_colors(vectors: Floats) -> Image:
-    """Return (x, −y, −z) from −1 … 1 as red, green, blue: more of them to the right, upwards, towards the camera.
+    """Return normals as colours: (x, −y, −z) in −1 … 1 becomes red, green, blue in 0 … 255.
+
+    So red grows to the right, green upwards, blue towards the camera.
 
     vectors: [h, w, 3], x right, y down, z away from the camera; NaN becomes black.
     """
@@ -100,7 +105,10 @@ def normal_colors(vectors: Floats) -> Image:
 
 
 def normal_ball(side: int = 44) -> str:
-    """Return the legend of `normal_colors`, a ball seen from the camera, as the address of a PNG with alpha."""
+    """Return the legend of `normal_colors`, a ball seen from the camera, as the data URI of a PNG.
+
+    side: of the picture, in pixels.
+    """
     along = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = np.meshgrid(along, along)
     inside = x**2 + y**2 <= 1
@@ -109,9 +117,9 @@ def normal_ball(side: int = 44) -> str:
 
 
 def classes(labels: Integers, names: Sequence[str]) -> go.Figure:
-    """Return a map of classes, each in its colour; hovering names it.
+    """Return a map of classes, each in its colour; hovering shows the name.
 
-    labels: [h, w], −1 where there is no label.
+    labels: [h, w], −1 where there is no label.  names: one for each class.
     """
     shown = _thinned(labels)
     texts = np.array([*names, "no label"], dtype=object)[shown]
@@ -131,7 +139,10 @@ def classes(labels: Integers, names: Sequence[str]) -> go.Figure:
 
 
 def mistakes(truth: Integers, answer: Integers, names: Sequence[str]) -> go.Figure:
-    """Return where the classes are wrong; hovering names both. Both maps: [h, w], −1 where there is no label."""
+    """Return a map of wrong classes; hovering shows the predicted class and the right one.
+
+    truth, answer: [h, w], −1 where there is no label.  names: one for each class.
+    """
     y, o = _thinned(truth), _thinned(answer)
     known = np.array([*names, "no label"], dtype=object)
     wrong = np.where(y < 0, np.nan, y != o).astype(np.float32)
@@ -149,10 +160,10 @@ def mistakes(truth: Integers, answer: Integers, names: Sequence[str]) -> go.Figu
 
 
 def points(image: Image, truth: Floats, answer: Floats | None = None, names: Sequence[str] = ()) -> go.Figure:
-    """Return points over a darkened picture: rings where they are, crosses where the network sees them.
+    """Return points over a darkened picture: rings for the ground truth, crosses for the prediction.
 
-    image: [H, W, C].  truth, answer: [points, 2], x and y in [0, 1]; only points that the truth has are drawn.
-    names: of the points, for those who hover; their numbers otherwise.
+    image: [H, W, C].  truth, answer: [points, 2], x and y in [0, 1]; points that are NaN in `truth` are not drawn.
+    names: of the points, shown when hovering; without a name, a point's number is shown.
     """
     height, width = image.shape[:2]
     figure = picture((image * 0.6).astype(np.uint8))
@@ -220,7 +231,7 @@ def _png(image: Image) -> str:
 
 
 def _ground(unknown: NDArray[np.bool_]) -> go.Figure:
-    """Return what a map [h, w] is drawn on: grey stripes from corner to corner, if anything of it is not known."""
+    """Return the background of a map: grey stripes if any pixel is unknown, else empty. unknown: [h, w]."""
     height, width = unknown.shape
     figure = _figure(height, width)
     if unknown.any():
@@ -233,6 +244,6 @@ def _ground(unknown: NDArray[np.bool_]) -> go.Figure:
 
 
 def _thinned(values: NDArray[Any]) -> NDArray[Any]:
-    """Return every k-th pixel of a map that has more of them than `_MOST_SIDE` along a side."""
+    """Return every k-th pixel of a map, with the smallest k that leaves at most `_MOST_SIDE` along a side."""
     stride = -(-max(values.shape[:2]) // _MOST_SIDE)
     return values[::stride, ::stride]

@@ -14,13 +14,13 @@ Vector = Sequence[float]
 _NORMAL, _LARGE = 420, 600
 NORM_UNIT = "norm Gᵢ at the shared layer"
 
-# Tasks also differ by shape where they are drawn as points.
+# Where tasks are drawn as points, they also differ in shape.
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
 
 @dataclass(frozen=True)
 class Look:
-    """Whom a chart is drawn for: a dark page or a light one, a desk or a lecture room."""
+    """How a chart is drawn. dark: for a dark page.  large: for a lecture room."""
 
     dark: bool = False
     large: bool = False
@@ -42,13 +42,16 @@ class Look:
 
     @property
     def size(self) -> int:
-        """The size of the lettering in pixels."""
+        """The font size in pixels."""
         return 20 if self.large else 14
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One moment of training: step t, G_i of shape [T], and the targets Ḡ·r_i^α, None without a target."""
+    """The gradient norms at one step.
+
+    step: t.  norms: G_i, shape [T].  targets: Ḡ·r_i^α, shape [T], or None if the method sets none.
+    """
 
     step: int
     norms: Vector
@@ -69,11 +72,12 @@ def lines(
     short: bool = False,
     legend: bool = True,
 ) -> go.Figure:
-    """Return a line a task over the steps.
+    """Return a chart with one line per task over the steps.
 
-    x: steps, shape [n].  values: shape [n, T].  ghosts: dotted lines of shape [n] that belong to no task,
-    with their names.  level: where a thin line marks what is normal.  short: one of two charts on a page, of which
-    one has the legend.
+    x: steps, shape [n].  values: shape [n, T].  names: one for each task.  title, unit: of the chart and its y axis.
+    ghosts: dotted reference lines that belong to no task, each a name and values of shape [n].
+    log: logarithmic y axis.  level: height of a thin horizontal line.  short: lower, for two charts on one page.
+    legend: False leaves it out.
     """
     figure = _figure(look, title, "step t", unit)
     if level is not None:
@@ -94,13 +98,13 @@ def lines(
 
 
 def norm_bars(moments: Sequence[Bars], at: int, names: Sequence[str], look: Look) -> go.Figure:
-    """Return a bar a task for G_i with an arrow to its target, at moment `at`; Play runs through all of them.
+    """Return one bar per task for G_i, with an arrow to its target; the Play button runs through all moments.
 
-    Raises ValueError without a moment.
+    moments: at least one, or ValueError is raised.  at: index of the moment to show first.  names: one for each task.
     """
     if not moments:
-        raise ValueError("norm_bars needs at least one moment. Found none.")
-    # Equal heights mean equal norms throughout, so the axis stays where it is while the bars move.
+        raise ValueError("There should be at least one moment. Found none. Pass the norms of at least one step.")
+    # The axis stays fixed while the bars move, so that equal heights always mean equal norms.
     top = 1.1 * max(max(*m.norms, *(m.targets or ())) for m in moments)
     figure = _bar_figure(moments[at], names, look, top)
     figure.frames = [
@@ -112,7 +116,10 @@ def norm_bars(moments: Sequence[Bars], at: int, names: Sequence[str], look: Look
 
 
 def target_bars(bars: Bars, names: Sequence[str], look: Look) -> go.Figure:
-    """Return G_i as bars, an arrow from each to its target, and the mean norm Ḡ as a line across."""
+    """Return G_i as bars, an arrow from each to its target, and the mean norm Ḡ as a horizontal line.
+
+    bars: norms and targets at one step.  names: one for each task.
+    """
     figure = _bar_figure(bars, names, look, 1.1 * max(*bars.norms, *(bars.targets or ())))
     figure.add_hline(
         y=sum(bars.norms) / len(bars.norms),
@@ -134,12 +141,12 @@ def _bar_figure(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.
 def spread(
     labels: Sequence[str], ratios: Sequence[Vector], names: Sequence[str], look: Look, places: Sequence[str], x: str
 ) -> go.Figure:
-    """Return, for each run, its tasks' final test loss ratios as points on a common stem.
+    """Return, for each run, its tasks' final test loss ratios as points on a vertical line.
 
-    labels: one a run, n in all.  ratios: L_i(end)/L_i(0), shape [n, T].  places: all labels that may come,
-    in order; room is kept for them.  x: what the labels are.
+    labels: one for each of n runs.  ratios: L_i(end)/L_i(0), shape [n, T].  names: one for each task.
+    places: all labels that may come, in order, so that each has a fixed place.  x: the title of the x axis.
     """
-    figure = _figure(look, "What is left of the test losses at the end", x, "test loss L̃ᵢ(end)")
+    figure = _figure(look, "Remaining test losses at the end", x, "test loss L̃ᵢ(end)")
     figure.update_layout(hovermode="closest")
     stems_x = [x for label in labels for x in (label, label, None)]
     stems_y = [y for row in ratios for y in (min(row), max(row), None)]
@@ -156,9 +163,9 @@ def spread(
 
 
 def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]:
-    """Return the traces of one moment; always as many, since an animation's frames must fit one another.
+    """Return the traces of one moment; always equally many, as the frames of an animation must be.
 
-    top: the upper end of the axis, of which a target's mark is a hundredth thick.
+    top: the upper end of the axis; the mark of a target is a hundredth of it thick.
     """
     shown, thick, x = bars.targets is not None, top / 100, list(names)
     targets = bars.targets or bars.norms

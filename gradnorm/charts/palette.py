@@ -1,11 +1,11 @@
-"""One colour-blind-safe colour a task, in every chart, light and dark."""
+"""One colour-blind-safe colour per task, the same in every chart, for light and dark pages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 # After Okabe and Ito (2008), "Color Universal Design": yellow is left out, since it vanishes on white, and
-# each hue has a darker twin for light pages and a lighter one for dark pages (contrast of 3:1 and more).
+# each hue has a darker form for light pages and a lighter one for dark pages (contrast of at least 3:1).
 _HUES = (
     ("#0072B2", "#56B4E9"),
     ("#D55E00", "#F0883E"),

@@ -1,4 +1,4 @@
-"""The one Lab of this server process; sessions come and go, it stays."""
+"""The one Lab of this server process, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from gradnorm.runs.store import RunStore
 
 @cache
 def lab() -> Lab:
-    """Return the server's Lab, made when first asked for."""
+    """Return the server's Lab, which the first call makes."""
     return Lab(RunStore())

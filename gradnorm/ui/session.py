@@ -1,4 +1,4 @@
-"""What one browser tab has chosen: a spec and the run it watches. Both are in its address."""
+"""The state of one browser tab: its spec and the run it watches. Both are also in the page's address."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ Value = TypeVar("Value")
 
 START = "toy-2"
 _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
-# What the address holds besides: a value, and its form in the query.
+# What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
 _LEAVING = "gradnorm.leaving"
-_FOREIGN = ("embed", "race")
+_NOT_OF_THE_SPEC = ("embed", "race")
 
 
 def restore() -> None:
-    """Take spec and run from the address, once a session; faults are kept for `fault`."""
+    """Take spec and run from the address, once a session.
+
+    An address that can't be read gives the start preset; `fault` then says what is wrong.
+    """
     if _SPEC in st.session_state:
         return
     st.session_state[_RUN], st.session_state[_FAULT] = None, ""
@@ -32,25 +35,28 @@ def restore() -> None:
     run = query.pop("run", None)
     if run is not None:
         open_run(run)
-    # A page that shares Streamlit's own parameters with us must not turn them into a fault.
-    given = {key: value for key, value in query.items() if not key.startswith(_FOREIGN)}
-    if given:
-        # Beside a run, too: they are what the tab showed, with α as it was moved since the run's start.
+    # Streamlit's own parameters share the query with ours, and must not be reported as wrong settings.
+    settings = {key: value for key, value in query.items() if not key.startswith(_NOT_OF_THE_SPEC)}
+    if settings:
+        # Also with a run: they are what the tab showed, with α as moved since the run's start.
         try:
-            start = given.pop("preset", None)
-            st.session_state[_SPEC] = preset(start, given) if start else RunSpec.parse(given)
+            start = settings.pop("preset", None)
+            st.session_state[_SPEC] = preset(start, settings) if start else RunSpec.parse(settings)
         except SpecError as error:
-            shown = "a preset is" if st.session_state[_RUN] is None else "the run's own settings are"
-            st.session_state[_FAULT] = f"The address could not be read, so {shown} shown. {error}"
+            shown = f"the preset {START}" if st.session_state[_RUN] is None else "the run's own settings"
+            st.session_state[_FAULT] = f"The settings in the address are not valid. This page shows {shown}. {error}"
 
 
 def spec() -> RunSpec:
-    """Return the spec that the controls show."""
+    """Return the spec that this tab's controls show."""
     return cast("RunSpec", st.session_state[_SPEC])
 
 
 def extra(keys: Sequence[str], read: Callable[[dict[str, str]], Value]) -> Value:
-    """Return what the address says under some keys of its own, read once a session by `read`."""
+    """Return a page's own value in the address, next to spec and run.
+
+    keys: the query keys that it uses.  read: makes the value from those that are present; called once a session.
+    """
     if _EXTRA not in st.session_state:
         query = {key: value for key, value in st.query_params.items() if key in keys}
         st.session_state[_EXTRA], st.session_state[_EXTRA_QUERY] = read(query), query
@@ -58,24 +64,30 @@ def extra(keys: Sequence[str], read: Callable[[dict[str, str]], Value]) -> Value
 
 
 def set_extra(value: object, query: Mapping[str, str]) -> None:
-    """Change what `extra` returns, and its form in the address; empty texts are left out there."""
+    """Set what `extra` returns.
+
+    query: how the address spells it; empty strings are left out of the address.
+    """
     st.session_state[_EXTRA] = value
     st.session_state[_EXTRA_QUERY] = {key: text for key, text in query.items() if text}
 
 
 def tell(text: str) -> None:
-    """Have the page say what went wrong."""
+    """Show an error on the page, `text`, when it is next drawn."""
     st.session_state[_FAULT] = text
 
 
 def fault() -> str:
-    """Return what was wrong with the address or the last change; empty if nothing was. Told once."""
+    """Return the error to show, or "" if there is none. Each error is returned once."""
     text, st.session_state[_FAULT] = str(st.session_state[_FAULT]), ""
     return text
 
 
 def change(changes: Mapping[str, Any]) -> bool:
-    """Change keys of the spec; False, with `fault` set and nothing changed, if that is no valid spec."""
+    """Change keys of the spec and return whether that worked.
+
+    changes: new values by key, as in `RunSpec.flat`.  If they make no valid spec, nothing changes and `fault` says why.
+    """
     base = spec().flat()
     try:
         st.session_state[_SPEC] = changed(base, changes)
@@ -86,17 +98,17 @@ def change(changes: Mapping[str, Any]) -> bool:
 
 
 def choose_preset(name: str) -> None:
-    """Show a preset's spec."""
+    """Take the spec of the preset called `name`. Raises SpecError if there is none."""
     st.session_state[_SPEC] = preset(name)
 
 
 def preset_name() -> str | None:
-    """Return the preset that the spec equals, or None."""
+    """Return the name of the preset that equals the spec, or None."""
     return next((name for name in PRESETS if preset(name) == spec()), None)
 
 
 def run() -> RunInfo | None:
-    """Return the run that this tab watches, as it stands now; None if there is none."""
+    """Return the current state of the run that this tab watches, or None if it watches none."""
     chosen = st.session_state.get(_RUN)
     if chosen is None:
         return None
@@ -107,45 +119,48 @@ def run() -> RunInfo | None:
         return None
 
 
-def watch(run: str | None) -> None:
-    """Watch another run, or none."""
-    st.session_state[_RUN] = run
+def watch(run_id: str | None) -> None:
+    """Watch the run with this id; None watches none."""
+    st.session_state[_RUN] = run_id
 
 
 def leave() -> None:
-    """Have the page go and watch: kept until the Playground is there, as a page run may be cut short by the next."""
+    """Ask for a switch to the Playground.
+
+    The request is kept until the Playground is drawn, because Streamlit may abort a script run for the next one.
+    """
     st.session_state[_LEAVING] = True
 
 
 def leaving() -> bool:
-    """Return whether the Playground should be shown instead of this page."""
+    """Return whether a switch to the Playground has been asked for."""
     return bool(st.session_state.get(_LEAVING))
 
 
 def arrive() -> None:
-    """Say that the Playground is shown."""
+    """Note that the Playground is drawn, which ends the request of `leave`."""
     st.session_state[_LEAVING] = False
 
 
-def open_run(run: str) -> None:
-    """Watch a run and show its spec; sets `fault` if there is no such run."""
+def open_run(run_id: str) -> None:
+    """Watch the run with this id and show its spec; if there is no such run, `fault` says so."""
     try:
-        info = lab().store.info(run)
-        if info.recorded:  # it has no settings to show
-            st.session_state[_RUN] = run
+        info = lab().store.info(run_id)
+        if info.recorded:  # by somebody's own training loop: there are no settings
+            st.session_state[_RUN] = run_id
             return
         st.session_state[_SPEC] = RunSpec.parse(info.spec)
-        st.session_state[_RUN] = run
+        st.session_state[_RUN] = run_id
     except UnknownRunError:
-        st.session_state[_FAULT] = f"There is no run {run} here. It may have been deleted; see Runs."
+        st.session_state[_FAULT] = f"There is no run {run_id} here. It may have been deleted; Runs lists all."
     except SpecError as error:
-        # Records outlive the code that made them: the run can be watched though its spec can't be edited.
-        st.session_state[_RUN] = run
-        st.session_state[_FAULT] = f"The run's settings can no longer be edited. {error}"
+        # Records outlive the code that wrote them: the run can be watched even if its spec is no longer valid.
+        st.session_state[_RUN] = run_id
+        st.session_state[_FAULT] = f"This run can be watched, but its settings are not valid in this version. {error}"
 
 
 def write_address() -> None:
-    """Put spec and run into the address, so that it can be copied."""
+    """Write spec, run and the page's own value into the address, so that it can be copied."""
     wanted = spec().query()
     chosen = st.session_state.get(_RUN)
     if chosen is not None:

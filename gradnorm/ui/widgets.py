@@ -1,4 +1,4 @@
-"""One widget for each option of a spec, made from the option's own declaration."""
+"""One widget for each option of a spec, made from the option's declaration."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from gradnorm.config.options import Option
 
 Changed = Callable[[str, Any], None]
 
-# 1-2-5 a decade: what a hand reaches for when a scale spans orders of magnitude.
+# 1, 2, 5 in each decade: round numbers for a scale that spans orders of magnitude.
 _GRID = tuple(mantissa * 10.0**power for power in range(-3, 5) for mantissa in (1, 2, 5))
 
 
 def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = False) -> None:
-    """Show the widget of one option; `changed(key, value)` is called when its value is changed.
+    """Show the widget of one option.
 
-    The widget always shows `value`: the spec is the one place where settings live.
+    value: what the widget shows; settings are kept in the session's spec, not in widgets.
+    changed: called with the option's key and the new value when the user changes it.
     """
     key = f"option:{option.key}"
     show(key, _shown(option, value))
@@ -51,16 +52,20 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
 
 
 def show(key: str, value: Any) -> None:
-    """Let a widget show `value`, without a word to the browser if it does already.
+    """Make the widget with this key show `value`. Must be called before the widget is created.
 
-    A value that is assigned is sent back, and would undo what the user has done in the meantime.
+    A widget that shows it already is left alone: Streamlit sends every assigned value to the browser, where it would
+    undo what the user has typed since.
     """
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
 
 
 def scale_slider(label: str, key: str, value: float, changed: Callable[[float], None]) -> None:
-    """Show a slider over 0.001 … 50,000 in steps of 1, 2, 5; a value off the grid has a stop of its own."""
+    """Show a slider over 0.001 … 50,000 in steps of 1, 2, 5.
+
+    value: what it shows, > 0; a value between the steps gets a stop of its own.  changed: called with a new value.
+    """
     grid = sorted({*_GRID, value})
     show(key, value)
     st.select_slider(

@@ -77,7 +77,7 @@ def test_it_is_walked_to_the_end_by_keyboard_alone(lesson):
     # Change a control: arrow keys on a slider move the slider, not the page.
     tab.tab_to("INPUT Scale of task 2")
     tab.press("End")
-    tab.wait_for_reading("task 2 now pulls [12]\\d times")
+    tab.wait_for_reading("gradient norm at the shared layer is [12]\\d times")
     tab.wait_for_step(1)
     # Open an answer.
     answer = tab.page.get_by_text("The gradient of a squared error is the error itself")

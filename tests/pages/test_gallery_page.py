@@ -74,7 +74,7 @@ def errors(page) -> list[str]:
 def test_an_empty_home_says_what_to_do(tab):
     page = tab("gallery")
     (info,) = page.at.info
-    assert "No run of pictures yet" in info.value
+    assert "No run on pictures yet" in info.value
 
 
 def test_runs_without_pictures_are_left_out(tab):
@@ -82,7 +82,7 @@ def test_runs_without_pictures_are_left_out(tab):
     store = lab().store
     run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
     store.end(run, finished(0))
-    assert "No run of pictures yet" in tab("gallery").at.info[0].value
+    assert "No run on pictures yet" in tab("gallery").at.info[0].value
 
 
 def test_a_race_has_a_row_a_contender_and_stands_in_the_list_once(tab):
@@ -131,9 +131,9 @@ def test_another_picture_and_another_checkpoint_have_other_errors(tab):
 def test_errors_are_maps_with_a_scale(tab):
     make("equal")
     page = tab("gallery")
-    assert "black for white" not in words(page)
+    assert "black instead of white" not in words(page)
     page.set("toggle", "gallery-errors", True)
-    assert "black for white" in words(page)
+    assert "black instead of white" in words(page)
 
 
 def test_another_run_is_chosen_and_its_newest_checkpoint_shown(tab):
@@ -156,7 +156,7 @@ def test_a_run_that_is_not_there_is_told(tab):
 def test_without_checkpoints_it_says_how_to_have_them(tab):
     make("equal", checkpoint_every=0)
     page = tab("gallery")
-    assert "keeps no checkpoints: Checkpoint every is 0" in page.at.info[0].value
+    assert "keeps no checkpoints, because Checkpoint every is 0" in page.at.info[0].value
     assert not page.at.get("plotly_chart")
 
 

@@ -61,7 +61,7 @@ def test_columns_are_shown_with_their_types(page):
         "kind": "class",
     }
     assert found.loc["size", "Missing"] == 7
-    assert found.loc["town", "Different"] == 3
+    assert found.loc["town", "Distinct"] == 3
     assert page.query["dataset"] == "table"
     assert page.query["file"] == "more/houses.csv"
     assert not page.errors
@@ -189,5 +189,5 @@ def test_names_are_shown_as_they_are(tab, tmp_path, monkeypatch):
     page = tab("your_data", dataset="table", file="odd.csv", targets=f'"{name}"')
     assert not page.errors
     (radio,) = page.at.radio
-    assert radio.label.replace("\\", "") == f"{name} is learnt as a"
+    assert radio.label.replace("\\", "") == f"Predict {name} as a"
     assert "\\$x\\$" in radio.label

@@ -6,7 +6,7 @@ import pytest
 
 from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.page import pages
-from gradnorm.ui.lesson.steps import SHOWN
+from gradnorm.ui.lesson.steps import TRIALS
 
 GOOD = "# Title\n\nText.\n\n## Try\nDo.\n\n## Question\nWhy?\n\n## Answer\nSo.\n"
 
@@ -49,7 +49,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 
 def test_the_lesson_has_six_to_eight_short_steps():
-    assert 6 <= len(pages()) == len(SHOWN) <= 8
+    assert 6 <= len(pages()) == len(TRIALS) <= 8
     for words in pages():
         assert len(words.text.split()) < 130, words.title
         assert words.question.endswith(("?", "$.")), words.title

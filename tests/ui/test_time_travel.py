@@ -114,7 +114,7 @@ def test_a_run_that_is_gone_is_said(lab, state):
     ],
 )
 def test_only_a_run_and_a_step_are_taken(message, expected):
-    assert time_travel.asked(message) == expected
+    assert time_travel.fork_request(message) == expected
 
 
 def test_the_panels_message_forks(lab, state):

@@ -1,4 +1,4 @@
-"""One task's truth and answers as figures, and the words below them."""
+"""One task's ground truth and predictions as figures, with a caption for each."""
 
 from __future__ import annotations
 
@@ -23,39 +23,43 @@ NORMAL_COLOURS = "red faces right, green up, blue the camera"
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """A figure, what it says to those who do not see it, and the HTML below it."""
+class TaskFigure:
+    """A figure, its alternative text, and its caption in HTML."""
 
     figure: go.Figure
     alt: str
-    words: str
+    caption: str
 
 
 def is_map(answer: Answer) -> bool:
-    """Whether an answer is drawn, rather than written."""
+    """Return whether an answer is drawn as a figure, rather than written in a table."""
     return answer.view not in ("classification", "regression")
 
 
-def truth(image: charts.Image, answers: Sequence[Answer]) -> Exhibit:
-    """Return the truth of one task, with the legend of its colours.
+def truth(image: charts.Image, answers: Sequence[Answer]) -> TaskFigure:
+    """Return the ground truth of one task, with the legend of its colours.
 
-    answers: all contenders' on one picture, which have the truth in common.
+    image: the test picture, [H, W, C].  answers: one of each contender, on that picture; at least one.
     """
     first = answers[0]
     name, view = first.task.name, first.view
-    words = f"<b>{escape(name)}</b>{_unknown(first)}{_legend(answers)}"
-    return Exhibit(_drawn(image, first, first.truth, None), f"{name}, ground truth ({view})", words)
+    caption = f"<b>{escape(name)}</b>{_unknown(first)}{_legend(answers)}"
+    return TaskFigure(_drawn(image, first, first.truth, None), f"{name}, ground truth ({view})", caption)
 
 
-def answer(image: charts.Image, given: Answer, who: str, *, errors: bool) -> Exhibit:
-    """Return a contender's answer, or where it is wrong, with its error in numbers."""
-    name = given.task.name
-    words = f"<b>{escape(name)}</b> {error_of(given)}"
-    alt = f"{name} as {who} sees it: {error_of(given)}"
-    figure = _errors(given) if errors else None
+def prediction(image: charts.Image, answer: Answer, who: str, *, errors: bool) -> TaskFigure:
+    """Return a contender's answer for one task, with its error in numbers.
+
+    image: the test picture, [H, W, C].  who: the contender's label.  errors: show where the answer is wrong
+    instead of the answer itself, where the form of target has such a map.
+    """
+    name = answer.task.name
+    caption = f"<b>{escape(name)}</b> {error_of(answer)}"
+    alt = f"{name} as predicted by {who}: {error_of(answer)}"
+    figure = _errors(answer) if errors else None
     if figure is None:
-        return Exhibit(_drawn(image, given, given.answer, given.truth), alt, words)
-    return Exhibit(figure, f"Errors of {alt}", words)
+        return TaskFigure(_drawn(image, answer, answer.answer, answer.truth), alt, caption)
+    return TaskFigure(figure, f"Errors of {alt}", caption)
 
 
 def error_of(given: Answer) -> str:
@@ -69,103 +73,105 @@ def error_of(given: Answer) -> str:
 
 
 def card(answers: Sequence[Answer], *, true: bool) -> str:
-    """Return what is written rather than drawn as an HTML table: the truth, or the answers beside it."""
+    """Return an HTML table of the answers that are written: the ground truth if `true`, otherwise the predictions."""
     rows = [f"<tr><th>{escape(a.task.name)}</th><td>{_true(a) if true else _said(a)}</td></tr>" for a in answers]
     return f'<table class="gallery-card">{"".join(rows)}</table>'
 
 
-def _true(given: Answer) -> str:
-    return _class(given, int(given.truth)) if given.view == "classification" else _amount(given, given.truth)
+def _true(answer: Answer) -> str:
+    return _class(answer, int(answer.truth)) if answer.view == "classification" else _amount(answer, answer.truth)
 
 
-def _said(given: Answer) -> str:
-    if given.view == "classification":
-        best = int(given.answer.argmax())
-        right = best == int(given.truth)
+def _said(answer: Answer) -> str:
+    if answer.view == "classification":
+        best = int(answer.answer.argmax())
+        right = best == int(answer.truth)
         mark, word = ("✓", "right") if right else ("✗", "wrong")
-        share = f"{given.answer[best]:.0%}".replace("%", " %")
-        return f'<span class="gallery-{word}" title="{word}">{mark}</span> {_class(given, best)} <small>{share}</small>'
-    off = np.abs(given.answer - given.truth).mean()
-    return f"{_amount(given, given.answer)} <small>off by {off:.3g}</small>"
+        share = f"{answer.answer[best]:.0%}".replace("%", " %")
+        return (
+            f'<span class="gallery-{word}" title="{word}">{mark}</span> {_class(answer, best)} <small>{share}</small>'
+        )
+    off = np.abs(answer.answer - answer.truth).mean()
+    return f"{_amount(answer, answer.answer)} <small>off by {off:.3g}</small>"
 
 
-def _class(given: Answer, index: int) -> str:
-    names = given.task.classes
+def _class(answer: Answer, index: int) -> str:
+    names = answer.task.classes
     return escape(names[index] if index < len(names) else f"class {index}")
 
 
-def _amount(given: Answer, values: Any) -> str:
+def _amount(answer: Answer, values: Any) -> str:
     shown = ", ".join(f"{value:.3g}" for value in np.ravel(values)[:3])
     more = " …" if np.size(values) > 3 else ""
-    return escape(f"{shown}{more} {given.task.unit}".rstrip())
+    return escape(f"{shown}{more} {answer.task.unit}".rstrip())
 
 
-def _drawn(image: charts.Image, given: Answer, values: Any, beside: Any) -> go.Figure:
-    if given.view == "segmentation":
-        return charts.classes(values, _names(given))
-    if given.view == "depth":
-        return charts.depth(values, charts.limits(given.truth))
-    if given.view == "normals":
+def _drawn(image: charts.Image, answer: Answer, values: Any, beside: Any) -> go.Figure:
+    if answer.view == "segmentation":
+        return charts.classes(values, _names(answer))
+    if answer.view == "depth":
+        return charts.depth(values, charts.limits(answer.truth))
+    if answer.view == "normals":
         return charts.normals(values)
-    if given.view == "picture":
+    if answer.view == "picture":
         return charts.picture(values)
-    names = given.task.classes
+    names = answer.task.classes
     return charts.points(image, values, names=names) if beside is None else charts.points(image, beside, values, names)
 
 
-def _errors(given: Answer) -> go.Figure | None:
-    """Return where an answer is wrong; None where the answer itself shows it best."""
-    if given.view == "segmentation":
-        return charts.mistakes(given.truth, given.answer, _names(given))
-    if given.view == "depth":
-        low, high = charts.limits(given.truth)
-        return charts.gap(np.abs(given.answer - given.truth), high - low, "m")
-    if given.view == "normals":
-        cosine = np.clip((given.answer * given.truth).sum(-1), -1, 1)
+def _errors(answer: Answer) -> go.Figure | None:
+    """Return a map of an answer's errors, or None for a form of target that has none."""
+    if answer.view == "segmentation":
+        return charts.mistakes(answer.truth, answer.answer, _names(answer))
+    if answer.view == "depth":
+        low, high = charts.limits(answer.truth)
+        return charts.gap(np.abs(answer.answer - answer.truth), high - low, "m")
+    if answer.view == "normals":
+        cosine = np.clip((answer.answer * answer.truth).sum(-1), -1, 1)
         return charts.gap(np.rad2deg(np.arccos(cosine)), WIDEST_ANGLE, "°")
-    if given.view == "picture":
-        return charts.gap(np.abs(given.answer.astype(float) - given.truth).mean(-1) / 255, 1.0, "of white")
+    if answer.view == "picture":
+        return charts.gap(np.abs(answer.answer.astype(float) - answer.truth).mean(-1) / 255, 1.0, "of white")
     return None
 
 
 def errors_legend(answers: Sequence[Answer]) -> str:
-    """Return what the colours of error maps mean, as HTML."""
+    """Return the legend of the error maps as HTML. answers: one for each task."""
     parts: list[str] = []
-    for given in answers:
-        name = escape(given.task.name)
-        if given.view == "segmentation":
+    for answer in answers:
+        name = escape(answer.task.name)
+        if answer.view == "segmentation":
             parts.append(f"<b>{name}</b> {_swatch(charts.RIGHT, 'right')} {_swatch(charts.WRONG, 'wrong')}")
-        elif given.view == "depth":
-            low, high = charts.limits(given.truth)
+        elif answer.view == "depth":
+            low, high = charts.limits(answer.truth)
             parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', f'{high - low:.1f} m and more')}")
-        elif given.view == "normals":
+        elif answer.view == "normals":
             parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0°', f'{WIDEST_ANGLE:.0f}° and more')}")
-        elif given.view == "picture":
-            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', 'black for white')}")
+        elif answer.view == "picture":
+            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', 'black instead of white')}")
     return " ".join(f"<span>{part}</span>" for part in parts)
 
 
-def _names(given: Answer) -> Sequence[str]:
-    return given.task.classes or [f"class {i}" for i in range(given.task.outputs)]
+def _names(answer: Answer) -> Sequence[str]:
+    return answer.task.classes or [f"class {i}" for i in range(answer.task.outputs)]
 
 
-def _unknown(given: Answer) -> str:
-    """Say how much of a map has no truth."""
-    if given.view == "segmentation":
-        missing = float((given.truth < 0).mean())
-    elif given.view in ("depth", "normals"):
-        missing = float(np.isnan(given.truth).mean()) if given.truth.size else 0.0
+def _unknown(answer: Answer) -> str:
+    """Return a note on the share of a map that has no ground truth, or ""."""
+    if answer.view == "segmentation":
+        missing = float((answer.truth < 0).mean())
+    elif answer.view in ("depth", "normals"):
+        missing = float(np.isnan(answer.truth).mean()) if answer.truth.size else 0.0
     else:
         return ""
     percent = f"{missing:.0%}".replace("%", "\u00a0%") if missing >= 0.005 else "under 1\u00a0%"
-    return f" <small>striped: not known ({percent})</small>" if missing > 0 else ""
+    return f" <small>striped: no ground truth ({percent})</small>" if missing > 0 else ""
 
 
 def _legend(answers: Sequence[Answer]) -> str:
     first = answers[0]
     if first.view == "segmentation":
         names = _names(first)
-        there = charts.occurring(first.truth, *(given.answer for given in answers))
+        there = charts.occurring(first.truth, *(answer.answer for answer in answers))
         body = " ".join(_swatch(charts.class_color(i), names[i]) for i in there)
     elif first.view == "depth":
         low, high = charts.limits(first.truth)
@@ -173,7 +179,7 @@ def _legend(answers: Sequence[Answer]) -> str:
     elif first.view == "normals":
         body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
     elif first.view in ("heatmaps", "landmarks"):
-        body = "○ where it is, × where the network sees it"
+        body = "○ ground truth, × prediction"
     else:
         return ""
     return f'<div class="gallery-legend">{body}</div>'

@@ -1,4 +1,4 @@
-"""The wall of the gallery: the truth, and below it a row of answers for each contender."""
+"""The gallery's grid: a row with the ground truth, and below it a row of predictions for each contender."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradnorm.config.variants import MOST_CONTENDERS
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery import figures
-from gradnorm.ui.gallery.figures import Exhibit
+from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One contender: its name, and the step whose checkpoint is shown; None where it has none."""
+class GridRow:
+    """One contender of the grid. step: that of the checkpoint to show, None if the run has none up to there."""
 
     info: RunInfo
     label: str
@@ -33,50 +33,54 @@ class Row:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the test pictures …")
-def showcase(dataset: str, options: str, seed: int) -> Showcase:
-    """Return the test set of a data set; `options` as JSON, since it is what the cache goes by."""
+def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
+    """Return the test pictures of a data set.
+
+    dataset: its name.  options: its fields as JSON, so that the cache can compare them.  seed: of the split.
+    Raises DataError if the data can't be read.
+    """
     from gradnorm.training.predict import Showcase
 
     return Showcase(datasets()[dataset].model_validate_json(options).load(seed))
 
 
 @st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
-def _network(run: str, step: int, seed: int, _shown: Showcase) -> Network:
+def _network(run: str, step: int, seed: int, _images: Showcase) -> Network:
     store = lab().store
-    return _shown.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
+    return _images.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
 
 
-# A run that goes on after its last checkpoint may write one of the same step again: it is the same to the last digit.
+# A resumed run may write a checkpoint of the same step again. It is the same bit for bit, so the cache stays right.
 @st.cache_data(max_entries=200, show_spinner=False)
-def _answers(run: str, step: int, image: int, seed: int, _shown: Showcase) -> list[Answer]:
-    return _shown.answers(_network(run, step, seed, _shown), image)
+def _answers(run: str, step: int, image: int, seed: int, _images: Showcase) -> list[Answer]:
+    return _images.answers(_network(run, step, seed, _images), image)
 
 
-def hang(shown: Showcase, rows: Sequence[Row], image: int, seed: int) -> None:
-    """Show the truth and a row a contender.
+def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) -> None:
+    """Show the ground truth, and below it a row for each contender.
 
-    image: the place of a test picture, from 0.  seed: of the data that are shown.
+    images: the test pictures.  rows: the contenders.  image: index of the test picture, from 0.  seed: of the data.
     """
-    found: list[tuple[Row, list[Answer] | str]] = []
-    with st.spinner("Asking the networks …", show_time=False):
+    answered: list[tuple[GridRow, list[Answer] | str]] = []
+    with st.spinner("Computing predictions …", show_time=False):
         for row in rows:
             if row.step is not None:
-                found.append((row, _asked(shown, row, row.step, (image, seed))))
-    sound = [answers for _, answers in found if not isinstance(answers, str)]
+                answered.append((row, _answers_or_fault(images, row, row.step, (image, seed))))
+    sound = [answers for _, answers in answered if not isinstance(answers, str)]
     if not sound:
-        for _, fault in found:
+        for _, fault in answered:
             st.error(fault, icon=":material/error:")
         return
     drawn = [i for i, answer in enumerate(sound[0]) if figures.is_map(answer)]
     errors = bool(drawn) and st.toggle(
-        "Show errors", key="gallery-errors", help="Where each answer is wrong, and how far."
+        "Show errors", key="gallery-errors", help="Show where each prediction is wrong, and by how much."
     )
-    picture = shown.picture(image)
+    picture = images.picture(image)
     with st.container(key="gallery"):
         _truth(picture, sound, drawn)
         if errors and (legend := figures.errors_legend([sound[0][i] for i in drawn])):
             st.html(f'<p class="gallery-scales">{legend}</p>')
-        for i, (row, answers) in enumerate(found):
+        for i, (row, answers) in enumerate(answered):
             with st.container(key=f"gallery-row-{i + 1}"):
                 _contender(picture, row, answers, drawn, i, errors=errors)
         for row in rows:
@@ -84,24 +88,35 @@ def hang(shown: Showcase, rows: Sequence[Row], image: int, seed: int) -> None:
                 st.caption(f"{row.label} has no checkpoint up to this step.")
 
 
-def _asked(shown: Showcase, row: Row, step: int, image: tuple[int, int]) -> list[Answer] | str:
-    """Return a contender's answers, or what is wrong with its checkpoint."""
+def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[int, int]) -> list[Answer] | str:
+    """Return a contender's answers, or a message if its checkpoint can't be used. image: index and seed."""
     try:
-        return _answers(row.info.run, step, *image, shown)
+        return _answers(row.info.run, step, *image, images)
     except (ValueError, UnknownRunError) as error:  # a CheckpointError, SpecError, PredictionError is a ValueError
         return str(error)
 
 
 def _truth(picture: charts.Image, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
     with st.container(key="gallery-row-0"):
-        _cell("0-picture", Exhibit(charts.picture(picture), "The test picture", "<b>picture</b> and ground truth"))
+        _cell(
+            "0-picture",
+            TaskFigure(
+                charts.picture(picture), "The test picture", "<b>picture</b>, and the ground truth of each task"
+            ),
+        )
         for i in drawn:
             _cell(f"0-{i}", figures.truth(picture, [answers[i] for answers in sound]))
         _card("0-card", sound[0], drawn, true=True)
 
 
 def _contender(
-    picture: charts.Image, row: Row, answers: Sequence[Answer] | str, drawn: Sequence[int], place: int, *, errors: bool
+    picture: charts.Image,
+    row: GridRow,
+    answers: Sequence[Answer] | str,
+    drawn: Sequence[int],
+    place: int,
+    *,
+    errors: bool,
 ) -> None:
     with st.container(key=f"gallery-name-{place}"):
         fault = f"<p>{escape(answers)}</p>" if isinstance(answers, str) else ""
@@ -109,21 +124,21 @@ def _contender(
     if isinstance(answers, str):
         return
     for i in drawn:
-        _cell(f"{place + 1}-{i}", figures.answer(picture, answers[i], row.label, errors=errors))
+        _cell(f"{place + 1}-{i}", figures.prediction(picture, answers[i], row.label, errors=errors))
     _card(f"{place + 1}-card", answers, drawn, true=False)
 
 
-def _cell(key: str, exhibit: Exhibit) -> None:
+def _cell(key: str, task_figure: TaskFigure) -> None:
     with st.container(key=f"gallery-cell-{key}"):
         with st.container(key=f"gallery-frame-{key}"):
             st.plotly_chart(
-                exhibit.figure,
+                task_figure.figure,
                 key=f"gallery-chart-{key}",
                 config={"displayModeBar": False},
-                alt=exhibit.alt,
+                alt=task_figure.alt,
                 height="stretch",
             )
-        st.html(f'<div class="gallery-words">{exhibit.words}</div>')
+        st.html(f'<div class="gallery-words">{task_figure.caption}</div>')
 
 
 def _card(key: str, answers: Sequence[Answer], drawn: Sequence[int], *, true: bool) -> None:

@@ -1,4 +1,4 @@
-"""Predictions beside the ground truth: which run, which picture, which checkpoint, and a row a contender."""
+"""The Gallery page: choose run, checkpoint and test picture; see predictions beside the ground truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.config.variants import labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
-from gradnorm.ui.gallery.grid import Row, hang, showcase
+from gradnorm.ui.gallery.grid import GridRow, load_test_images, show_grid
 from gradnorm.ui.gallery.test_images import has_pictures
 from gradnorm.ui.lab import lab
 from gradnorm.ui.live.panel import contenders
@@ -22,13 +22,13 @@ ASSETS = assets()
 SHOWN = 500
 SECONDS = 4.0
 NEWEST = "newest"
-# What the tab last showed, so that it is there again after a look at another page.
+# What this tab last showed, so that it is there again after a visit to another page.
 _LAST = "gallery.last"
 _STEP, _STEPS = "gallery-step", "gallery.steps"
 
 
 def gallery() -> None:
-    """Show the run that the address names, `?run=…&image=3&step=400`, or the newest one of pictures."""
+    """Show the run that the address names, `?run=…&image=3&step=400`, or else the newest run on pictures."""
     st.html(ASSETS / "gallery.css")
     st.subheader("Gallery")
     query = _query()
@@ -39,24 +39,24 @@ def gallery() -> None:
     with left:
         step = _step(info, query.get("step"))
     rows = _rows(info, step)
-    # Also where there is nothing yet to see: it may come.
+    # Also while there is nothing to see yet, since a checkpoint may come.
     if step == NEWEST and any(not row.info.ended for row in rows):
         st.fragment(_follow, run_every=SECONDS)([row.info.run for row in rows], _state(rows))
     try:
         spec = RunSpec.parse(info.spec)
-        shown = showcase(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
+        images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
     except (ValueError, OSError) as error:  # SpecError and DataError are ValueErrors
         st.error(f"The test pictures cannot be shown. {error}", icon=":material/error:")
         return
     with right:
-        image = _image(query.get("image"), len(shown))
+        image = _image(query.get("image"), len(images))
     _remember({"run": info.run, "image": str(image), "step": str(step)})
-    hang(shown, rows, image - 1, spec.seed)
+    show_grid(images, rows, image - 1, spec.seed)
 
 
 def _query() -> dict[str, str]:
-    given = dict(st.query_params)
-    return given or dict(st.session_state.get(_LAST, {}))
+    in_address = dict(st.query_params)
+    return in_address or dict(st.session_state.get(_LAST, {}))
 
 
 def _remember(shown: dict[str, str]) -> None:
@@ -71,21 +71,23 @@ def _set(key: str, value: object) -> None:
 
 
 def _chosen(wanted: str | None) -> RunInfo | None:
-    """Show the runs to choose from, a race as one, and return the one to look at."""
-    found = [info for info in lab().store.runs(SHOWN) if has_pictures(info.spec)]
-    if not found:
+    """Show the list of runs, a race as one entry, and return the chosen run; None if there is none."""
+    runs = [info for info in lab().store.runs(SHOWN) if has_pictures(info.spec)]
+    if not runs:
         st.info(
-            "No run of pictures yet. Start one in the Playground, or with `python -m gradnorm train --dataset overlay`."
+            "No run on pictures yet. Start one in the Playground, or with `python -m gradnorm train --dataset overlay`."
         )
         return None
-    watched = next((info for info in found if info.run == wanted), None)
+    watched = next((info for info in runs if info.run == wanted), None)
     if wanted is not None and watched is None:
-        st.warning(f"There is no run {wanted[:40]} of pictures here. This is the newest.", icon=":material/signpost:")
-    watched = watched or found[0]
+        st.warning(
+            f"There is no run {wanted[:40]} on pictures here. This page shows the newest.", icon=":material/signpost:"
+        )
+    watched = watched or runs[0]
     entries: dict[str, list[RunInfo]] = {}
-    for info in found:
+    for info in runs:
         entries.setdefault(info.race or info.run, []).append(info)
-    # The browser keeps what a widget showed by its place among the options: others need another widget.
+    # The browser remembers a choice by its position in the list, so another list needs another widget.
     key = f"gallery-run {hash(tuple(entries))}"
     show(key, watched.race or watched.run)
     st.selectbox(
@@ -99,7 +101,7 @@ def _chosen(wanted: str | None) -> RunInfo | None:
 
 
 def _entry(members: Sequence[RunInfo]) -> str:
-    """Return what a run, or a race, is called in the list."""
+    """Return the title of a run, or of a race, in the list."""
     first = members[-1]
     started = datetime.fromtimestamp(first.created).strftime("%d %b, %H:%M")
     if len(members) == 1:
@@ -109,13 +111,13 @@ def _entry(members: Sequence[RunInfo]) -> str:
 
 
 def _open(run: str) -> None:
-    # Another run has other checkpoints; the picture may be compared.
+    # Another run has other checkpoints, but the picture can stay.
     st.query_params.pop("step", None)
     _set("run", run)
 
 
 def _step(info: RunInfo, wanted: str | None) -> int | str:
-    """Show the kept checkpoints of a run and return the chosen one's step, or NEWEST."""
+    """Show a slider over the run's checkpoints and return the chosen step, or NEWEST."""
     steps = lab().store.checkpoints.steps(info.run)
     if len(steps) < 2:
         if not steps:
@@ -126,7 +128,7 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
     if wanted is not None and wanted.isdecimal() and int(wanted) < steps[-1]:
         chosen = min(steps[:-1], key=lambda step: abs(step - int(wanted)))
     if st.session_state.get(_STEPS) != options or st.session_state.get(_STEP) != chosen:
-        # The browser keeps the place of the thumb, which is another step once there are more of them.
+        # The browser remembers the slider's position, which means another step once there are more checkpoints.
         st.session_state[_STEPS], st.session_state[_STEP] = options, chosen
     st.select_slider(
         "Checkpoint",
@@ -134,7 +136,7 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
         key=_STEP,
         format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
         on_change=lambda: _set("step", st.session_state[_STEP]),
-        help="The step after which the network is shown. The newest follows the training.",
+        help="Shows the network as it was after this step. “Newest” follows the training.",
     )
     return chosen
 
@@ -142,32 +144,34 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
 def _nothing_kept(info: RunInfo) -> None:
     every = int(info.spec.get("checkpoint_every", 0))
     if not every:
-        st.info("This run keeps no checkpoints: Checkpoint every is 0. Set it to 200, say, and train again.")
+        st.info("This run keeps no checkpoints, because Checkpoint every is 0. Set it to 200, say, and train again.")
     elif info.ended:
         st.info("This run ended before its first checkpoint. Set Checkpoint every to fewer steps and train again.")
     else:
-        st.info(f"The first checkpoint comes at step {every:,}; this page shows it then.", icon=":material/schedule:")
+        st.info(
+            f"The first checkpoint comes at step {every:,}. This page will then show it.", icon=":material/schedule:"
+        )
 
 
-def _rows(info: RunInfo, step: int | str) -> list[Row]:
-    found: list[Row] = []
+def _rows(info: RunInfo, step: int | str) -> list[GridRow]:
+    rows: list[GridRow] = []
     for each in contenders(info):
         try:
             member = lab().store.info(each["run"])
         except UnknownRunError:  # deleted since
             continue
-        found.append(Row(member, each["label"], _at(member, step)))
-    return found
+        rows.append(GridRow(member, each["label"], _at(member, step)))
+    return rows
 
 
 def _at(info: RunInfo, step: int | str) -> int | None:
-    """Return the newest kept step of a contender that is not beyond the chosen one."""
+    """Return the step of the run's newest checkpoint up to the chosen step, or None if there is none."""
     kept = lab().store.checkpoints.steps(info.run)
     return max((own for own in kept if step == NEWEST or own <= int(step)), default=None)
 
 
 def _image(wanted: str | None, count: int) -> int:
-    """Show the slider over the test pictures and return the number of the chosen one, from 1."""
+    """Show a slider over the test pictures and return the number of the chosen one, from 1."""
     number = int(wanted) if wanted is not None and wanted.isdecimal() else 1
     number = min(max(number, 1), count)
     if count < 2:
@@ -175,22 +179,22 @@ def _image(wanted: str | None, count: int) -> int:
     key = f"gallery-image {count}"
     show(key, number)
     st.slider(
-        f"Test picture, of {count:,}",
+        f"Test picture (1 to {count:,})",
         1,
         count,
         key=key,
         on_change=lambda: _set("image", st.session_state[key]),
-        help="No network has been trained on these. Arrow keys go to the next one.",
+        help="The networks have not been trained on these pictures. The arrow keys move to the next one.",
     )
     return number
 
 
-def _state(rows: Sequence[Row]) -> list[tuple[int | None, bool]]:
+def _state(rows: Sequence[GridRow]) -> list[tuple[int | None, bool]]:
     return [(row.step, row.info.ended) for row in rows]
 
 
 def _follow(runs: Sequence[str], drawn: list[tuple[int | None, bool]]) -> None:
-    """Draw the page again once a contender has a newer checkpoint or has ended."""
+    """Run the page again once a contender has a newer checkpoint or has ended. drawn: the state that is shown."""
     try:
         infos = [lab().store.info(run) for run in runs]
     except UnknownRunError:

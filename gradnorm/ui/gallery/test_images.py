@@ -1,4 +1,4 @@
-"""Which runs the gallery can show, and the way there; without what the gallery itself loads."""
+"""Which runs the Gallery can show, and the link to it. Imports little, since other pages use it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gradnorm.ui import navigation
 
 
 def has_pictures(spec: Mapping[str, object]) -> bool:
-    """Whether a flat spec is of a data set whose inputs are pictures."""
+    """Return whether a spec's inputs are pictures. spec: values by key, as in `RunSpec.flat`."""
     dataset = datasets().get(str(spec.get("dataset")))
     return dataset is not None and any(network != "mlp" for network in dataset.networks)
 
 
 def gallery_link(info: RunInfo | None) -> None:
-    """Show the way to a run's predictions, if its inputs are pictures."""
+    """Show a link to a run's predictions, if its inputs are pictures."""
     if info is not None and has_pictures(info.spec):
         st.page_link(
             navigation.gallery(),
             label="Predictions",
             icon=":material/photo_library:",
             query_params={"run": info.run},
-            help="Shows them beside the ground truth in the Gallery.",
+            help="Shows this run's predictions beside the ground truth, in the Gallery.",
         )

@@ -1,4 +1,4 @@
-"""The lesson's frame: its address, the way from step to step, words beside what can be tried, presenter's mode."""
+"""The Lesson page: its address, the buttons from step to step, text and trial side by side, presenter's mode."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from gradnorm.charts.lesson import Look
 from gradnorm.ui.lesson import prose
-from gradnorm.ui.lesson.steps import SHOWN
+from gradnorm.ui.lesson.steps import TRIALS
 from gradnorm.ui.location import assets
 from gradnorm.ui.widgets import show
 
@@ -18,12 +18,12 @@ _LAST, _LIST = "lesson.last", "lesson.list"
 
 @cache
 def pages() -> tuple[prose.Prose, ...]:
-    """Return the words of all steps, read once a process."""
+    """Return the texts of all steps, read once per process. Raises ProseError if a file is malformed."""
     return prose.read(ASSETS / "prose" / "lesson")
 
 
 def lesson() -> None:
-    """Show the step that the address names, `?step=3`, in presenter's mode with `present=1`."""
+    """Show the step that the address names, `?step=3`; with `present=1` in presenter's mode."""
     step, fault = _place()
     presenting = st.query_params.get("present") == "1"
     _write_address(step, presenting)
@@ -33,21 +33,21 @@ def lesson() -> None:
         if fault:
             st.warning(fault, icon=":material/signpost:")
         body = st.container()
-        # Before the step itself, which may take a second to train: the way on is there at once.
+        # Before the step itself, which may train for a second: the buttons are there at once.
         _turns(step, presenting)
         with body:
             _step(step, Look(dark=st.context.theme.type == "dark", large=presenting))
 
 
 def _place() -> tuple[int, str]:
-    """Return the step to show, from 1, and what was wrong with the address; "" if nothing was."""
-    given = st.query_params.get("step")
-    if given is None:
+    """Return the number of the step to show, from 1, and what is wrong with the address, or ""."""
+    wanted = st.query_params.get("step")
+    if wanted is None:
         return int(st.session_state.get(_LAST, 1)), ""
     numbers = {str(i + 1): i + 1 for i in range(len(pages()))}
-    if given in numbers:
-        return numbers[given], ""
-    return 1, f"There is no step {given[:20]!r} in this lesson: its steps are 1 to {len(numbers)}. This is the first."
+    if wanted in numbers:
+        return numbers[wanted], ""
+    return 1, f"This lesson has no step {wanted[:20]!r}. Its steps are 1 to {len(numbers)}. This is step 1."
 
 
 def _write_address(step: int, presenting: bool) -> None:
@@ -126,7 +126,7 @@ def _turns(step: int, presenting: bool) -> None:
 
 
 def _step(step: int, look: Look) -> None:
-    """Show the words of a step on the left and what can be tried on the right; the question last on a phone."""
+    """Show a step's text on the left and its trial on the right; on a phone the question comes last."""
     words = pages()[step - 1]
     left, right = st.columns([5, 7], gap="large")
     with left:
@@ -136,9 +136,9 @@ def _step(step: int, look: Look) -> None:
             st.info(words.attempt, icon=":material/touch_app:")
         with st.container(key="lesson-question"):
             st.markdown(f"**Question.** {words.question}")
-            # A key a step: an answer that was opened does not give away the next one.
+            # Each step has a key of its own, so that opening one answer does not open the next one.
             with st.expander("Answer", key=f"lesson-answer-{step}"):
                 st.markdown(words.answer)
-    # Last, since it may take a second: until then there is something to read.
+    # Last, since it may train for a second; the text is there to read meanwhile.
     with right, st.container(key="lesson-trial"):
-        SHOWN[step - 1](look)
+        TRIALS[step - 1](look)

@@ -1,4 +1,4 @@
-"""The lesson's words: Markdown files with a title, a text and the sections Try, Question and Answer."""
+"""The lesson's texts: Markdown files with a title, a text and the sections Try, Question and Answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ SECTIONS = ("Try", "Question", "Answer")
 
 
 class ProseError(ValueError):
-    """A file that is no step of a lesson; the message says what should be there and what was found."""
+    """A malformed lesson file. The message says what it should hold and what was sections."""
 
 
 @dataclass(frozen=True)
 class Prose:
-    """One step in words, each a piece of Markdown.
+    """The texts of one step, in Markdown.
 
-    title: the heading.  short: the name in the list of steps.  text: what is told.  attempt: what to change.
+    short: the name in the list of steps.  title: the heading.  text: the explanation.  attempt: what to try.
     """
 
     short: str
@@ -29,18 +29,19 @@ class Prose:
 
 
 def parse(text: str, source: str, short: str = "") -> Prose:
-    """Return the step that a file holds: "# title", text, then "## Try", "## Question" and "## Answer".
+    """Parse a lesson file: "# title", text, then "## Try", "## Question" and "## Answer".
 
+    text: the file's content.  source: the file's name, for messages.  short: the step's name; the title if empty.
     Raises ProseError if the title, the text or a section is missing, empty or out of order.
     """
     heading, _, rest = text.strip().partition("\n")
     if not heading.startswith("# ") or not heading[2:].strip():
         raise ProseError(f"{source} should begin with '# ' and a title. Found {heading[:40]!r}.")
     parts = re.split(r"^## +(.+?) *$", rest, flags=re.MULTILINE)
-    found = tuple(parts[1::2])
-    if found != SECTIONS:
+    sections = tuple(parts[1::2])
+    if sections != SECTIONS:
         raise ProseError(
-            f"{source} should have the sections {', '.join(SECTIONS)}. Found {', '.join(found) or 'none'}."
+            f"{source} should have the sections {', '.join(SECTIONS)}. Found {', '.join(sections) or 'none'}."
         )
     bodies = [part.strip() for part in (parts[0], *parts[2::2])]
     for name, body in zip(("text", *SECTIONS), bodies, strict=True):
@@ -50,7 +51,10 @@ def parse(text: str, source: str, short: str = "") -> Prose:
 
 
 def read(folder: Path) -> tuple[Prose, ...]:
-    """Return all steps of a folder: its files N-short.md for N = 1, 2, …. Raises ProseError for a gap or none."""
+    """Return the steps in a folder, from its files N-short.md for N = 1, 2, ….
+
+    Raises ProseError if there are no files, a number is missing, or a file is malformed.
+    """
     files = sorted(folder.glob("*.md"), key=lambda path: (len(path.name.split("-")[0]), path.name))
     numbers = [path.name.split("-")[0] for path in files]
     if not files or numbers != [str(i + 1) for i in range(len(files))]:

@@ -1,4 +1,4 @@
-"""What can be tried in each step of the lesson: controls, a chart, and the numbers in one line."""
+"""The trial of each lesson step: controls, charts, and a line of numbers below them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradnorm.ui.lesson.lesson_runs import ALPHA, SIGMAS, STEPS, WEIGHT_RATE, Co
 
 Value = TypeVar("Value")
 
-# Few stops: a class that tries them all shares a handful of runs.
+# Few stops, so that a class that tries them all shares a handful of cached runs.
 SCALES = (1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
 ALPHAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 NOISE_ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -28,7 +28,7 @@ _KEPT, _TRIED = "lesson.kept", "lesson.tried"
 
 
 def drowning(look: Look) -> None:
-    """Equal weights on two tasks of scales 1 and σ₂, against the fair case."""
+    """Step 1: equal weights on two tasks of scales 1 and σ₂, compared with σ₂ = 1."""
     sigma = _slider("Scale of task 2, σ₂", SCALES, 1.0, "sigma")
     course, fair = _run((1.0, sigma)), _run((1.0, 1.0))
     figure = charts.lines(
@@ -36,21 +36,22 @@ def drowning(look: Look) -> None:
         _rows(course.test_ratios),
         ["task 1 (σ₁ = 1)", f"task 2 (σ₂ = {sigma:g})"],
         look,
-        title="What is left of the test losses",
+        title="Remaining test loss of each task",
         unit="test loss L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)",
         ghosts=[("task 1, fair case", _list(fair.test_ratios[:, 0]))],
     )
     figure.update_yaxes(range=[0, 1.05])
     ends, norms = course.test_ratios[-1], _late(course.norms)
     _chart(figure, "Test loss ratios of two tasks over the steps")
-    _reading(
-        f"After {STEPS} steps {ends[0]:.0%} of task 1's loss is left (fair case: {fair.test_ratios[-1, 0]:.0%}) and "
-        f"{ends[1]:.0%} of task 2's. At the shared layer task 2 now pulls {_times(norms[1] / norms[0])} as hard."
+    _numbers(
+        f"After {STEPS} steps, {ends[0]:.0%} of task 1's loss is left (fair case: {fair.test_ratios[-1, 0]:.0%}) and "
+        f"{ends[1]:.0%} of task 2's. Task 2's gradient norm at the shared layer is {_times(norms[1] / norms[0])} "
+        f"task 1's."
     )
 
 
 def norms(look: Look) -> None:
-    """The paper's Figure 1 as bars that move: G_i, targets, and the way from one to the other."""
+    """Step 2: the paper's Figure 1 as moving bars: each G_i, its target, and an arrow between them."""
     chosen = _choice("Weights", (GRADNORM, EQUAL), "norms")
     course = _run(SIGMAS, ALPHA if chosen == GRADNORM else None)
     step = _slider("Step t", MOMENTS, 1, "norms-step")
@@ -58,19 +59,19 @@ def norms(look: Look) -> None:
     _chart(charts.norm_bars(moments, MOMENTS.index(step), course.names, look), "Gradient norms of three tasks as bars")
     bars, weights = moments[MOMENTS.index(step)], course.weights[step - 1]
     ratio = max(bars.norms) / min(bars.norms)
-    _reading(
-        f"Step {step}: the hardest pull is {_times(ratio)} the weakest. "
+    _numbers(
+        f"Step {step}: the largest norm is {_times(ratio)} the smallest. "
         f"Weights w = {_vector(weights)}" + (f", α = {ALPHA:g}." if chosen == GRADNORM else ".")
     )
 
 
 def rates(look: Look) -> None:
-    """Loss ratios and relative inverse training rates of one run."""
+    """Step 3: loss ratios and relative inverse training rates of one run."""
     chosen = _choice("Weights", (EQUAL, GRADNORM), "rates")
     course = _run(SIGMAS, ALPHA if chosen == GRADNORM else None)
     shown = [f"{name} (σ = {sigma:g})" for name, sigma in zip(course.names, SIGMAS, strict=True)]
     for title, unit, values, level in (
-        ("What is left of the training losses", "L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)", course.ratios, None),
+        ("Remaining training loss of each task", "L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)", course.ratios, None),
         ("Relative inverse training rates", "rᵢ(t), mean 1", course.rates, 1.0),
     ):
         figure = charts.lines(
@@ -87,25 +88,25 @@ def rates(look: Look) -> None:
         _chart(figure, title)
     late = _late(course.rates)
     slow = int(late.argmax())
-    _reading(f"Over the last 40 steps r = {_vector(late)}: {course.names[slow]} is the slowest.")
+    _numbers(f"Over the last 40 steps r = {_vector(late)}: {course.names[slow]} learns slowest.")
 
 
 def target(look: Look) -> None:
-    """What GradNorm would ask for at one step of a run with equal weights."""
+    """Step 4: GradNorm's targets at one step of a run with equal weights."""
     alpha = _slider("Asymmetry α", ALPHAS, 0.0, "target-alpha")
     step = _slider("Frozen at step t", MOMENTS, STEPS, "target-step")
     course = _run(SIGMAS)
     G, r = course.norms[step - 1], course.rates[step - 1]
     wanted = runs.targets(G, r, alpha)
     _chart(charts.target_bars(Bars(step, _list(G), _list(wanted)), course.names, look), "Norms and their targets")
-    _reading(
+    _numbers(
         f"Ḡ = {G.mean():.3g} and r = {_vector(r)}, so the targets are {_vector(wanted)}. "
-        f"What GradNorm minimises: L_grad = {np.abs(G - wanted).sum():.3g}."
+        f"The gradient loss that GradNorm minimises is L_grad = {np.abs(G - wanted).sum():.3g}."
     )
 
 
 def alpha(look: Look) -> None:
-    """Runs with several α, kept on the chart as they are tried."""
+    """Step 5: runs with several α, which stay on the chart once tried."""
     chosen = _slider("Asymmetry α", ALPHAS, ALPHA, "alpha")
     tried = cast("set[float]", st.session_state.setdefault(_TRIED, set()))
     tried.add(chosen)
@@ -116,14 +117,14 @@ def alpha(look: Look) -> None:
     figure = charts.spread(list(courses), _rows(ends), names, look, places, "equal weights, or GradNorm with α")
     _chart(figure, "Final test loss ratios of each run")
     end = courses[f"{chosen:g}"].test_ratios[-1]
-    _reading(
-        f"α = {chosen:g}: the stem is {np.ptp(end):.3f} long and the sum Σ L̃ᵢ is {end.sum():.3f} "
+    _numbers(
+        f"α = {chosen:g}: the line is {np.ptp(end):.3f} long and the sum Σ L̃ᵢ is {end.sum():.3f} "
         f"(equal weights: {np.ptp(ends[0]):.3f} and {ends[0].sum():.3f})."
     )
 
 
 def renormalise(look: Look) -> None:
-    """The weights of one run with and without the last line of the algorithm."""
+    """Step 6: the weights of one run with and without renormalisation."""
     kept = _choice("Renormalisation", ("On", "Off"), "renormalise") == "On"
     rate = _slider("Weight learning rate", WEIGHT_RATES, WEIGHT_RATE, "weight-rate")
     course = _run(SIGMAS, ALPHA, rate)
@@ -142,18 +143,18 @@ def renormalise(look: Look) -> None:
     figure.update_yaxes(range=[-1.7, 1.4])
     _chart(figure, "Loss weights over the steps")
     end, ratio = weights[-1], weights[-1] / weights[-1, -1]
-    _reading(
+    _numbers(
         f"At the end w = {_vector(end)} and the sum is {end.sum():.3g}. "
         f"w₁ : w₂ : w₃ = {ratio[0]:.3g} : {ratio[1]:.3g} : 1."
     )
 
 
 def limits(look: Look) -> None:
-    """GradNorm's weights on losses of which one never falls."""
+    """Step 7: GradNorm's weights when one loss never falls."""
     chosen = _slider("Asymmetry α", NOISE_ALPHAS, 1.5, "noise-alpha")
     failure = runs.failed(chosen)
     for title, unit, values in (
-        ("The losses, made up", "loss Lᵢ(t)", failure.losses),
+        ("Invented losses", "loss Lᵢ(t)", failure.losses),
         (f"GradNorm's weights, α = {chosen:g}", "weight wᵢ(t)", failure.weights),
     ):
         figure = charts.lines(
@@ -169,22 +170,22 @@ def limits(look: Look) -> None:
         figure.update_yaxes(range=[0, 3.1 if values is failure.weights else 1.05])
         _chart(figure, title)
     share = failure.weights[-1, -1] / failure.weights[-1].sum()
-    _reading(f"At the end the noise has r = {failure.rates[-1, -1]:.2f} and {share:.0%} of all weight.")
+    _numbers(f"At the end the noise task has r = {failure.rates[-1, -1]:.2f} and {share:.0%} of the total weight.")
 
 
 # In the order of the files in assets/prose/lesson/.
-SHOWN: tuple[Callable[[Look], None], ...] = (drowning, norms, rates, target, alpha, renormalise, limits)
+TRIALS: tuple[Callable[[Look], None], ...] = (drowning, norms, rates, target, alpha, renormalise, limits)
 
 
 def _run(sigmas: tuple[float, ...], alpha: float | None = None, rate: float = WEIGHT_RATE) -> Course:
-    # Only the very first run of a server has to wait for torch itself.
-    loading = "" if "torch" in sys.modules else " (and loading PyTorch first, once)"
+    # Only the first run of a server has to wait for torch.
+    loading = "" if "torch" in sys.modules else ", after loading PyTorch (once)"
     with st.spinner(f"Training a small network{loading} …"):
         return runs.trained(sigmas, alpha, rate)
 
 
 def _slider(label: str, stops: Sequence[Value], start: Value, key: str) -> Value:
-    """Show a slider over a few stops, and return its value; it keeps it while other steps are shown."""
+    """Show a slider over a few stops and return its value, which is remembered while other steps are shown."""
     kept, name = _kept(), f"lesson-{key}"
     st.session_state.setdefault(name, kept.get(key, start))
     kept[key] = st.select_slider(label, stops, key=name, format_func=lambda v: f"{v:g}")
@@ -192,7 +193,7 @@ def _slider(label: str, stops: Sequence[Value], start: Value, key: str) -> Value
 
 
 def _choice(label: str, names: tuple[str, ...], key: str) -> str:
-    """Show a choice of names, the first to start with, and return what is chosen."""
+    """Show a choice of names, the first chosen at the start, and return the chosen one."""
     kept, name = _kept(), f"lesson-{key}"
     st.session_state.setdefault(name, kept.get(key, names[0]))
     kept[key] = st.segmented_control(label, names, key=name, required=True)
@@ -200,7 +201,7 @@ def _choice(label: str, names: tuple[str, ...], key: str) -> str:
 
 
 def _kept() -> dict[str, Any]:
-    # Streamlit forgets widgets that are not on the page; the reader comes back to them as they were.
+    # Streamlit forgets widgets that are not on the page; this keeps their values for when the reader returns.
     return cast("dict[str, Any]", st.session_state.setdefault(_KEPT, {}))
 
 
@@ -208,7 +209,7 @@ def _chart(figure: go.Figure, alt: str) -> None:
     st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
 
 
-def _reading(text: str) -> None:
+def _numbers(text: str) -> None:
     with st.container(key="lesson-reading"):
         st.markdown(text)
 
@@ -219,7 +220,7 @@ def _moment(course: Course, step: int) -> Bars:
 
 
 def _late(values: runs.Numbers) -> runs.Numbers:
-    """Return the mean over the last 40 steps, shape [T]: one batch alone is noisy."""
+    """Return the mean over the last 40 steps, shape [T], since a single batch is noisy."""
     return values[-40:].mean(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""The live panel: one component, mounted once, fed by the server's own socket."""
+"""The live panel: one component, mounted once, that gets its data over the server's own WebSocket."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gradnorm.ui.server import base_path
 
 _KEY = "live-panel"
 
-# Sent with each mount, so it only fetches the rest, which the browser keeps. All calls wait for one promise: those of
-# several imports may be kept in another order, and on a slow machine an older run would be shown over a newer one.
+# Streamlit sends this script with every mount, so it only imports the rest, which the browser caches. All calls wait
+# for one promise: imports of their own could resolve in another order, and draw an older run over a newer one.
 _JS = """
 let loading;
 const load = (data) =>
@@ -33,14 +33,14 @@ _live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 
 
 def live_panel(info: RunInfo | None) -> None:
-    """Show a run live beside those it is compared with, or an empty panel.
+    """Show a run live, beside the runs it is compared with; an empty panel for None.
 
-    A change of the run's state, and a fork, run the page again.
+    The page is run again when the run's state changes or a fork is asked for.
     """
     data = {
         "base": base_path(),
         "run": info.run if info else None,
-        # A tuple: Streamlit loads pandas (half a second on the first page) to see that a list is no table.
+        # A tuple: given a list, Streamlit imports pandas (half a second on the first page) to check for a table.
         "runs": tuple(contenders(info)) if info else (),
         "state": info.state if info else None,
     }
@@ -48,7 +48,7 @@ def live_panel(info: RunInfo | None) -> None:
 
 
 def contenders(info: RunInfo) -> list[dict[str, str]]:
-    """Return run and label of the runs that are drawn together: the watched one and the newest others."""
+    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, eight at most."""
     try:
         family = lab().store.family(info.run)
     except UnknownRunError:  # deleted since it was read
@@ -61,11 +61,11 @@ def contenders(info: RunInfo) -> list[dict[str, str]]:
 
 
 def _label(info: RunInfo, name: str) -> str:
-    """Say of a fork that it is one: with the settings of its parent it would have the same name."""
+    """Add the step of a fork: a fork with its parent's settings would have the same name."""
     return f"{name}, fork at {info.forked_at:,}" if info.forked_at else name
 
 
 def _fork() -> None:
-    wanted = time_travel.asked(st.session_state.get(_KEY, {}).get("fork"))
-    if wanted is not None:
-        time_travel.fork(*wanted)
+    request = time_travel.fork_request(st.session_state.get(_KEY, {}).get("fork"))
+    if request is not None:
+        time_travel.fork(*request)

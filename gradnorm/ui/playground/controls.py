@@ -1,4 +1,4 @@
-"""The Playground's left side: preset, data set, tasks, σ, α, method, and an expander with the rest."""
+"""The Playground's sidebar: preset, data set, method, α, tasks and σ, and an expander with all other settings."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from gradnorm.ui.widgets import scale_slider, show, widget
 
 _CUSTOM = "Custom"
 
-# Options with a place of their own; the others go to the expander.
+# Options shown at a fixed place; all others go to the expander.
 _PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed", "steps")
 
 
 def controls() -> None:
     """Show all controls, filled from the session's spec."""
     spec = session.spec()
-    found = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
+    by_key = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
     values = spec.flat()
     _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
     kinds = (("dataset", "Data set", datasets(), spec.dataset), ("method", "Method", methods(), spec.method))
@@ -37,51 +37,51 @@ def controls() -> None:
         _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)
     if spec.dataset.name == "table":
         _own_table(values)
-    _show(found, values, "alpha")
-    _show(found, values, "tasks")
-    if "sigmas" in found:
-        _sigmas(found["sigmas"], values["sigmas"])
-    _show(found, values, "units")
-    _show(found, values, "output_scale")
+    _show(by_key, values, "alpha")
+    _show(by_key, values, "tasks")
+    if "sigmas" in by_key:
+        _sigmas(by_key["sigmas"], values["sigmas"])
+    _show(by_key, values, "units")
+    _show(by_key, values, "output_scale")
     if spec.dataset.advice:
         st.info(spec.dataset.advice, icon=":material/lightbulb:")
-    _show(found, values, "steps")
-    _show(found, values, "seed")
+    _show(by_key, values, "steps")
+    _show(by_key, values, "seed")
     race()
     with st.expander("More settings", icon=":material/settings:"):
-        for key in found:
+        for key in by_key:
             if key not in _PLACED:
-                _show(found, values, key)
+                _show(by_key, values, key)
 
 
 def _own_table(values: Mapping[str, Any]) -> None:
-    """Say which file is learnt, and where another one is chosen."""
+    """Show the table file and its targets, with a link to the page that changes them."""
     with st.container(border=True, gap="small"):
         st.text(Path(values["file"]).name or "No file yet")
         if values["targets"]:
             st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
-        st.caption("Choose the file and its columns under")
+        st.caption("Choose another file or other columns on the page")
         st.page_link(navigation.your_data(), label="Your data")
 
 
-def _show(found: dict[str, Option], values: dict[str, Any], key: str) -> None:
-    if key in found:
-        widget(found[key], values[key], _change)
+def _show(by_key: dict[str, Option], values: dict[str, Any], key: str) -> None:
+    if key in by_key:
+        widget(by_key[key], values[key], _change)
 
 
 def _change(key: str, value: Any) -> None:
-    """Change one key; a live one also reaches the run that goes on, at its next step."""
+    """Change one key of the spec. A live option also reaches the watched run, at its next step."""
     if not session.change({key: value}):
         return
     info = session.run()
-    live = any(option.key == key and option.live for option in options())
-    if live and info is not None and not info.ended and lab().steers(info.run):
+    titles = {option.key: option.title for option in options() if option.live}
+    if key in titles and info is not None and not info.ended and lab().steers(info.run):
         try:
             lab().retune(info.run, **{key: value})
         except NotHereError:
-            return  # it has just ended; the new value is for the next run
+            return  # it has just ended: the new value applies to the next run
         shown = f"{value:g}" if isinstance(value, float) else value or "empty"
-        st.toast(f"{key} is {shown} from the next step on.", icon=":material/tune:")
+        st.toast(f"{titles[key]}: {shown} from the next step on.", icon=":material/tune:")
 
 
 def _choice(
@@ -92,7 +92,11 @@ def _choice(
     changed: Callable[[str], object],
     text: str | None = None,
 ) -> None:
-    """Show a list of names to choose from; None, shown as Custom, fits none of them."""
+    """Show a list of names to choose from.
+
+    titles: what is shown for each name.  chosen: the current name; None is shown as "Custom".
+    changed: called with a newly chosen name.  text: the help.
+    """
     widget_key = f"choice:{key}"
     show(widget_key, chosen or _CUSTOM)
 
@@ -108,14 +112,14 @@ def _choice(
 
 
 def _sigmas(option: Option, sigmas: list[float]) -> None:
-    """Show σ as a list that can be typed, one by one on log scales, and as a sample from |N(0, s)|."""
+    """Show σ as a list to type, as one log-scale slider per task, and as a random sample of |N(0, s)|."""
     widget(option, sigmas, _change)
-    with st.popover("Set σ one by one", icon=":material/sliders:", width="stretch"):
+    with st.popover("Set each σ", icon=":material/sliders:", width="stretch"):
         for i, sigma in enumerate(sigmas):
             scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
     with st.popover("Sample σ", icon=":material/casino:", width="stretch"):
         scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
-        seed = st.number_input("Seed of the sample", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
+        seed = st.number_input("Seed for σ", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
         st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
 
 

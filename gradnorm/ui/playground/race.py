@@ -1,4 +1,4 @@
-"""The Playground's race: which contenders start from the same network and see the same batches."""
+"""The race controls: which methods, α and seeds start from the same network and see the same batches."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ _KEYS = ("race", "race_alpha", "race_seed")
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Contenders as a product: methods × α (for those that have one) × seeds; texts as they were typed."""
+class Contenders:
+    """What was chosen for a race: the product of methods, α (for methods that have one) and seeds.
+
+    alphas, seeds: as typed, "0, 0.5, 1.5"; empty for the value of the spec.
+    """
 
     methods: tuple[str, ...] = _START
     alphas: str = ""
     seeds: str = ""
 
     def specs(self, base: RunSpec) -> list[RunSpec]:
-        """Return the contenders. Raises SpecError."""
+        """Return one spec for each contender, made from `base`.
+
+        Raises SpecError if the texts are no numbers, a value is out of range, or there are too many contenders.
+        """
         try:
             alphas, seeds = numbers(self.alphas, "α"), numbers(self.seeds, "Seeds")
         except ValueError as error:
@@ -37,9 +43,12 @@ class Choice:
 
 
 def race(started: Callable[[], None] | None = None) -> None:
-    """Show the race's controls, filled from the address. started: called when a race has been started."""
+    """Show the race controls, filled from the address.
+
+    started: called after a race was started.
+    """
     choice = session.extra(_KEYS, _read)
-    with st.expander("Race", icon=":material/sports_score:", expanded=choice != Choice()):
+    with st.expander("Race", icon=":material/sports_score:", expanded=choice != Contenders()):
         titles = {name: method.title for name, method in methods().items()}
         show("race", list(choice.methods))
         show("race_alpha", choice.alphas)
@@ -50,17 +59,17 @@ def race(started: Callable[[], None] | None = None) -> None:
             key="race",
             format_func=lambda name: titles[name],
             on_change=_change,
-            help="They start from the same network, see the same batches and go in lock step.",
+            help="All start from the same network, see the same batches and take each step together.",
         )
         st.text_input(
-            "α values", key="race_alpha", on_change=_change, placeholder="the α above", help="As in 0, 0.5, 1.5."
+            "α values", key="race_alpha", on_change=_change, placeholder="the α above", help="For example 0, 0.5, 1.5."
         )
         st.text_input(
             "Seeds",
             key="race_seed",
             on_change=_change,
             placeholder="the seed above",
-            help="As in 0, 1. One race for all.",
+            help="For example 0, 1. All seeds run in the same race.",
         )
         st.button(
             "Start race",
@@ -73,15 +82,15 @@ def race(started: Callable[[], None] | None = None) -> None:
         )
 
 
-def _read(query: dict[str, str]) -> Choice:
+def _read(query: dict[str, str]) -> Contenders:
     known = methods()
     names = tuple(name for name in query.get("race", ",".join(_START)).split(",") if name in known)
-    return Choice(names or _START, query.get("race_alpha", ""), query.get("race_seed", ""))
+    return Contenders(names or _START, query.get("race_alpha", ""), query.get("race_seed", ""))
 
 
 def _change() -> None:
     state = st.session_state
-    choice = Choice(tuple(state["race"]), state["race_alpha"].strip(), state["race_seed"].strip())
+    choice = Contenders(tuple(state["race"]), state["race_alpha"].strip(), state["race_seed"].strip())
     session.set_extra(choice, dict(zip(_KEYS, (",".join(choice.methods), choice.alphas, choice.seeds), strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""Start, pause, step, stop, reset: the buttons over the charts."""
+"""The buttons above the charts: start, pause, step, stop, reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradnorm.ui.lab import lab
 
 
 def runbar(info: RunInfo | None) -> None:
-    """Show the buttons that fit the state of the watched run."""
+    """Show the buttons that the state of the watched run allows, and messages below them. None: no run is watched."""
     going = info is not None and not info.ended
     steered = info is not None and going and lab().steers(info.run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
@@ -45,7 +45,7 @@ def runbar(info: RunInfo | None) -> None:
                 icon=":material/horizontal_rule:",
                 on_click=_static,
                 key="static",
-                help="GradNorm Static: train again from the same start with this run's mean weights, fixed.",
+                help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
         gallery_link(info)
     _notes(info, going, steered)
@@ -58,15 +58,15 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
     if info is None:
         return
     if going and info.recorded:
-        st.caption("This run is recorded by a script: it can be watched here, not steered.")
+        st.caption("A script records this run. You can watch it here but not control it.")
     elif going and not steered:
-        st.caption("This run belongs to another process: it can be watched here, not steered.")
+        st.caption("Another process trains this run. You can watch it here but not control it.")
     elif going and info.race is None and _differs(info):
-        st.caption("The settings on the left have changed since this run started; they are for the next one.")
+        st.caption("Some settings on the left have changed since this run started. They apply to the next run.")
 
 
 def _differs(info: RunInfo) -> bool:
-    """Whether a setting other than the live ones was changed."""
+    """Return whether the controls differ from the run in a setting that is not live."""
     spec = session.spec()
     live = live_keys(spec)
     now = {k: v for k, v in spec.flat().items() if k not in live}

@@ -1,4 +1,4 @@
-"""What should be said of a run while it goes on: a task that cannot improve."""
+"""A warning while a run trains: a task that cannot improve."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 3.0
 
 
 def notice(info: RunInfo | None) -> None:
-    """Name the tasks that are stuck, and offer to hold their weights; looked at anew while the run goes on."""
+    """Name the run's stuck tasks and offer to hold their weights; checked every `SECONDS` while the run trains."""
     method = methods().get(str(info.spec.get("method"))) if info else None
     if info is None or method is None or not method.sets_targets:
         return
@@ -31,24 +31,24 @@ def _stuck(run: str) -> None:
     except UnknownRunError:
         return
     held = _held(info)
-    for found in stuck(evaluations):
-        name, number = info.tasks[found.task], found.task + 1
+    for stuck_task in stuck(evaluations):
+        name, number = info.tasks[stuck_task.task], stuck_task.task + 1
         if number in held:
             continue
-        st.warning(found.sentence(name), icon=":material/trending_flat:")
+        st.warning(stuck_task.sentence(name), icon=":material/trending_flat:")
         if not info.ended and lab().steers(run):
             if st.button(f"Hold the weight of {name}", key=f"hold {number}"):
                 _hold(run, [*held, number])
-                st.rerun()  # the whole page: its address and its settings change
+                st.rerun()  # the whole page, since address and settings change
         else:
-            st.caption(f"Held tasks = {number} keeps its weight in the next run (More settings).")
+            st.caption(f"To keep its weight fixed in the next run, set Held tasks to {number} under More settings.")
 
 
 def _held(info: RunInfo) -> list[int]:
-    """Return the numbers of the held tasks: as set when the run began, or since, from this tab."""
+    """Return the numbers, from 1, of the held tasks: those of the run's spec and those held from this tab since."""
     flat = session.spec().flat()
-    given = flat.get("hold", ()) if flat.get("method") == info.spec.get("method") else ()
-    return sorted({*map(int, info.spec.get("hold", ())), *map(int, given)})
+    from_tab = flat.get("hold", ()) if flat.get("method") == info.spec.get("method") else ()
+    return sorted({*map(int, info.spec.get("hold", ())), *map(int, from_tab)})
 
 
 def _hold(run: str, numbers: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Time travel: a run goes on from a checkpoint of another, with the settings that the controls show."""
+"""Time travel: fork a run at one of its checkpoints, with the settings that the controls show."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gradnorm.ui.lab import lab
 
 
 def fork(run: str, step: int) -> None:
-    """Fork a run after `step` steps and watch the child; sets the session's fault if that can't be done.
+    """Fork a run and watch the fork. If that fails, the session's fault says why.
 
-    What the child has otherwise than its parent is what the controls show otherwise; that may be nothing.
+    run: id of the parent.  step: steps completed at the checkpoint to start from, ≥ 0.
+    The fork gets every setting in which the controls differ from the parent; there may be none.
     """
     try:
         parent = lab().store.info(run).spec
@@ -24,12 +25,12 @@ def fork(run: str, step: int) -> None:
         session.tell(str(error))
 
 
-def asked(message: Any) -> tuple[str, int] | None:
-    """Return the run and the step that the panel asks to fork, or None if its message says nothing of the kind."""
+def fork_request(message: Any) -> tuple[str, int] | None:
+    """Return the run id and the step that the panel asks to fork, or None if its message is no such request."""
     if not isinstance(message, Mapping):
         return None
-    given = cast("Mapping[str, Any]", message)
-    run, step = given.get("run"), given.get("step")
+    fields = cast("Mapping[str, Any]", message)
+    run, step = fields.get("run"), fields.get("step")
     return (run, step) if isinstance(run, str) and type(step) is int and step >= 0 else None
 
 

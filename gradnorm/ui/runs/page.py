@@ -1,4 +1,4 @@
-"""The list of runs."""
+"""The Runs page: the list of runs, with downloads, citations and deletion."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _FILES = {
 
 
 def catalogue() -> None:
-    """Show the newest runs, with what can be done with the chosen ones."""
+    """Show the newest runs, and actions and charts for the selected ones."""
     st.subheader("Runs")
-    found = lab().store.runs(SHOWN)
-    if not found:
-        st.info("No run yet. Start one in the Playground, or with `python -m gradnorm train`.")
+    runs = lab().store.runs(SHOWN)
+    if not runs:
+        st.info("No runs yet. Start one in the Playground, or with `python -m gradnorm train`.")
         return
     event = st.dataframe(
-        _table(found),
+        _table(runs),
         hide_index=True,
         width="stretch",
         on_select="rerun",
         selection_mode="multi-row",
-        # Ticks are kept by row: in a list that has changed they would mean other runs.
-        key=f"catalogue {hash(tuple(info.run for info in found))}",
+        # Streamlit keeps the selection by row number, which would mean other runs once the list has changed.
+        key=f"catalogue {hash(tuple(info.run for info in runs))}",
         column_config={
             "Run": st.column_config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground."),
             "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
@@ -49,39 +49,39 @@ def catalogue() -> None:
             "Seconds": st.column_config.NumberColumn(format="%.1f"),
         },
     )
-    chosen = [found[i] for i in event.selection.rows if i < len(found)]  # pyright: ignore
+    chosen = [runs[i] for i in event.selection.rows if i < len(runs)]  # pyright: ignore
     if chosen:
         _actions(chosen)
         _charts(chosen)
     else:
-        st.caption("Tick rows to download or delete runs; a run's id opens it.")
+        st.caption("Select rows to compare, download, cite or delete runs. Click a run's id to open it.")
 
 
-def _table(found: list[RunInfo]) -> pd.DataFrame:
+def _table(runs: list[RunInfo]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Run": [f"{base_path()}/?run={info.run}" for info in found],
-            "What": [info.title for info in found],
-            "State": [info.state if info.place is None else f"queued ({info.place})" for info in found],
-            "Done": [info.steps / info.total if info.total else None for info in found],
-            "Steps": [info.steps for info in found],
-            "Seconds": [info.seconds for info in found],
-            "Device": [info.device or "" for info in found],
-            "Started": [datetime.fromtimestamp(info.created) for info in found],
-            "Ending": [info.outcome.message if info.outcome else "" for info in found],
+            "Run": [f"{base_path()}/?run={info.run}" for info in runs],
+            "What": [info.title for info in runs],
+            "State": [info.state if info.place is None else f"queued ({info.place})" for info in runs],
+            "Done": [info.steps / info.total if info.total else None for info in runs],
+            "Steps": [info.steps for info in runs],
+            "Seconds": [info.seconds for info in runs],
+            "Device": [info.device or "" for info in runs],
+            "Started": [datetime.fromtimestamp(info.created) for info in runs],
+            "Ending": [info.outcome.message if info.outcome else "" for info in runs],
         }
     )
 
 
 def _charts(chosen: list[RunInfo]) -> None:
-    """Show the chosen runs' test loss over one another, and the weights of a single one."""
+    """Show the chosen runs' test loss in one chart, and the weights if a single run is chosen."""
     snapshots = [lab().store.read(info.run) for info in chosen[:COMPARED]]
     columns = st.columns(2) if len(chosen) == 1 else [st.container()]
     figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
     for column, figure in zip(columns, figures, strict=True):
         column.plotly_chart(figure, config={"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]})
     if len(chosen) > COMPARED:
-        st.caption(f"The first {COMPARED} of {len(chosen)} are drawn.")
+        st.caption(f"The charts show the first {COMPARED} of {len(chosen)} runs.")
 
 
 def _actions(chosen: list[RunInfo]) -> None:
@@ -98,10 +98,10 @@ def _actions(chosen: list[RunInfo]) -> None:
         st.code(bibtex([str(info.spec.get("method")) for info in chosen]), language="bibtex", wrap_lines=True)
     ended = [info for info in chosen if info.ended]
     if len(ended) < len(chosen):
-        st.caption("Runs that are going on can't be deleted; stop them first.")
+        st.caption("Unfinished runs can't be deleted. Stop them first.")
     if ended:
         with st.popover(f"Delete {len(ended)}", icon=":material/delete:"):
-            st.write("Their records go for good.")
+            st.write("Their records and checkpoints are deleted for good.")
             st.button("Delete", type="primary", on_click=_delete, args=([i.run for i in ended],), key="delete")
 
 

@@ -1,4 +1,4 @@
-"""Your data: a table file becomes tasks, and tasks become a run or a race."""
+"""The Your data page: choose a table file and its columns, and start a run or a race on them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS = {form: word for word, form in FORMS.items()}
 
 
 def your_data() -> None:
-    """Show the page: file, columns, what is learnt from what, and the buttons that start."""
+    """Show the page: the file, its columns, targets and inputs, the test set, and the start buttons."""
     if session.leaving():
         st.switch_page(navigation.playground())
     st.subheader("Your data")
@@ -41,18 +41,18 @@ def your_data() -> None:
             columns_view(own, table)
     if table is not None:
         with right:
-            _learnt(own, table)
+            _targets_and_inputs(own, table)
             _split(own, table)
             _run(own)
 
 
 def plain(text: str) -> str:
-    """Return a text so that Markdown shows it as it is: columns may be called anything."""
+    """Return `text` escaped, so that Markdown shows it unchanged: a column may have any name."""
     return re.sub(r"([\\`*_{}\[\]()#+!|$~<>:-])", r"\\\1", text)
 
 
 def _own() -> OwnTable:
-    """Return the session's table; one without a file where another data set is chosen."""
+    """Return the session's table, or one without a file if the session has another data set."""
     dataset = session.spec().dataset
     return dataset if isinstance(dataset, OwnTable) else OwnTable.model_validate({})
 
@@ -63,7 +63,7 @@ def _file(own: OwnTable) -> None:
         type=["csv", "tsv", "txt", "gz", "parquet"],
         key="upload",
         on_change=_take_upload,
-        help="A header row, then a row for each example. It stays on this server.",
+        help="The first row holds the column names; each other row is an example. The file stays on this server.",
     )
     root = data_root()
     if root.is_dir():
@@ -74,33 +74,37 @@ def _file(own: OwnTable) -> None:
             "Or a file on the server",
             [*known, *([chosen] if chosen and chosen not in known else [])],
             key="table file",
-            placeholder=f"below {root}",
+            placeholder=f"inside {root}",
             accept_new_options=True,
             on_change=lambda: _choose(st.session_state["table file"] or ""),
-            help=f"Below {root}; set GRADNORM_DATA for another folder.",
+            help=f"A path inside {root}. GRADNORM_DATA sets another folder.",
         )
     else:
-        st.caption(plain(f"To choose files on the server, set GRADNORM_DATA to their folder. There is no {root}."))
+        st.caption(
+            plain(
+                f"To choose files on the server, set GRADNORM_DATA to their folder. The folder {root} does not exist."
+            )
+        )
 
 
 def _take_upload() -> None:
-    given = st.session_state["upload"]
-    if given is None:
+    upload = st.session_state["upload"]
+    if upload is None:
         return
     try:
-        _choose(uploads.keep(given.name, given.getvalue()))
+        _choose(uploads.keep(upload.name, upload.getvalue()))
     except DataError as error:
         session.tell(str(error))
 
 
 def _choose(file: str) -> None:
-    """Take another file; targets and inputs stay as far as it has such columns."""
+    """Take another file; targets and inputs that it also has stay chosen."""
     own = _own()
     start = {} if isinstance(session.spec().dataset, OwnTable) else _start_with()
     try:
         names = {column.name for column in OwnTable.model_validate({"file": file}).table().columns}
     except (DataError, ValueError):
-        names = set[str]()  # what is wrong with the file is said below the choice
+        names = set[str]()  # `_read` shows what is wrong with the file
     session.change(
         {
             **start,
@@ -114,7 +118,7 @@ def _choose(file: str) -> None:
 
 
 def _start_with() -> dict[str, Any]:
-    """Return the settings that suit a table, of those that nobody has changed yet."""
+    """Return the settings recommended for a table, except those that the user has changed."""
     spec = session.spec().flat()
     default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
     suits = {key: value for key, value in OwnTable.recommended.items() if spec[key] == default[key]}
@@ -123,7 +127,9 @@ def _start_with() -> dict[str, Any]:
 
 def _read(own: OwnTable) -> Table | None:
     if not own.file:
-        st.info("Choose a file: some of its columns will be learnt from the others, by one network.")
+        st.info(
+            "Choose a file. One network will learn to predict the columns that you choose as targets, from the others."
+        )
         return None
     try:
         with st.spinner("Reading…"):
@@ -133,12 +139,17 @@ def _read(own: OwnTable) -> Table | None:
         return None
 
 
-def _learnt(own: OwnTable, table: Table) -> None:
-    """Choose targets, how each is learnt, and inputs."""
+def _targets_and_inputs(own: OwnTable, table: Table) -> None:
+    """Choose targets, the form of each, and inputs."""
     chosen = [name for name, _ in map(target_of, own.targets)]
     able = [c.name for c in table.columns if c.kind in ("number", "class") or 2 <= c.distinct <= MOST_CLASSES]
     _several(
-        "Targets", "targets", chosen, [*able, *_beyond(chosen, able)], _set_targets, "Learnt together, a task each."
+        "Targets",
+        "targets",
+        chosen,
+        [*able, *_beyond(chosen, able)],
+        _set_targets,
+        "The columns to predict. Each is a task; one network learns them all.",
     )
     for text in own.targets:
         _form(table, text)
@@ -149,13 +160,13 @@ def _learnt(own: OwnTable, table: Table) -> None:
         list(own.inputs),
         [*others, *_beyond(own.inputs, others)],
         partial(_change, "inputs"),
-        "What the targets are learnt from.",
-        "all other columns that can be used",
+        "The columns that the targets are predicted from.",
+        "all other usable columns",
     )
 
 
 def _beyond(chosen: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return chosen names that a list lacks, as from an address: they must be shown to be taken out."""
+    """Return the chosen names that are not known, as from an address; only what is shown can be removed."""
     return [name for name in chosen if name not in known]
 
 
@@ -181,7 +192,7 @@ def _several(
 
 
 def _set_targets(names: list[str]) -> None:
-    """Take other targets; those that stay keep their form."""
+    """Set the targets; those that stay keep their form."""
     own = _own()
     before = {target_of(text)[0]: text for text in own.targets}
     table = own.table()
@@ -190,11 +201,11 @@ def _set_targets(names: list[str]) -> None:
 
 
 def _form(table: Table, text: str) -> None:
-    """Choose whether a target is learnt as a number or as a class, if it can be either."""
+    """Choose whether a target is a number or a class, if its column can be either."""
     name, form = target_of(text)
     column = next((column for column in table.columns if column.name == name), None)
     if column is None:
-        return  # the address names a column that is not there; what is wrong is said above the button
+        return  # the address names an unknown column; `_run` shows what is wrong
     words = ["number"] if column.words is None else []
     if column.words is not None or (column.whole and column.distinct <= MOST_CLASSES):
         words.append("class")
@@ -210,7 +221,7 @@ def _form(table: Table, text: str) -> None:
         session.change({"targets": texts})
 
     st.radio(
-        plain(f"{name} is learnt as a"),
+        plain(f"Predict {name} as a"),
         words,
         key=key,
         horizontal=True,
@@ -219,13 +230,13 @@ def _form(table: Table, text: str) -> None:
 
 
 def _split(own: OwnTable, table: Table) -> None:
-    """Choose units, the test set, and what becomes of missing values."""
-    found = {option.key: option for option in options("table")}
+    """Choose units, the test set, and how missing values are handled."""
+    by_key = {option.key: option for option in options("table")}
     values = session.spec().flat()
     groups = [c.name for c in table.columns if 2 <= c.distinct < table.rows]
     with st.expander("Units, test set, missing values", icon=":material/settings:", expanded=False):
         for key in ("units", "output_scale", "missing"):
-            widget(found[key], values[key], _change)
+            widget(by_key[key], values[key], _change)
         show("table group", own.group)
         st.selectbox(
             "Split into training and test",
@@ -233,9 +244,9 @@ def _split(own: OwnTable, table: Table) -> None:
             key="table group",
             format_func=lambda name: f"by groups of {name}" if name else "by rows",
             on_change=lambda: _change("group", st.session_state["table group"]),
-            help=found["group"].help,
+            help=by_key["group"].help,
         )
-        widget(found["test_share"], values["test_share"], _change)
+        widget(by_key["test_share"], values["test_share"], _change)
 
 
 def _change(key: str, value: Any) -> None:
@@ -243,9 +254,9 @@ def _change(key: str, value: Any) -> None:
 
 
 def _run(own: OwnTable) -> None:
-    """Say what will be trained on, and start it."""
+    """Show what the run will train on, and the buttons that start it."""
     if not own.targets:
-        st.info("Choose one target or more.")
+        st.info("Choose at least one target.")
         return
     try:
         with st.spinner("Preparing…"):
@@ -256,11 +267,11 @@ def _run(own: OwnTable) -> None:
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:
         st.info(own.advice, icon=":material/lightbulb:")
-    found = {option.key: option for option in options("table", session.spec().method.name)}
+    by_key = {option.key: option for option in options("table", session.spec().method.name)}
     values = session.spec().flat()
     for key in ("alpha", "steps"):
-        if key in found:
-            widget(found[key], values[key], _change)
+        if key in by_key:
+            widget(by_key[key], values[key], _change)
     st.button(
         "Start run", icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
     )

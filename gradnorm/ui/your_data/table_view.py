@@ -1,4 +1,4 @@
-"""The columns of a table with their types, and what each is used for."""
+"""The columns of a table: type, values, and what each is used for."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _KINDS = {"text": "text or identifier"}
 
 
 def columns_view(own: OwnTable, table: Table) -> None:
-    """Show a row for each column: name, use, type, values."""
+    """Show one row for each column of `table`: name, use, type, values. own: the chosen targets and inputs."""
     try:
         inputs = own.input_names()
-    except DataError:  # said beside the choice
+    except DataError:  # shown beside the choice of inputs
         inputs = ()
     uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
     st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
@@ -27,12 +27,12 @@ def columns_view(own: OwnTable, table: Table) -> None:
                 "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
                 "Type": [_KINDS.get(column.kind, column.kind) for column in table.columns],
                 "Values": [column.example for column in table.columns],
-                "Different": [column.distinct for column in table.columns],
+                "Distinct": [column.distinct for column in table.columns],
                 "Missing": [column.missing for column in table.columns],
             }
         ),
         hide_index=True,
         width="stretch",
         height=min(38 + 35 * len(table.columns), 530),
-        column_config={name: st.column_config.NumberColumn(format="localized") for name in ("Different", "Missing")},
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in ("Distinct", "Missing")},
     )

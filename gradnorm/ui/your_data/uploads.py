@@ -1,4 +1,4 @@
-"""Files that the dashboard may read: those below the data folder, and uploaded ones, kept by their content."""
+"""Files that the dashboard may read: those inside the data folder, and uploads, stored by content."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root, upload_root
 from gradnorm.datasets.readers.table_reader import SUFFIXES
 
-# A folder may be as large as it likes; a list may not.
+# A folder may hold any number of files, but a list to choose from must stay short.
 _MOST_FILES, _MOST_LOOKED_AT = 300, 5_000
 
 
 def keep(name: str, content: bytes) -> str:
-    """Keep an uploaded file and return its path for a spec, "upload:HASH/NAME". Raises DataError.
+    """Store an uploaded file and return its path for a spec, "upload:HASH/NAME".
 
-    The same content under the same name is kept once. A file is there as a whole or not at all.
+    name: as the browser sent it.  content: the file's bytes. The same content under the same name is stored once, and
+    a file is stored completely or not at all. Raises DataError for an unknown kind of file, or if it can't be stored.
     """
     name = plain_name(name)
     folder = upload_root() / hashlib.sha256(content).hexdigest()[:12]
@@ -30,14 +31,16 @@ def keep(name: str, content: bytes) -> str:
                 file.write(content)
             Path(file.name).replace(target)
     except OSError as error:
-        raise DataError(f"The upload should be kept below {upload_root()}. Found: {error.strerror}.") from None
+        raise DataError(
+            f"The upload should be stored in {upload_root()}. Found: {error.strerror}. Free or unlock that folder."
+        ) from None
     return f"{UPLOADED}{folder.name}/{name}"
 
 
 def plain_name(name: str) -> str:
-    """Return a file name without anything that a file system or a shell could take for something else.
+    """Return a safe form of a file name: no folders, and only letters, digits, ".", "_" and "-".
 
-    Raises DataError for a kind of file that no reader knows.
+    Raises DataError if the name doesn't end in one of the known suffixes.
     """
     name = re.split(r"[/\\]", name)[-1]
     suffix = next((end for end in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(end)), None)
@@ -48,14 +51,14 @@ def plain_name(name: str) -> str:
 
 
 def files() -> list[str]:
-    """Return the table files below the data folder, relative to it; the first few hundred if there are more."""
-    root, found, looked = data_root(), list[str](), 0
+    """Return the table files inside the data folder, relative to it; at most 300."""
+    root, tables, seen = data_root(), list[str](), 0
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            looked += 1
+            seen += 1
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                found.append(str((Path(folder) / name).relative_to(root)))
-        if len(found) >= _MOST_FILES or looked + len(folders) >= _MOST_LOOKED_AT:
+                tables.append(str((Path(folder) / name).relative_to(root)))
+        if len(tables) >= _MOST_FILES or seen + len(folders) >= _MOST_LOOKED_AT:
             break
-    return found[:_MOST_FILES]
+    return tables[:_MOST_FILES]
