@@ -1,13 +1,16 @@
 /** What each chart shows: which columns of which stream become which lines. */
 
-const VECTORS = ["weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates"];
+/** What every layout has a place for, −1 where a run lacks it. */
+const QUANTITIES = ["alpha", "imbalance", "weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates"];
 
-/** Where each quantity begins among the columns of the live rows. */
+/** Where each quantity begins among the columns of the live rows: those of the run, which may be of another version. */
 export function rowLayout(run) {
-  const at = (name) => run.columns.indexOf(name);
-  const layout = { alpha: at("alpha"), imbalance: at("imbalance"), mean: run.columns.length };
-  for (const name of VECTORS) layout[name] = at(`${name}.0`);
-  return layout;
+  const layout = Object.fromEntries(QUANTITIES.map((name) => [name, -1]));
+  run.columns.forEach((column, i) => {
+    const [name, task = "0"] = column.split(".");
+    if (task === "0") layout[name] = i;
+  });
+  return { ...layout, mean: run.columns.length };
 }
 
 /** Where each quantity begins among the columns of the evaluation rows, as `evaluationRow` writes them. */
@@ -29,7 +32,7 @@ export function evaluationRow(run, evaluation) {
 }
 
 const perTask = (run, first, style = {}) =>
-  first < 0 ? [] : run.tasks.map((task, i) => ({ column: first + i, task: i, label: task.name, width: 1.4, ...style }));
+  first >= 0 ? run.tasks.map((task, i) => ({ column: first + i, task: i, label: task.name, width: 1.4, ...style })) : [];
 
 /** The views by name. `log`: true, false, or null for "log once max/min exceeds 50". */
 export const VIEWS = {
