@@ -1,9 +1,10 @@
 // Escape leaves a slider or a chart, so that the arrow keys turn pages again.
-if (!window.gradnormLesson) {
-  window.gradnormLesson = true;
+if (!("gradnormLesson" in window)) {
+  Object.assign(window, { gradnormLesson: true });
   document.addEventListener("keydown", (event) => {
-    const slider = document.activeElement?.matches?.("input[type=range], [role=slider]");
-    if (event.key === "Escape" && slider) document.activeElement.blur();
+    const active = /** @type {HTMLElement | null} */ (document.activeElement);
+    const slider = active?.matches?.("input[type=range], [role=slider]");
+    if (event.key === "Escape" && slider) active.blur();
   });
 }
 // A new step begins at its top.

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.environment import environment
 from benchmarks.rounds import medians, ratio, timed
 from gradnorm.config.spec import RunSpec, preset
-from gradnorm.training.batched.threads import Teams
+from gradnorm.training.batched.threads import ThreadedGroup
 from gradnorm.training.run import Run
 
 SEEDS = 4
@@ -38,6 +38,6 @@ def run(contenders: int = 32, rounds: int = 9) -> dict[str, Any]:
     return {"benchmark": "batched", "environment": environment(), "results": results, "details": details}
 
 
-def _teams(specs: list[RunSpec]) -> Teams:
+def _teams(specs: list[RunSpec]) -> ThreadedGroup:
     sources = {spec.seed: spec.dataset.load(spec.seed) for spec in specs}
-    return Teams([Run.build(spec, sources[spec.seed]) for spec in specs])
+    return ThreadedGroup([Run.build(spec, sources[spec.seed]) for spec in specs])

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gradnorm.balancer.balancer import GradNorm
+from gradnorm.balancer.gradnorm import GradNorm
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Batch, Source
 from gradnorm.metrics import task_losses

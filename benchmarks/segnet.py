@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.rounds import one_thread
-from gradnorm.balancer.balancer import GradNorm
+from gradnorm.balancer.gradnorm import GradNorm
 from gradnorm.common.randomness import stream
 from gradnorm.models.segnet import SegNet
 

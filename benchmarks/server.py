@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
@@ -46,16 +46,17 @@ def main() -> None:
     """Serve until told to stop."""
     port, path = sys.argv[1:3]
     times = open(path, "ab", buffering=1 << 14)  # noqa: PTH123, SIM115
-    record_race = lab.record_race
+    record_group = lab.record_group
 
-    def clocked(store: Any, contenders: Mapping[str, Iterator[Record]], control: Any) -> Any:
-        ((run, records),) = contenders.items()
+    def clocked(store: Any, runs: Sequence[str], items: Iterator[Any], control: Any, left: set[int]) -> Any:
+        (run,) = runs
+        records = (item for _, item in items)
         spec = store.info(run).spec
         made = _replayed(records, spec["pace"], spec["steps"]) if spec["pace"] else records
-        yield from record_race(store, {run: _clocked(made, times)}, control)
+        yield from record_group(store, runs, ((0, item) for item in _clocked(made, times)), control, left)
         times.flush()
 
-    lab.record_race = clocked
+    lab.record_group = clocked
     from streamlit.web import cli
 
     flags = ["--server.address", "127.0.0.1", "--server.port", port, "--server.headless", "true"]

@@ -9,13 +9,17 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from gradnorm.common import former_names
+
 if TYPE_CHECKING:
-    from gradnorm.balancer.balancer import Balancer, GradNorm
+    from gradnorm.balancer.balancer import Balancer
+    from gradnorm.balancer.gradnorm import GradNorm
     from gradnorm.config.spec import RunSpec
-    from gradnorm.methods.base import Balance, NonFiniteLossError
+    from gradnorm.methods.balance import Balance, NonFiniteLossError
     from gradnorm.runs.recorder import Recorder
     from gradnorm.training.control import Control
-    from gradnorm.training.engine import train, train_together
+    from gradnorm.training.engine import train
+    from gradnorm.training.together import train_together
 
 __all__ = [
     "Balance",
@@ -30,16 +34,18 @@ __all__ = [
 ]
 
 _HOME = {
-    "Balance": "gradnorm.methods.base",
+    "Balance": "gradnorm.methods.balance",
     "Balancer": "gradnorm.balancer.balancer",
     "Control": "gradnorm.training.control",
-    "GradNorm": "gradnorm.balancer.balancer",
-    "NonFiniteLossError": "gradnorm.methods.base",
+    "GradNorm": "gradnorm.balancer.gradnorm",
+    "NonFiniteLossError": "gradnorm.methods.balance",
     "Recorder": "gradnorm.runs.recorder",
     "RunSpec": "gradnorm.config.spec",
     "train": "gradnorm.training.engine",
-    "train_together": "gradnorm.training.engine",
+    "train_together": "gradnorm.training.together",
 }
+
+former_names.install()
 
 try:
     __version__ = version("gradnorm-live")

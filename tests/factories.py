@@ -95,8 +95,27 @@ def start_python(home: Path, *arguments: str, **options: Any) -> subprocess.Pope
     )
 
 
+def trained_together(specs: Sequence[Any]) -> list[list[Any]]:
+    """Return the records of each run; runs that can be are stepped as one program, which is much the quicker."""
+    from gradnorm.training.engine import train_together
+
+    iterators = train_together(specs)
+    records: list[list[Any]] = [[] for _ in specs]
+    going = list(range(len(specs)))
+    while going:
+        for i in list(going):
+            if (item := next(iterators[i], None)) is None:
+                going.remove(i)
+            else:
+                records[i].append(item)
+    return records
+
+
 def going_on(store: Any, run: str, control: Any) -> Any:
     """Return the iterator of the records that one run of a store still lacks."""
     from gradnorm.lab.resume import records_of
 
-    return records_of(store, [store.info(run)], {run: control})[run]
+    for _, item in records_of(store, [store.info(run)], {run: control}):
+        if isinstance(item, Exception):
+            raise item
+        yield item

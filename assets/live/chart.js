@@ -14,7 +14,16 @@ const WIDE_SPREAD = 50;
 /** A chart card; `slot` is its place ("weights", "norms", "test" or "more"). */
 export class Chart {
   constructor(panel, slot, view, observers) {
-    Object.assign(this, { panel, slot, lines: [], plot: null, dirty: true, visible: true, log: false, drawnAt: 0 });
+    /** @type {import("./panel.js").Panel} */
+    this.panel = panel;
+    this.slot = slot;
+    this.lines = [];
+    /** @type {any} */
+    this.plot = null;
+    this.dirty = true;
+    this.visible = true;
+    this.log = false;
+    this.drawnAt = 0;
     this.build();
     this.setView(view);
     observers.resize.observe(this.host);
@@ -39,7 +48,7 @@ export class Chart {
     if (this.slot === "more") {
       const views = MORE_VIEWS.map((name) => [name, VIEWS[name].short]);
       this.switcher = segments("quantity shown", views, (name) => this.panel.choices.setMore(name));
-      [...this.switcher.children].forEach((button, i) => (button.title = `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
+      this.switcher.querySelectorAll("button").forEach((button, i) => (button.title = `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
       controls.prepend(this.switcher);
     }
     this.readout = new Readout();
@@ -101,8 +110,8 @@ export class Chart {
   }
 
   marks() {
-    const { rows, detail } = this.panel.history;
-    return marksOf(this.panel, (this.sparse ? rows : (detail ?? rows)).marks);
+    const { history } = this.panel;
+    return marksOf(this.panel, history.marks(this.sparse ? history.rows : (history.detail ?? history.rows)));
   }
 
   /** Where the lines end, up to a step, that stand for a whole run each. */

@@ -6,13 +6,24 @@ const DETAIL_DELAY = 150;
 export class Choices {
   constructor(panel) {
     this.panel = panel;
-    Object.assign(this, { log: {}, smoothing: 0, hidden: new Set(), more: "ratios" });
+    /** @type {Record<string, boolean>} */
+    this.log = {};
+    this.smoothing = 0;
+    /** @type {Set<number>} */
+    this.hidden = new Set();
+    this.more = "ratios";
     this.forget();
   }
 
   /** Another run is watched. focus: a task; spot: a run pointed at; travel: the step of a checkpoint. */
   forget() {
-    Object.assign(this, { zoom: null, focus: -1, spot: null, travel: null });
+    /** @type {{ min: number, max: number } | null} */
+    this.zoom = null;
+    this.focus = -1;
+    /** @type {import("./contender.js").Contender | null} */
+    this.spot = null;
+    /** @type {number | null} */
+    this.travel = null;
   }
 
   get drawn() {

@@ -9,13 +9,29 @@ const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4]
 /** A run that is drawn; the panel hears of what changed. */
 export class Contender {
   constructor(panel, id, base) {
-    Object.assign(this, { panel, id, base, history: null, status: null, state: null, feed: null, checkpoints: [] });
+    /** @type {import("./panel.js").Panel} */
+    this.panel = panel;
+    this.id = id;
+    this.base = base;
+    /** @type {History | null} */
+    this.history = null;
+    /** @type {any} */
+    this.status = null;
+    /** @type {string | null} */
+    this.state = null;
+    /** @type {Feed | null} */
+    this.feed = null;
+    /** @type {number[]} */
+    this.checkpoints = [];
     this.listen();
   }
 
   /** Its place among those drawn gives its key and its dash. */
   call(label, place) {
-    Object.assign(this, { label, place, key: KEYS[place % KEYS.length], dash: DASHES[place % DASHES.length] });
+    this.label = label;
+    this.place = place;
+    this.key = KEYS[place % KEYS.length];
+    this.dash = DASHES[place % DASHES.length];
   }
 
   /** The server's description of the run, once it has come. */
@@ -54,6 +70,10 @@ export class Contender {
     if (message.type === "run") this.begin(message);
     if (message.type === "status") this.follow(message);
     if (message.type === "checkpoints") this.keep(message.steps ?? []);
+    if (message.type === "events" && this.history) {
+      this.history.change(message.rows ?? [], message.known ?? 0);
+      this.panel.mark(false, false);
+    }
     if (message.type === "evaluations" && this.history) {
       this.history.evaluate(message.rows ?? []);
       this.panel.mark(true, true);

@@ -1,4 +1,11 @@
-/** An element with attributes and children; the one way DOM is made here. */
+/**
+ * An element with attributes and children; the one way DOM is made here.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} attributes
+ * @param {string | Node | (string | Node)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export function element(tag, attributes = {}, children = []) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -19,7 +26,7 @@ export function swatch(task) {
   const line = `<svg viewBox="0 0 18 6" width="18" height="6" aria-hidden="true"><line x1="0" y1="3" x2="18" y2="3" stroke="currentColor" stroke-width="2.5"/></svg>`;
   const node = element("span", { class: "gn-swatch" });
   node.innerHTML = line;
-  node.firstChild.firstChild.setAttribute("stroke-dasharray", dashes(task.dash));
+  node.querySelector("line").setAttribute("stroke-dasharray", dashes(task.dash));
   node.style.setProperty("--gn-light", task.color.light);
   node.style.setProperty("--gn-dark", task.color.dark);
   return node;

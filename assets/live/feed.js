@@ -8,7 +8,12 @@ const FOREIGN_ORIGIN = 4403;
 /** One run's feed. `since()` names the last step held, so that nothing is sent twice. */
 export class Feed {
   constructor({ base, run, since, onText, onRows, onLink }) {
-    Object.assign(this, { base, run, since, onText, onRows, onLink });
+    this.base = base;
+    this.run = run;
+    this.since = since;
+    this.onText = onText;
+    this.onRows = onRows;
+    this.onLink = onLink;
     this.final = false;
     this.socket = null;
     this.timer = 0;

@@ -1,4 +1,5 @@
 /** What the panel holds of one run: live rows, the finer rows of a zoomed range, evaluations. */
+import { tick } from "./format.js";
 import { Rows, refine } from "./series.js";
 import { evaluationLayout, evaluationRow, rowLayout } from "./views.js";
 
@@ -15,6 +16,7 @@ export class History {
     this.rows.setSmoothing(smoothing);
     this.evaluations = new Rows(this.evaluationLayout.width);
     this.detail = null;
+    this.events = [];
   }
 
   /** True when a run message after a reconnect describes the same columns. */
@@ -60,6 +62,18 @@ export class History {
     for (const evaluation of evaluations) {
       if (evaluation.step > this.evaluations.last(-1)) this.evaluations.append(evaluationRow(this.run, evaluation), 1, 1);
     }
+  }
+
+  /** Take live changes, as {step, key, value, when, label}, which follow the first `known` of those held. */
+  change(events, known) {
+    this.events = [...this.events.slice(0, known), ...events];
+  }
+
+  /** Steps with the labels of what was changed there, oldest first; of runs without events, where α moved. */
+  marks(rows) {
+    const alphas = this.events.some(({ key }) => key === "alpha") ? [] : rows.marks;
+    const moved = alphas.map(({ step, alpha }) => ({ step, label: `α ${tick(alpha)}` }));
+    return [...moved, ...this.events].sort((a, b) => a.step - b.step);
   }
 
   /** Set the smoothing of the per-step lines; evaluations are few and stay as measured. */

@@ -1,18 +1,19 @@
-/** Vertical marks with a label above the plot: changes of α, forks, the checkpoint chosen to travel to. */
-import { tick } from "./format.js";
-
+/** Vertical marks with a label above the plot: live changes, forks, the checkpoint chosen to travel to. */
 const LABEL_ROOM = 46;
 
-/** The marks of a panel's charts, the most important first: where labels would overlap, the first is read. */
-export function marksOf(panel, marks) {
+/**
+ * The marks of a panel's charts, the most important first: where labels would overlap, the first is read.
+ * `changes` are {step, label} of the run in front, oldest first.
+ */
+export function marksOf(panel, changes) {
   const { choices, members } = panel;
   const { travel } = choices;
-  // From the newest back: the α that was arrived at is the one to read.
-  const alphas = marks.toReversed().map(({ step, alpha }) => ({ step, label: `α ${tick(alpha)}`, dash: [3, 3] }));
+  // From the newest back: the value that was arrived at is the one to read.
+  const changed = changes.toReversed().map(({ step, label }) => ({ step, label, dash: [3, 3] }));
   const forks = new Set(members.map(({ run }) => run?.forked_at ?? 0).filter(Boolean));
   const branches = [...forks].map((step) => ({ step, label: `fork at ${step}`, dash: [] }));
   const here = travel === null ? [] : [{ step: travel, label: `step ${travel}`, dash: [], strong: true }];
-  return [...here, ...branches, ...alphas];
+  return [...here, ...branches, ...changed];
 }
 
 /** Draw the marks inside the visible x range, leaving out labels that would overlap. */

@@ -9,7 +9,16 @@ const LONG = 60;
 /** Paints a panel's charts in one animation frame, and its words a few times a second. */
 export class Painter {
   constructor(panel) {
-    Object.assign(this, { panel, pending: false, painted: -Infinity, cost: 0, share: 0, busy: 0, writing: 0, fresh: false, stopped: false });
+    /** @type {import("./panel.js").Panel} */
+    this.panel = panel;
+    this.pending = false;
+    this.painted = -Infinity;
+    this.cost = 0;
+    this.share = 0;
+    this.busy = 0;
+    this.writing = 0;
+    this.fresh = false;
+    this.stopped = false;
   }
 
   /** Ask for one redraw; `fresh` says that there is new data to announce. */

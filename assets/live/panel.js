@@ -34,7 +34,7 @@ export function unmount(parentElement) {
   panels.delete(parentElement);
 }
 
-class Panel {
+export class Panel {
   constructor(parent) {
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
@@ -74,7 +74,11 @@ class Panel {
 
   clear() {
     this.choices.forget();
-    Object.assign(this, { front: null, spread: new Set(), told: 0 });
+    /** @type {Contender | null} */
+    this.front = null;
+    /** @type {Set<string>} */
+    this.spread = new Set();
+    this.told = 0;
   }
 
   /** The run that the page watches, and that header and buttons are about. */

@@ -6,7 +6,10 @@ const STEP = 0;
 /** Rows of one stream. Column 0 is the step; `mean` adds a column with the mean of others. */
 export class Rows {
   constructor(width, { alpha = -1, mean = null, unit = 0 } = {}) {
-    Object.assign(this, { width, alpha, mean, unit });
+    this.width = width;
+    this.alpha = alpha;
+    this.mean = mean;
+    this.unit = unit;
     this.capacity = FIRST_CAPACITY;
     const total = width + (mean ? 1 : 0);
     this.columns = Array.from({ length: total }, () => new Float32Array(FIRST_CAPACITY));

@@ -20,7 +20,7 @@ export class TimeTravel {
     this.input.addEventListener("input", () => this.choose());
     this.input.addEventListener("focus", () => this.input.matches(":focus-visible") && this.choose());
     this.button.addEventListener("click", () => this.fork());
-    this.node.addEventListener("focusout", ({ relatedTarget }) => this.node.contains(relatedTarget) || panel.choices.setTravel(null));
+    this.node.addEventListener("focusout", ({ relatedTarget }) => this.node.contains(/** @type {Node} */ (relatedTarget)) || panel.choices.setTravel(null));
     this.node.addEventListener("keydown", ({ key }) => key === "Escape" && panel.choices.setTravel(null));
   }
 

@@ -1,17 +1,31 @@
-"""What a caller may hand to a balancer: each fault is told as what should be, what was found, what to do."""
+"""Checks of what a caller passes to a balancer. Each error says what should be, what was found and what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from gradnorm.methods.balance import NonFiniteLossError
+
+if TYPE_CHECKING:
+    from gradnorm.methods.base import Method
 
 Losses = Tensor | Sequence[Tensor | None]
 
 
 def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
-    """Return T different names, "task 1" … for a number. Raises ValueError."""
+    """Return the T task names: those passed, or "task 1" to "task T" for a number.
+
+    tasks: T ≥ 1, or T different names.
+    Raises ValueError for no tasks or for a name that occurs twice.
+
+    >>> task_names(2)
+    ('task 1', 'task 2')
+    """
     names = tuple(f"task {i + 1}" for i in range(tasks)) if isinstance(tasks, int) else tuple(tasks)
     if not names or len(set(names)) != len(names):
         raise ValueError(
@@ -21,20 +35,47 @@ def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def checked_initial_losses(given: Sequence[float] | Tensor, names: Sequence[str]) -> Tensor:
-    """Return L_i(0) as a vector of T positive numbers, a copy. Raises ValueError."""
-    values = torch.as_tensor(given, dtype=torch.get_default_dtype() if not isinstance(given, Tensor) else None)
-    values = values.detach().clone()
+def checked_initial_losses(initial_losses: Sequence[float] | Tensor, names: Sequence[str]) -> Tensor:
+    """Return L_i(0) as a new detached vector, shape [T].
+
+    initial_losses: T finite numbers > 0, in the order of `names`.
+    names: the T task names.
+    Raises ValueError for a wrong length, or a value that is not positive and finite.
+    """
+    dtype = None if isinstance(initial_losses, Tensor) else torch.get_default_dtype()
+    values = torch.as_tensor(initial_losses, dtype=dtype).detach().clone()
     if values.shape != (len(names),) or not bool(((values > 0) & values.isfinite()).all()):
         raise ValueError(
-            f"initial_losses should be {len(names)} positive numbers, one a task. Found {values.tolist()}. "
+            f"initial_losses should be {len(names)} positive numbers, one for each task. Found {values.tolist()}. "
             "Pass log C for cross entropy over C classes, or leave it out."
         )
     return values
 
 
+def build_method(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
+    """Return a method with these hyperparameters.
+
+    method: the method's class.
+    hyperparameters: values by field name; fields that are left out take their defaults.
+    Raises ValueError for an unknown name or a value out of range; the message says what is allowed.
+    """
+    # With pydantic, which the import of this module should not have to wait for.
+    from pydantic import ValidationError
+
+    from gradnorm.common.declarations import explain
+
+    try:
+        return method(**hyperparameters)
+    except ValidationError as error:
+        message = explain(error, method, "Pass {key} to GradNorm or retune.")
+        raise ValueError(message.replace("weight_learning_rate", "learning_rate")) from None
+
+
 class ZeroFirstLossError(ValueError):
-    """A task begins with a loss of 0."""
+    """A task's first loss is 0, so that the ratio L_i(t)/L_i(0) does not exist.
+
+    task: the task's name.
+    """
 
     def __init__(self, task: str) -> None:
         self.task = task
@@ -45,7 +86,13 @@ class ZeroFirstLossError(ValueError):
 
 
 def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
-    """Return T attached scalars, single precision or wider; None for an absent task. Raises ValueError."""
+    """Return the losses as T scalars with a gradient, in single precision or wider; None for an absent task.
+
+    losses: T scalar tensors that require a gradient (None for an absent task), or one tensor of shape [T].
+    names: the T task names, for the messages.
+    Raises ValueError for a wrong number of losses, a loss that is not a scalar tensor, a loss without a
+    gradient, or a batch in which every task is absent.
+    """
     if isinstance(losses, Tensor) and losses.dim() != 1:
         raise ValueError(
             f"losses should be {len(names)} scalars or one tensor of shape [{len(names)}]. Found a tensor of "
@@ -82,3 +129,33 @@ def _scalar(loss: Tensor, name: str) -> Tensor:
         )
     loss = loss.reshape(())
     return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
+
+
+def loss_values(losses: Sequence[Tensor | None], names: Sequence[str], initial_losses: Tensor | None) -> Tensor:
+    """Return L(t) as one detached vector, shape [T], with NaN for an absent task.
+
+    losses: T scalars as `scalar_losses` returns them; None for an absent task.
+    names: the T task names, for the messages.
+    initial_losses: L_i(0), shape [T], NaN for a task not seen yet; None if every task has been seen.
+    Raises NonFiniteLossError for NaN or infinity, ValueError for a negative loss, and ZeroFirstLossError
+    for a first loss of 0. It waits for the device once.
+    """
+    present = next(loss for loss in losses if loss is not None)
+    nan = torch.full((), float("nan"), dtype=present.dtype, device=present.device)
+    vector = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
+    values = vector.tolist()
+    for name, loss, value in zip(names, losses, values, strict=True):
+        if loss is None:
+            continue
+        if not math.isfinite(value):
+            raise NonFiniteLossError(name, value)
+        if value < 0:
+            raise ValueError(
+                f"The loss of {name!r} should be 0 or more, since rates are ratios of losses. "
+                f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
+            )
+    if initial_losses is not None:
+        for name, loss, value, initial in zip(names, losses, values, initial_losses.tolist(), strict=True):
+            if loss is not None and math.isnan(initial) and value == 0:
+                raise ZeroFirstLossError(name)
+    return vector

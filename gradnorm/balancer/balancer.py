@@ -1,32 +1,33 @@
-"""A weighting method bound to a network: measure, decide, weighted backward.
+"""A weighting method bound to a network: measure, decide, back-propagate the weighted sum.
 
-What a library user holds (`GradNorm`) is what the engine uses.
+A user's training loop and the training engine use the same class.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from gradnorm.balancer.arguments import Losses, ZeroFirstLossError, checked_initial_losses, scalar_losses, task_names
-from gradnorm.common.declarations import explain
+from gradnorm.balancer import arguments
+from gradnorm.balancer.arguments import Losses, build_method
 from gradnorm.gradients import general
 from gradnorm.gradients.general import Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
-from gradnorm.methods.base import Balance, Kind, Method, Needs, NonFiniteLossError, Signal, State
-from gradnorm.methods.gradnorm import GradNormMethod, Update
+from gradnorm.methods.balance import Balance, Kind
+from gradnorm.methods.signal import Needs, Signal, State
+
+if TYPE_CHECKING:
+    from gradnorm.methods.base import Method
 
 _REGRESSION: Kind = "regression"
 
 
 class LossScaler(Protocol):
-    """What is used of `torch.amp.GradScaler`."""
+    """The part of `torch.amp.GradScaler` that a balancer uses."""
 
     def scale(self, outputs: Tensor, /) -> Any:
         """Return `outputs` times the current loss scale."""
@@ -34,15 +35,29 @@ class LossScaler(Protocol):
 
 
 class Balancer:
-    """Weighs the losses of T tasks by a `Method` and runs their joint backward pass.
+    """Weigh the losses of T tasks by any weighting method, and run their joint backward pass.
 
-    tasks: how many (≥ 1), or their names.
-    method: which weighting method, with its hyperparameters.
-    initial_losses: L_i(0) > 0, shape [T]; None takes each task's first loss. For cross entropy over C
-        classes the paper suggests log C.
-    kinds: "regression" or "classification" for each task, which some methods tell apart; left out: regressions.
-    watch_norms: measure gradient norms even where the method does not need them.
+    Each call of `backward` adds the gradient of L(t) = Σ_i w_i(t)·L_i(t) to `.grad`.
+
+    tasks: T ≥ 1, or T different names.
+    method: the weighting method with its hyperparameters, from `gradnorm.methods`.
+    initial_losses: L_i(0) > 0, shape [T]. None means each task's first loss. For cross entropy over
+        C classes the paper suggests log C.
+    kinds: "regression" or "classification" for each task, since some methods treat them differently.
+        Left out, all are regressions.
+    watch_norms: whether to measure gradient norms even if the method does not need them.
     Raises ValueError for a wrong number of names, kinds or initial losses.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> from gradnorm.methods.static import StaticWeights
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> balancer = Balancer(["depth", "normals"], StaticWeights(weights=(1, 3)))
+    >>> balance = balancer.backward([shared[0] ** 2, shared[1] ** 2], shared=shared)
+    >>> balance.weights.tolist()
+    [0.5, 1.5]
+    >>> shared.grad.tolist()  # 0.5·2·1 and 1.5·2·2
+    [1.0, 6.0]
     """
 
     def __init__(
@@ -54,7 +69,7 @@ class Balancer:
         kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
     ) -> None:
-        self.names = task_names(tasks)
+        self.names = arguments.task_names(tasks)
         self.method = method
         self._measures_norms = watch_norms or method.needs is Needs.NORMS
         each: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
@@ -62,7 +77,7 @@ class Balancer:
             raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(each)}. Give one for each.")
         state = method.start(torch.ones(len(self.names)), each)
         if initial_losses is not None:
-            state = State(state.weights, checked_initial_losses(initial_losses, self.names), state.memory)
+            state = State(state.weights, arguments.checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
         self._all_seen = initial_losses is not None
         self._steps = 0
@@ -75,21 +90,25 @@ class Balancer:
 
     @property
     def state(self) -> State:
-        """What the method carries to the next step."""
+        """The method's state for the next step: weights, initial losses and memory."""
         return self._state
 
     def place(self, state: State, steps: int) -> None:
-        """Take over what was decided elsewhere, by the same method, in `steps` steps."""
+        """Replace the state by one that the same method reached elsewhere.
+
+        state: the state for the next step; its vectors have shape [T].
+        steps: how many steps led to it, ≥ 0.
+        """
         self._state, self._steps, self._all_seen = state, steps, False
 
     @property
     def weights(self) -> Tensor:
-        """w(t+1): the weights of the next step, shape [T], detached; a copy."""
+        """w(t+1), the weights of the next step: a detached copy, shape [T]."""
         return self._state.weights.clone()
 
     @property
     def initial_losses(self) -> Tensor:
-        """L_i(0), shape [T]; NaN for a task not seen yet; a copy."""
+        """L_i(0): a detached copy, shape [T], NaN for a task that has not been seen yet."""
         return self._state.initial_losses.clone()
 
     def backward(
@@ -101,32 +120,44 @@ class Balancer:
         trunk: Iterable[Tensor] | None = None,
         scaler: LossScaler | None = None,
     ) -> Balance:
-        """Run one step of Algorithm 1: measure, decide, back-propagate Σ_i w_i(t) L_i(t).
+        """Run one step of Algorithm 1: measure, decide the weights, back-propagate Σ_i w_i(t)·L_i(t).
 
-        losses: T scalars, attached, ≥ 0, or one tensor of shape [T]; None for a task that is absent
-            from the batch: it adds no gradient, and its weight stays.
-        shared: W, the last shared layer: a module, a parameter or an iterable of parameters.
-        features: the output or the input of `shared`, if at hand. Then heads that meet in one tensor are gone
-            through once, all together, and so is the trunk, with the same result; a linear or convolutional
-            `shared` serves all tasks in one product. Any other network is measured as if it were left out.
-        trunk: all parameters that tasks share, W among them; needed, and used, by gradient surgery alone, whose
-            weights are for them: each head then gets its own loss's gradient.
-        scaler: a `torch.amp.GradScaler`, if one is in use: `.grad` is then scaled as it expects, and the
-            norms are those of the unscaled gradients. Pass the losses unscaled.
-        Returns the frozen `Balance` of this step; `.grad` of every parameter has the gradient added.
-        Raises ValueError for losses of the wrong number, shape, sign or attachment, or a shared layer
-        that a loss does not reach; NonFiniteLossError for NaN or infinity. Nothing has changed then.
+        losses: T scalars ≥ 0 that require a gradient, or one tensor of shape [T]. None stands for a task that
+            is absent from the batch: it adds no gradient and keeps its weight.
+        shared: W, the last shared layer: a module, a parameter, or an iterable of parameters.
+        features: the output or the input of `shared`, shape [B, ...]. With it a step takes one backward pass
+            through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
+            one pass for each task. The result is the same up to rounding.
+        trunk: all parameters that the tasks share, those of W included. Only gradient surgery needs it: its
+            weights apply to these parameters, and each head gets the gradient of its own loss.
+        scaler: the `torch.amp.GradScaler` in use, if any. Pass the losses unscaled: `.grad` is then scaled as
+            the scaler expects, and the norms are those of the unscaled gradients.
+        Returns the `Balance` of this step. The gradients are added to `.grad` of every parameter.
+        Raises ValueError for losses of a wrong number, shape or sign, a loss without a gradient, or a shared
+        layer that a loss does not reach; NonFiniteLossError for a loss that is NaN or infinite. The balancer
+        and `.grad` are then as they were.
+
+        >>> import torch
+        >>> from gradnorm import GradNorm
+        >>> balancer = GradNorm(2, alpha=0)
+        >>> shared = torch.nn.Parameter(torch.ones(1))
+        >>> balance = balancer.backward([(2 * shared).sum(), (6 * shared).sum()], shared=shared)
+        >>> balance.gradient_norms.tolist(), balance.targets.tolist()
+        ([2.0, 6.0], [4.0, 4.0])
+        >>> balancer.weights[0] > 1 > balancer.weights[1]  # task 1 lies below its target, task 2 above
+        tensor(True)
         """
-        listed = scalar_losses(losses, self.names)
-        present = None not in listed
+        attached = arguments.scalar_losses(losses, self.names)
+        present = None not in attached
         # At a first step there is no initial loss yet; later all of them have to be there.
         complete = present and (self._all_seen or self._steps == 0)
-        values = self._values(listed)
-        self._follow(values)
+        values = arguments.loss_values(attached, self.names, None if self._all_seen else self._state.initial_losses)
+        self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
-        measured = self._measure(listed, general.shared_parameters(shared), features, trunk, scale)
+        measured = self._measure(attached, general.shared_parameters(shared), features, trunk, scale)
         norms, gramian = (
-            None if found is None else found.to(values.dtype) for found in (measured.norms, measured.gramian)
+            None if measurement is None else measurement.to(values.dtype)
+            for measurement in (measured.norms, measured.gramian)
         )
         signal = Signal(values, norms, gramian, self._steps + 1, complete)
         balance, state = self.method.balance(self._state, signal)
@@ -136,10 +167,10 @@ class Balancer:
             self._state = state
             self._all_seen |= present
         else:
-            # Under a loss scale that is too large gradients overflow; the optimizer skips such a step,
+            # Gradients overflow under a loss scale that is too large. The optimizer skips such a step,
             # and so do the weights.
             sound = (norms.isfinite() | values.isnan()).all()
-            self._state = _choose(sound, state, self._state)
+            self._state = _select_state(sound, state, self._state)
         return balance
 
     def _measure(
@@ -149,8 +180,8 @@ class Balancer:
         features: Tensor | None,
         trunk: Iterable[Tensor] | None,
         scale: Tensor | None,
-    ) -> general.Measured:
-        """Measure what the method needs, and no more, in the cheapest way that the graph allows."""
+    ) -> general.Measurement:
+        """Measure what the method needs and no more, in the cheapest way that the graph allows."""
         if self.method.needs is Needs.GRAMIAN:
             if trunk is None:
                 raise ValueError(
@@ -161,17 +192,33 @@ class Balancer:
         cut = OnePass.plan(losses, features, shared) if features is not None and self._measures_norms else None
         if cut is not None:
             return OnePass(losses, cut, shared, self.names, scale)
-        return general.General(losses, shared, self.names, scale, wants_norms=self._measures_norms)
+        return general.SeparatePasses(losses, shared, self.names, scale, wants_norms=self._measures_norms)
 
     def retune(self, **hyperparameters: Any) -> None:
-        """Change hyperparameters of the method from the next step on.
+        """Change hyperparameters of the method, from the next step on.
 
+        hyperparameters: new values by the names of the method's fields, as in alpha=0.5.
         Raises ValueError for an unknown name or a value out of range; nothing has changed then.
+
+        >>> from gradnorm import GradNorm
+        >>> balancer = GradNorm(2, alpha=1.5)
+        >>> balancer.retune(alpha=0.5)
+        >>> balancer.method.alpha
+        0.5
         """
-        self.method = built(type(self.method), {**self.method.model_dump(), **hyperparameters})
+        self.method = build_method(type(self.method), {**self.method.model_dump(), **hyperparameters})
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs: names, hyperparameters, w, L(0), moments."""
+        """Return everything that a resumed run needs, for `torch.save`.
+
+        The keys are tasks, method, hyperparameters, steps, weights, initial_losses and memory. The tensors
+        are copies.
+
+        >>> from gradnorm import GradNorm
+        >>> saved = GradNorm(["depth", "normals"]).state_dict()
+        >>> saved["method"], saved["tasks"], saved["weights"].tolist()
+        ('gradnorm', ['depth', 'normals'], [1.0, 1.0])
+        """
         return {
             "tasks": list(self.names),
             "method": self.method.name,
@@ -183,16 +230,23 @@ class Balancer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state of the same tasks and the same method.
+        """Continue from a saved state of the same tasks and the same method, hyperparameters included.
 
+        state: what `state_dict` returned.
         Raises ValueError if it belongs to other tasks or another method; nothing has changed then.
+
+        >>> from gradnorm import GradNorm
+        >>> balancer = GradNorm(2, alpha=1.5)
+        >>> balancer.load_state_dict(GradNorm(2, alpha=0.5).state_dict())
+        >>> balancer.method.alpha
+        0.5
         """
-        found = (state["method"], list(state["tasks"]))
-        wanted = (self.method.name, list(self.names))
-        if found != wanted:
+        saved = (state["method"], list(state["tasks"]))
+        own = (self.method.name, list(self.names))
+        if saved != own:
             raise ValueError(
-                f"The state should be of method {wanted[0]!r} and tasks {wanted[1]}. Found {found[0]!r} "
-                f"and {found[1]}. Build the balancer with the same tasks and method."
+                f"The state should be of method {own[0]!r} and tasks {own[1]}. Found {saved[0]!r} "
+                f"and {saved[1]}. Build the balancer with the same tasks and method."
             )
         self.method = type(self.method)(**state["hyperparameters"])
         self._all_seen = False
@@ -205,10 +259,19 @@ class Balancer:
         )
 
     def inherit(self, state: Mapping[str, Any]) -> None:
-        """Take over what another balancer of the same tasks has learnt, as far as it means something here.
+        """Continue from another balancer's saved state of the same tasks, keeping these hyperparameters.
 
-        state: a `state_dict`. Of the same method come weights and moments, of any method the initial losses;
-        the hyperparameters stay this balancer's own. Raises ValueError if it belongs to other tasks.
+        From a state of the same method it takes weights, initial losses and memory. From another method's it
+        takes the initial losses alone.
+
+        state: what the other balancer's `state_dict` returned.
+        Raises ValueError if it belongs to other tasks; nothing has changed then.
+
+        >>> from gradnorm import GradNorm
+        >>> child = GradNorm(2, alpha=0.5)
+        >>> child.inherit(GradNorm(2, alpha=1.5, initial_losses=[3, 4]).state_dict())
+        >>> child.method.alpha, child.initial_losses.tolist()
+        (0.5, [3.0, 4.0])
         """
         fresh = self.state_dict()
         if state["method"] == self.method.name:
@@ -218,34 +281,8 @@ class Balancer:
             own = {**state, "method": self.method.name, "weights": fresh["weights"], "memory": fresh["memory"]}
         self.load_state_dict({**own, "hyperparameters": fresh["hyperparameters"]})
 
-    def _values(self, losses: Sequence[Tensor | None]) -> Tensor:
-        """Return L(t) as one detached vector, checked with a single wait for the device."""
-        present = next(loss for loss in losses if loss is not None)
-        nan = torch.full((), float("nan"), dtype=present.dtype, device=present.device)
-        values = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
-        for name, loss, value in zip(self.names, losses, values.tolist(), strict=True):
-            if loss is None:
-                continue
-            if not math.isfinite(value):
-                raise NonFiniteLossError(name, value)
-            if value < 0:
-                raise ValueError(
-                    f"The loss of {name!r} should be 0 or more, since rates are ratios of losses. "
-                    f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
-                )
-        self._check_first(losses, values)
-        return values
-
-    def _check_first(self, losses: Sequence[Tensor | None], values: Tensor) -> None:
-        if self._all_seen:
-            return
-        known = self._state.initial_losses.tolist()
-        for name, loss, value, initial in zip(self.names, losses, values.tolist(), known, strict=True):
-            if loss is not None and math.isnan(initial) and value == 0:
-                raise ZeroFirstLossError(name)
-
-    def _follow(self, values: Tensor) -> None:
-        """Move the state to the losses' device and precision."""
+    def _match_state_to(self, values: Tensor) -> None:
+        """Move the state to the device and precision of `values`."""
         s = self._state
         if s.weights.dtype == values.dtype and s.weights.device == values.device:
             return
@@ -254,46 +291,10 @@ class Balancer:
         )
 
 
-class GradNorm(Balancer):
-    """GradNorm for your own training loop (Chen et al., ICML 2018, Algorithm 1).
-
-    tasks: how many (≥ 1), or their names.
-    alpha: asymmetry α in [0, 5]: how strongly slow tasks are pulled up.
-    learning_rate: step size of the weights, in (0, 1]; None takes 0.01 for "log", else the paper's 0.025.
-    update: "log" moves w by factors exp(∓learning_rate); "adam" is the paper's, on w itself; "sgd".
-    initial_losses: L_i(0) > 0, shape [T]; None takes the first call's losses.
-    Raises ValueError for a value out of range.
-
-    >>> balancer = GradNorm(tasks=["depth", "normals"], alpha=0.12)
-    """
-
-    def __init__(
-        self,
-        tasks: int | Sequence[str],
-        alpha: float = 1.5,
-        learning_rate: float | None = None,
-        update: Update = "log",
-        initial_losses: Sequence[float] | Tensor | None = None,
-    ) -> None:
-        if learning_rate is None:
-            learning_rate = 0.01 if update == "log" else 0.025
-        given = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
-        super().__init__(tasks, built(GradNormMethod, given), initial_losses=initial_losses)
-
-
-def built(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
-    """Return a method with these hyperparameters, or raise ValueError that says what is allowed."""
-    try:
-        return method(**hyperparameters)
-    except ValidationError as error:
-        message = explain(error, method, "Pass {key} to GradNorm or retune.")
-        raise ValueError(message.replace("weight_learning_rate", "learning_rate")) from None
-
-
-def _choose(flag: Tensor, yes: State, no: State) -> State:
-    """Return `yes` or `no` by a flag on the device, without waiting for it."""
+def _select_state(condition: Tensor, new: State, old: State) -> State:
+    """Return `new` where `condition` (a scalar on the device) holds, else `old`, without waiting for the device."""
     return State(
-        yes.weights.where(flag, no.weights),
-        yes.initial_losses.where(flag, no.initial_losses),
-        {name: value.where(flag, no.memory[name]) for name, value in yes.memory.items()},
+        new.weights.where(condition, old.weights),
+        new.initial_losses.where(condition, old.initial_losses),
+        {name: value.where(condition, old.memory[name]) for name, value in new.memory.items()},
     )

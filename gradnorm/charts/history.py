@@ -29,7 +29,7 @@ def test_loss(snapshots: Sequence[Snapshot]) -> go.Figure:
 
 
 def weights(snapshot: Snapshot) -> go.Figure:
-    """Return w_i(t) of one run on a log axis, a line a task."""
+    """Return w_i(t) of one run on a log axis, a line a task, with its live changes marked."""
     figure = _figure("Loss weights", "wᵢ(t)")
     every = max(1, len(snapshot.rows) // MOST_POINTS)
     steps, values = snapshot.scalar("step")[::every], snapshot.vector("weights")[::every]
@@ -38,6 +38,10 @@ def weights(snapshot: Snapshot) -> go.Figure:
         line = {"color": style.light, "dash": _dash(style.dash)}
         figure.add_scatter(x=steps, y=values[:, i], name=task, mode="lines", line=line)
     figure.update_yaxes(type="log")
+    for event in snapshot.events:
+        figure.add_vline(
+            x=event.step, line={"dash": "dot", "width": 1}, annotation={"text": event.label, "textangle": -90}
+        )
     return figure
 
 

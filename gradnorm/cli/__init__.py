@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from gradnorm.cli import data, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
+from gradnorm.common.discovery import PluginError
 from gradnorm.common.extras import explain_import, require
 from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
@@ -42,7 +43,10 @@ _PACKAGES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed, 2 bad usage, 3 diverged, 130 stopped."""
-    parsed = parser().parse_args(arguments)
+    try:
+        parsed = parser().parse_args(arguments)
+    except PluginError as error:
+        return _complain(str(error))
     user = f"gradnorm {parsed.command}"
     try:
         require(user, *_PACKAGES.get(parsed.command, ()))

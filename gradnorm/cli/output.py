@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gradnorm.config.spec import SpecError
-from gradnorm.runs.records import json_safe
+from gradnorm.runs.plain import json_safe
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
 

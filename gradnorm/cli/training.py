@@ -111,12 +111,16 @@ def _train(
     store: Any, infos: Sequence[RunInfo], arguments: argparse.Namespace, control: Control, *, race: bool = False
 ) -> int:
     from gradnorm.lab.resume import mean_weights, records_of
-    from gradnorm.lab.run_writer import record_race
+    from gradnorm.lab.run_writer import record_group
 
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}
-    records = records_of(store, infos, controls)
-    with closing(record_race(store, records, control)) as recorded, closing(_Bar(summaries, infos)) as bar:
+    left: set[int] = set()
+    items = records_of(store, infos, controls, left)
+    with (
+        closing(record_group(store, list(summaries), items, control, left)) as recorded,
+        closing(_Bar(summaries, infos)) as bar,
+    ):
         for run, item in recorded:
             summaries[run].take(item)
             bar.take(item)

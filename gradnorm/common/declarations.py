@@ -1,4 +1,4 @@
-"""What a pydantic field declares of an option: its range, its choices, and how to say that a value is wrong."""
+"""Reads what a pydantic field declares of an option, its range and its choices, and explains a wrong value."""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ from pydantic.fields import FieldInfo
 
 
 def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
-    """Return the lowest and the highest value of a number, None where there is no limit."""
-    found: dict[str, float] = {}
+    """Return the limits (low, high) of a number, each None if the field declares none.
+
+    info: the field; of `ge` and `gt`, and of `le` and `lt`, either counts.
+
+    >>> from pydantic import BaseModel, Field
+    >>> class Options(BaseModel):
+    ...     alpha: float = Field(1.5, ge=0, le=5)
+    >>> bounds(Options.model_fields["alpha"])
+    (0.0, 5.0)
+    """
+    limits: dict[str, float] = {}
     for rule in info.metadata:
         for name in ("ge", "gt", "le", "lt"):
             value = getattr(rule, name, None)
             if value is not None:
-                found[name] = float(value)
-    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+                limits[name] = float(value)
+    return limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
 
 
 def choices(info: FieldInfo) -> tuple[str, ...]:
-    """Return the words that are allowed; empty if it is no choice."""
+    """Return the words that a field of type Literal allows; empty for a field of any other type."""
     return tuple(map(str, get_args(info.annotation))) if get_origin(info.annotation) is Literal else ()
 
 
 def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
-    """Return the first fault as one line: what should be, what was found, what to do.
+    """Return the first fault of a rejected model in one line: what should be, what was found, what to do.
 
-    remedy: a sentence in which {key} and {option} stand for the field's name, as in "Set it with --{option}."
+    error: what pydantic raised.
+    model: the class that was to be made.
+    remedy: what to do, with {key} for the field's name and {option} for the same with hyphens, as in
+        "Set it with --{option}."
     """
     item = error.errors()[0]
     if item["type"] == "value_error":
@@ -68,42 +80,55 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def numbers(given: Any, key: str) -> Any:
-    """Return the numbers of a text such as "1, 100" or "1;100", or of a single number; other values as they are.
+def numbers(value: Any, key: str) -> Any:
+    """Return a text of numbers, or a single number, as a tuple; return any other value unchanged.
 
-    Raises ValueError for a text with anything else in it.
+    value: a text may have commas, semicolons or blanks between its numbers.
+    key: the option's name, for the message.
+    Raises ValueError for a text that holds anything but numbers.
+
+    >>> numbers("1, 100", "sigmas"), numbers(3, "hold"), numbers([1, 2], "hold")
+    ((1.0, 100.0), (3,), [1, 2])
     """
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return (given,)
-    if not isinstance(given, str):
-        return given
-    parts = [part for part in given.replace(";", ",").replace(" ", ",").split(",") if part]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    parts = [part for part in value.replace(";", ",").replace(" ", ",").split(",") if part]
     try:
         return tuple(float(part) for part in parts)
     except ValueError:
-        raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {given!r}") from None
+        raise ValueError(f"{key} should be numbers with commas between, as in 1,100. Found {value!r}") from None
 
 
-def names(given: Any) -> Any:
-    """Return the names of a text with commas between, quoted as in CSV where they hold commas; others as they are.
+def names(value: Any) -> Any:
+    """Return a text or a list of names as a tuple; return any other value unchanged.
 
-    Blanks around a name do not count, and empty names are left out.
+    value: a text has commas between its names; a name that holds a comma is quoted as in CSV.
+    Blanks around a name are dropped, and so are empty names. Raises ValueError for a text that is no CSV.
+
+    >>> names('price, "cut, color"')
+    ('price', 'cut, color')
     """
-    if isinstance(given, str):
+    if isinstance(value, str):
         try:
-            rows = list(csv.reader(io.StringIO(given, newline=""), skipinitialspace=True))
+            rows = list(csv.reader(io.StringIO(value, newline=""), skipinitialspace=True))
         except csv.Error as error:
             raise ValueError(f"Names should have commas between, as in price,cut. Found a text with {error}") from None
-        given = [name for row in rows for name in row]
-    if not isinstance(given, list | tuple):
-        return given
-    parts = cast("list[Any]", given)
+        value = [name for row in rows for name in row]
+    if not isinstance(value, list | tuple):
+        return value
+    parts = cast("list[Any]", value)
     stripped = [part.strip() if isinstance(part, str) else part for part in parts]
     return tuple(part for part in stripped if part != "")
 
 
-def names_as_text(given: Sequence[str]) -> str:
-    """Return names as the text that `names` reads."""
+def names_as_text(words: Sequence[str]) -> str:
+    """Return names as one text, which `names` reads back.
+
+    >>> names_as_text(["price", "cut, color"])
+    'price,"cut, color"'
+    """
     text = io.StringIO(newline="")
-    csv.writer(text).writerow(given)
+    csv.writer(text).writerow(words)
     return text.getvalue().removesuffix("\r\n")

@@ -1,8 +1,8 @@
-"""The shapes that travel between rooms, as jaxtyping annotations.
+"""The shapes of the tensors that travel between packages, as jaxtyping annotations.
 
-Nothing here imports torch: the pages read the methods' declarations before torch is loaded.
-Where torch is loaded already (the worker, the library, the tests) the annotations are the real ones,
-and under pytest beartype checks them at every call.
+This module imports neither torch nor jaxtyping: the pages read the methods' declarations before torch is loaded,
+and a library user's import should be quick. Under pytest jaxtyping is loaded first; the annotations are then the real
+ones, and beartype checks them at every call. Elsewhere nothing evaluates them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Scalar: TypeAlias = Tensor
     Mean: TypeAlias = Tensor
     Gramian: TypeAlias = Tensor
-elif "torch" in sys.modules:
+elif "torch" in sys.modules and "jaxtyping" in sys.modules:
     from jaxtyping import Float
     from torch import Tensor
 

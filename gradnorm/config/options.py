@@ -1,4 +1,4 @@
-"""The options of a spec, for whoever makes a widget, a command-line option or a line of help from them."""
+"""The options of a spec. Widgets, command-line options and help texts are made from them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from gradnorm.config.spec import RunSpec, datasets, methods
 
 @dataclass(frozen=True)
 class Option:
-    """One key of a spec, for whoever makes a widget, a command-line option or a line of help from it.
+    """One key of a spec, as its field declares it.
 
+    key: its name in specs, URLs and, with hyphens, on the command line.
+    part: what declares it: "dataset", "method" or "run".
     kind: "number", "integer", "choice", "switch", "numbers", "text" or "names" (of columns, say).
-    part: "dataset", "method" or "run".
+    title: what the pages call it.  help: one sentence.  default: its value if nobody sets it.
+    low, high: the limits of a number; None where there is none.
+    choices: the words of a choice; empty for any other kind.
+    extra: what else the field declares, such as {"live": True}, {"path": True} or {"slider": [low, high, step]}.
     """
 
     key: str
@@ -35,26 +40,30 @@ class Option:
 
     @property
     def live(self) -> bool:
-        """Whether it can be changed while the run goes on."""
+        """Whether it can be changed while a run trains."""
         return bool(self.extra.get("live"))
 
 
 def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
-    """Return the options of one data set and one method, or of all of them."""
+    """Return the options of one data set and one method, and those of every run.
+
+    dataset, method: names; None means all data sets, or all methods. A key that several of them declare comes once.
+    """
     models: list[tuple[str, type[BaseModel]]] = [("dataset", m) for n, m in datasets().items() if dataset in (None, n)]
     models += [("method", m) for n, m in methods().items() if method in (None, n)]
     models.append(("run", RunSpec))
-    found: dict[str, Option] = {}
+    joined: dict[str, Option] = {}
     for part, model in models:
         for option in _options_of(part, model):
-            found[option.key] = _joined(found.get(option.key, option), option)
-    return list(found.values())
+            joined[option.key] = _joined(joined.get(option.key, option), option)
+    return list(joined.values())
 
 
 def _joined(first: Option, second: Option) -> Option:
-    """Return what two declarations of one key have in common: any text, where they differ in what may be chosen.
+    """Return one option for two declarations of one key.
 
-    What a file or folder should be differs from data set to data set, and so does the help of such a key.
+    It takes any text if they differ in kind or choices. The help of texts is joined, since what a file or folder
+    should hold differs from data set to data set.
     """
     same = (first.kind, first.choices) == (second.kind, second.choices)
     if same and first.kind != "text":
@@ -64,7 +73,7 @@ def _joined(first: Option, second: Option) -> Option:
 
 
 def live_keys(spec: RunSpec) -> list[str]:
-    """Return the keys of a spec that can be changed while its run goes on."""
+    """Return the keys of a spec that can be changed while its run trains, as in ["alpha"]."""
     return [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
 
 

@@ -4,35 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from gradnorm.common.declarations import explain, names_as_text
 from gradnorm.common.discovery import discover
+from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
+
+__all__ = [
+    "PRESETS",
+    "RunSpec",
+    "SpecError",
+    "carried",
+    "changed",
+    "datasets",
+    "methods",
+    "preset",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class SpecError(ValueError):
-    """A spec that cannot be run; the message says what should be, what was found and what to do."""
+    """A spec that cannot be run. The message says what should be, what was found and what to do."""
 
 
 def methods() -> Mapping[str, type[Method]]:
-    """Return every weighting method by name."""
-    return discover(Method, "gradnorm.methods")  # pyright: ignore[reportArgumentType]
+    """Return every weighting method by name, those of other packages too (entry points "gradnorm.methods").
+
+    Raises PluginError, a ValueError, if another package's method cannot be used.
+    """
+    return discover(Method, "gradnorm.methods", group="gradnorm.methods")  # pyright: ignore[reportArgumentType]
 
 
 def datasets() -> Mapping[str, type[Dataset]]:
-    """Return every data set by name."""
-    return discover(Dataset, "gradnorm.datasets.builtin", "gradnorm.datasets.by_path")  # pyright: ignore[reportArgumentType]
+    """Return every data set by name, those of other packages too (entry points "gradnorm.datasets").
+
+    Raises PluginError, a ValueError, if another package's data set cannot be used.
+    """
+    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
+    return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
 
 
 class RunSpec(BaseModel):
-    """Everything that defines a run: the same spec on the same machine gives the same numbers."""
+    """Everything that defines a run. The same spec on the same machine gives the same numbers.
+
+    >>> from gradnorm import RunSpec
+    >>> spec = RunSpec.parse({"dataset": "toy", "tasks": 2, "sigmas": "1,100", "alpha": 0.12})
+    >>> spec.title, spec.method.alpha, spec.steps
+    ('toy-2 · GradNorm α 0.12 · seed 0', 0.12, 4000)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -110,20 +134,21 @@ class RunSpec(BaseModel):
 
     @classmethod
     def parse(cls, flat: Mapping[str, Any]) -> Self:
-        """Return the spec given by flat keys, such as {"dataset": "toy", "tasks": 2, "alpha": 0.12}.
+        """Return the spec of flat keys.
 
-        Keys left out take the data set's recommendation, else their default. Text is read as numbers
-        where numbers are due. Raises SpecError for an unknown key or a value out of range.
+        flat: options by name, as in {"dataset": "toy", "tasks": 2, "alpha": 0.12}. A key that is left out takes
+            the data set's recommendation, else its default. Numbers may be written as text.
+        Raises SpecError for an unknown key or a value out of range.
         """
-        given = dict(flat)
-        if "recorded" in given:
+        keys = dict(flat)
+        if "recorded" in keys:
             raise SpecError(
                 "A spec should be one that gradnorm trains. "
-                f"Found that of {given['recorded']!r}, which a script recorded. Run the script again."
+                f"Found that of {keys['recorded']!r}, which a script recorded. Run the script again."
             )
-        dataset = _chosen("dataset", given.pop("dataset", "toy"), datasets())
-        method = _chosen("method", given.pop("method", "gradnorm"), methods())
-        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **given}
+        dataset = _chosen("dataset", keys.pop("dataset", "toy"), datasets())
+        method = _chosen("method", keys.pop("method", "gradnorm"), methods())
+        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
@@ -132,7 +157,7 @@ class RunSpec(BaseModel):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Return the spec written by `to_json`, or by hand. Raises SpecError."""
+        """Return the spec that `to_json` wrote, or somebody by hand. Raises SpecError for anything else."""
         try:
             flat = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -142,7 +167,7 @@ class RunSpec(BaseModel):
         return cls.parse(cast("dict[str, Any]", flat))
 
     def flat(self) -> dict[str, Any]:
-        """Return all keys and values as plain JSON types; `parse` takes them back."""
+        """Return all keys and values as plain JSON types, which `parse` reads back."""
         own = self.model_dump(mode="json", exclude={"dataset", "method"})
         return {
             "dataset": self.dataset.name,
@@ -153,11 +178,15 @@ class RunSpec(BaseModel):
         }
 
     def to_json(self) -> str:
-        """Return the flat form as JSON text."""
+        """Return the flat form as a JSON text, which `from_json` reads back."""
         return json.dumps(self.flat())
 
     def query(self) -> dict[str, str]:
-        """Return what differs from the defaults as a URL's query; `parse` takes it back."""
+        """Return data set, method and all that differs from the defaults as a URL's query, which `parse` reads back.
+
+        >>> RunSpec.parse({"dataset": "digits", "alpha": 0.5}).query()
+        {'dataset': 'digits', 'method': 'gradnorm', 'alpha': '0.5'}
+        """
         flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
         default = type(self).parse(chosen).flat()
         always = {*chosen, "tasks", "sigmas"}
@@ -165,7 +194,7 @@ class RunSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """A short name for lists: data set, method, α where there is one, seed."""
+        """A short name for lists: data set, number of tasks, method, α if it has one, seed."""
         alpha = getattr(self.method, "alpha", None)
         middle = self.method.title if alpha is None else f"{self.method.title} α {alpha:g}"
         return f"{self.dataset.name}-{len(self.dataset.task_names)} · {middle} · seed {self.seed}"
@@ -212,33 +241,13 @@ def _as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "toy-2": {"dataset": "toy", "tasks": 2, "sigmas": (1.0, 100.0), "method": "gradnorm", "alpha": 0.12},
-        # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
-        "toy-10": {
-            "dataset": "toy",
-            "tasks": 10,
-            "sigmas": (12.6, 13.2, 64.0, 10.5, 53.6, 36.2, 130.0, 94.7, 70.4, 127.0),
-            "method": "gradnorm",
-            "alpha": 0.12,
-        },
-        # What a task that cannot improve does to GradNorm.
-        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
-        "digits": {"dataset": "digits", "method": "gradnorm"},
-        "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
-        "bikes": {"dataset": "bikes", "method": "gradnorm"},
-        "rooms": {"dataset": "rooms", "method": "gradnorm"},
-        "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
-    }
-)
-
-
 def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
     """Return a preset with some keys changed.
 
-    Hyperparameters that a newly chosen method lacks are dropped from the preset, and so are options of a
-    data set that was exchanged for another. Raises SpecError for an unknown preset or a wrong change.
+    name: one of `PRESETS`.
+    changes: flat keys, as in {"method": "equal"}. Options of the preset that a newly chosen method or data set
+        lacks are dropped.
+    Raises SpecError for an unknown preset or a wrong change.
     """
     if name not in PRESETS:
         raise SpecError(f"preset should be one of {', '.join(PRESETS)}. Found {name!r}. Choose one of them.")
@@ -246,12 +255,21 @@ def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
 
 
 def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
-    """Return the spec of flat keys `base` with some changed; see `carried`. Raises SpecError."""
+    """Return the spec of flat keys with some of them changed.
+
+    base: the flat keys of a spec, of which what `carried` returns is kept.
+    changes: flat keys that replace them.
+    Raises SpecError for an unknown key or a value out of range.
+    """
     return RunSpec.parse({**carried(base, changes), **changes})
 
 
 def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of `base` that still makes sense once `changes` are made to it."""
+    """Return the keys of `base` that still make sense beside `changes`.
+
+    Another method drops the hyperparameters that it lacks. Another data set drops the old one's options. Another
+    number of tasks drops whatever lists a value for each task.
+    """
     dataset = str(changes.get("dataset", base.get("dataset", "toy")))
     method = str(changes.get("method", base.get("method", "gradnorm")))
     if dataset not in datasets() or method not in methods():

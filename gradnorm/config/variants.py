@@ -16,10 +16,12 @@ _FIXED_IN_RACE = ("dataset", "steps", "eval_every", "checkpoint_every", "pace")
 
 
 def contender(base: RunSpec, text: str) -> RunSpec:
-    """Return the spec of one contender, as in "gradnorm:alpha=0.5:seed=2".
+    """Return the spec of one contender of a race.
 
-    text: a method's name, then options of the method or the run. Lists have semicolons: "static:weights=1;3".
-    Raises SpecError for an unknown method, an unknown option or one that all contenders share.
+    base: the spec that all contenders share, but for what `text` changes.
+    text: a method's name and options of the method or the run, as in "gradnorm:alpha=0.5:seed=2". Lists have
+        semicolons, as in "static:weights=1;3".
+    Raises SpecError for an unknown method, an unknown option, or an option that all contenders share.
     """
     name, *options = text.strip().split(":")
     changes: dict[str, Any] = {"method": name}
@@ -34,52 +36,64 @@ def contender(base: RunSpec, text: str) -> RunSpec:
 
 
 def contenders(base: RunSpec, text: str) -> list[RunSpec]:
-    """Return the specs of a race, as in "equal,gradnorm:alpha=0.5,uncertainty". Raises SpecError."""
-    found = [contender(base, part) for part in text.split(",") if part.strip()]
-    if not 2 <= len(found) <= MOST_CONTENDERS:
+    """Return the specs of a race.
+
+    base: see `contender`.
+    text: 2 to 8 different contenders with commas between, as in "equal,gradnorm:alpha=0.5,uncertainty".
+    Raises SpecError for another number of contenders, two that are equal, or a wrong one.
+    """
+    specs = [contender(base, part) for part in text.split(",") if part.strip()]
+    if not 2 <= len(specs) <= MOST_CONTENDERS:
         raise SpecError(
-            f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {len(found)}. "
+            f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {len(specs)}. "
             f"Name methods with commas between, of {', '.join(methods())}."
         )
-    for i, spec in enumerate(found):
-        if spec in found[:i]:
+    for i, spec in enumerate(specs):
+        if spec in specs[:i]:
             raise SpecError(f"Contenders should differ. Found {_title(spec.flat())} twice. Give one another α or seed.")
-    return found
+    return specs
 
 
 def product(base: RunSpec, names: Sequence[str], alphas: Sequence[float], seeds: Sequence[float]) -> list[RunSpec]:
-    """Return the contenders methods × α × seeds; α for the methods that have one. Raises SpecError.
+    """Return the contenders methods × α × seeds. α applies to the methods that have one.
 
-    alphas, seeds: empty keeps the base's own.
+    base: see `contender`.
+    names: methods.
+    alphas: values in [0, 5].  seeds: whole numbers ≥ 0.  Empty, either keeps that of `base`.
+    Raises SpecError as `contenders` does.
     """
     texts: list[str] = []
     for seed in seeds or [base.seed]:
         for name in names:
             has_alpha = name in methods() and "alpha" in methods()[name].model_fields
-            given = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
-            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in given]
+            with_alpha = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
+            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in with_alpha]
     return contenders(base, ",".join(texts))
 
 
 def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return short names that tell the runs of one chart apart: the method, and what differs besides.
+    """Return a short name for each run of one chart: its method, and the options that tell it from others of it.
 
-    specs: flat specs of runs that are looked at together.
+    specs: the flat specs of the runs.
+
+    >>> labels([{"method": "equal", "seed": 1}, {"method": "equal", "seed": 2}, {"method": "gls", "seed": 1}])
+    ['Equal weights seed 1', 'Equal weights seed 2', 'Geometric loss (GLS)']
     """
     titles = [_title(spec) for spec in specs]
-    found: list[str] = []
+    names: list[str] = []
     for title, spec in zip(titles, specs, strict=True):
-        rivals = [other for other, name in zip(specs, titles, strict=True) if name == title]
+        rivals = [other for other, other_title in zip(specs, titles, strict=True) if other_title == title]
         keys = [key for key in spec if any(other.get(key) != spec[key] for other in rivals)]
-        found.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
-    return found
+        names.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
+    return names
 
 
 def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
-    """Return the spec of a run that goes on from a checkpoint of another with some keys changed.
+    """Return the spec of a run that continues from a checkpoint of another one, with some keys changed.
 
     parent: the flat spec of the run that is forked.
-    Raises SpecError where data or network would be another one.
+    changes: flat keys that replace its own.
+    Raises SpecError if they would change the data or the network.
     """
     before = RunSpec.parse(parent)
     spec = changed(parent, changes)
@@ -94,9 +108,11 @@ def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
 
 
 def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
-    """Return GradNorm Static: the same run with the weights fixed at a run's time average E_t[w_i(t)].
+    """Return the spec of GradNorm Static: the same run with constant weights.
 
-    mean_weights: shape [T].
+    spec: the run's spec.
+    mean_weights: the time averages E_t[w_i(t)] of a run's weights, shape [T].
+    Raises SpecError if they do not fit the spec.
     """
     changes = {"method": "static", "weights": [float(f"{w:.6g}") for w in mean_weights]}
     return changed(spec.flat(), changes)

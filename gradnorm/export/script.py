@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from string import Template
 from typing import Any
 
@@ -48,7 +50,7 @@ def script(store: RunStore, run: str) -> str:
     info = store.info(run)
     _check(info)
     spec = RunSpec.parse(info.spec)
-    parts = _parts(info, spec, _alphas(store, info, spec))
+    parts = _parts(info, spec, _changes(store, info, spec))
     return Template(SCRIPT).substitute(parts)
 
 
@@ -62,49 +64,77 @@ def _check(info: RunInfo) -> None:
         raise NoScriptError(f"{wanted} Found one without steps. Let it run first.")
 
 
-def _alphas(store: RunStore, info: RunInfo, spec: RunSpec) -> dict[int, float]:
-    """Return from which step on which α was used; empty where there is none."""
+@dataclass(frozen=True)
+class _Changes:
+    """What was changed in mid-run, by the first step that used it."""
+
+    method: Mapping[int, Mapping[str, Any]]  # hyperparameters of the method, by name
+    rate: Mapping[int, float]  # the network's learning rate, as the schedule starts from it
+
+
+def _changes(store: RunStore, info: RunInfo, spec: RunSpec) -> _Changes:
+    """Return the run's live changes: its events, and what its records say of α where there is no event.
+
+    Raises SpecError for an event that this version's options do not allow.
+    """
+    method: dict[int, dict[str, Any]] = {}
+    rate: dict[int, float] = {}
+    for step, alpha in _recorded_alphas(store, info, spec).items():
+        method[step] = {"alpha": alpha}
+    for event in store.read(info.run, info.steps).events:
+        if event.step > info.steps:
+            continue  # no step has used it yet
+        if event.key in type(spec.method).model_fields:
+            changed = RunSpec.parse({**spec.flat(), event.key: event.value})
+            # As the method holds it: a list of JSON is a tuple there.
+            method.setdefault(event.step, {})[event.key] = getattr(changed.method, event.key)
+        elif event.key == "learning_rate":
+            rate[event.step] = float(event.value)
+    return _Changes(dict(sorted(method.items())), rate)
+
+
+def _recorded_alphas(store: RunStore, info: RunInfo, spec: RunSpec) -> dict[int, float]:
+    """Return from which step on which α was used, where it is not the step before's; empty for methods without."""
     start = getattr(spec.method, "alpha", None)
-    found: dict[int, float] = {}
+    moved: dict[int, float] = {}
     if start is None:
-        return found
-    last = np.float32(np.nan)
+        return moved
+    last = np.float32(start)
     for since in range(0, info.steps, SLICE):
         snapshot = store.read(info.run, since, min(since + SLICE, info.steps))
         for step, alpha in zip(snapshot.scalar("step"), snapshot.scalar("alpha"), strict=True):
             if alpha != last:
                 # Records are single precision; the shortest decimal is what was asked for.
-                found[int(step)] = start if alpha == np.float32(start) else float(str(alpha))
+                moved[int(step)] = start if alpha == np.float32(start) else float(str(alpha))
                 last = alpha
-    return found
+    return moved
 
 
-def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, str]:
+def _parts(info: RunInfo, spec: RunSpec, changes: _Changes) -> dict[str, str]:
     """Return what the templates leave open, by name."""
     from gradnorm.training.batched.group import fits
     from gradnorm.training.run import Run
 
     run = Run.build(spec.model_copy(update={"device": "cpu"}))
     together = fits(run)
-    changes = {step: alpha for step, alpha in alphas.items() if step > 1}
     gpu = info.device is not None and not info.device.startswith("cpu")
     network, network_import = _network(run.model, spec)
     imports = [_import(spec.dataset), _import(spec.method), network_import, *IMPORTS[together]]
     imports += ["from gradnorm.datasets.base import Batch"] if gpu else []
-    schedule = _schedule(spec)
-    found = {
+    schedule = _schedule(spec, bool(changes.rate))
+    loop = {
         "threads": f"    torch.set_num_threads({spec.threads})\n" if spec.threads else "",
         "block": str(run.block),
         "dataset": _call(spec.dataset),
-        "method": _call(spec.method.model_copy(update={"alpha": alphas[1]} if alphas else {})),
+        "method": _call(spec.method),
         "seed": str(spec.seed),
         "network": network,
         "to_device": '.to("cuda")' if gpu else "",
         "on_device": ', device="cuda"' if gpu else "",
         "watch": str(spec.watch_norms),
-        **_lines(spec, together, bool(changes), gpu),
+        **_lines(spec, together, bool(changes.method), gpu),
     }
-    return found | {
+    return loop | {
         "run": info.run,
         "title": spec.title,
         "counted": f"{info.steps:,}",
@@ -115,10 +145,22 @@ def _parts(info: RunInfo, spec: RunSpec, alphas: dict[int, float]) -> dict[str, 
         "imports": "\n".join(sorted(imports)),
         "os": "import os\n" if spec.dataset.by_path else "",
         "roots": _roots() if spec.dataset.by_path else "",
-        "changes": f"# From which step on α was moved, and where to.\nALPHAS = {changes}\n" if changes else "",
+        "changes": _tables(spec, changes),
         "schedule": schedule,
-        "train": Template(WRITTEN_OUT if together else BY_AUTOGRAD).substitute(found),
+        "train": Template(WRITTEN_OUT if together else BY_AUTOGRAD).substitute(loop),
     }
+
+
+def _tables(spec: RunSpec, changes: _Changes) -> str:
+    """Return the lines that say what was changed in mid-run, and at which step."""
+    lines: list[str] = []
+    if changes.method:
+        steps = "".join(f"    {step}: {dict(values)!r},\n" for step, values in changes.method.items())
+        lines.append(f"# The method's changes in mid-run, by the first step that used them.\nCHANGES = {{\n{steps}}}\n")
+    if changes.rate:
+        rates = {1: spec.learning_rate, **changes.rate}
+        lines.append(f"# The learning rate that the schedule starts from, by the first step.\nRATES = {rates}\n")
+    return "".join(lines)
 
 
 def _roots() -> str:
@@ -133,8 +175,8 @@ def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str,
     optimizer = spec.optimizer
     first: list[str] = []
     if retuned:
-        change = 'method = method.model_copy(update={"alpha": ALPHAS[step]})'
-        first.append(f"if step in ALPHAS:\n    {change if together else 'balancer.retune(alpha=ALPHAS[step])'}")
+        change = "method = method.model_copy(update=CHANGES[step])" if together else "balancer.retune(**CHANGES[step])"
+        first.append(f"if step in CHANGES:\n    {change}")
     if gpu:
         first.append('batch = Batch(batch.inputs.to("cuda"), tuple(target.to("cuda") for target in batch.targets))')
     decide = Template(DECIDE["losses" if spec.method.needs is Needs.LOSSES else "norms"]).substitute(
@@ -153,22 +195,26 @@ def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str,
 
 def _notes(info: RunInfo, spec: RunSpec, together: bool) -> str:
     """Return what the reader should know, as paragraphs."""
-    found: list[str] = []
+    notes: list[str] = []
     if together:
-        found.append(
+        notes.append(
             "Both passes through the network are written out (gradnorm.training.batched.stack) as they were in the "
             "run, so that the numbers are the run's own. With autograd the body of the loop would be "
             "`balancer.backward(losses, shared=model.last_shared_layer)`, as in gradnorm's README: the same but for "
             "rounding, which grows with the steps."
         )
     if together and info.race:
-        found.append(
+        notes.append(
             "The run went in step with others, as one program, whose products are rounded in another order: its "
             "weights are these but for what such differences have grown to."
         )
-    if others := [key for key in live_keys(spec) if key != "alpha"]:
-        found.append(f"Had {' or '.join(others)} been changed in mid-run, the records would not say so; α they hold.")
-    return "".join(f"\n{textwrap.fill(text, _WIDE, break_on_hyphens=False)}\n" for text in found)
+    others = [] if info.keeps_events else [key for key in live_keys(spec) if key != "alpha"]
+    if others:
+        notes.append(
+            f"An earlier version of gradnorm recorded the run: had {' or '.join(others)} been changed in mid-run, the "
+            "records would not say so. Changes of α they hold."
+        )
+    return "".join(f"\n{textwrap.fill(text, _WIDE, break_on_hyphens=False)}\n" for text in notes)
 
 
 def _network(model: Any, spec: RunSpec) -> tuple[str, str]:
@@ -182,9 +228,10 @@ def _network(model: Any, spec: RunSpec) -> tuple[str, str]:
     return f"MLP(data.shape[0], data.tasks, {options})", "from gradnorm.models.mlp import MLP"
 
 
-def _schedule(spec: RunSpec) -> str:
+def _schedule(spec: RunSpec, changed: bool) -> str:
+    """Return the body of `learning_rate(step)`. changed: whether the rate that it starts from is looked up in RATES."""
     flat = spec.flat()
-    rate = repr(spec.learning_rate)
+    rate = "RATES[max(since for since in RATES if since <= step)]" if changed else repr(spec.learning_rate)
     if spec.schedule == "constant":
         return f"return {rate}"
     if spec.schedule == "cosine":

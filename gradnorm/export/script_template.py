@@ -98,10 +98,10 @@ IMPORTS = {
 # Methods that need losses alone choose this step's weights from them; the others decide for the next step.
 DECIDE = {
     "losses": """balance, state = method.balance(state, Signal(losses[0], step=step, complete=True))
-stack.backward(criterion.slopes(balance.weights[None]), decay=$decay, measure=$measure)
+stack.backward(criterion.output_gradients(balance.weights[None]), decay=$decay, measure=$measure)
 """,
-    "norms": """slopes = criterion.slopes(state.weights[None])  # of the weighted losses, by the heads' outputs
-(G,) = stack.backward(slopes, decay=$decay, measure=$measure)  # their gradients' norms at the shared layer
+    "norms": """at_outputs = criterion.output_gradients(state.weights[None])  # of the weighted losses
+(G,) = stack.backward(at_outputs, decay=$decay, measure=$measure)  # their gradients' norms at the shared layer
 signal = Signal(losses[0], G / state.weights, step=step, complete=True)
 balance, state = method.balance(state, signal)
 """,

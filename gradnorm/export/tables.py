@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from gradnorm.runs.records import Evaluation, Snapshot, columns, json_safe
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Snapshot, columns
 from gradnorm.runs.store import RunStore
 
 FORMATS = ("csv", "parquet", "json")
@@ -23,7 +25,8 @@ SLICE = 32_768
 def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
     """Write a run's records to `sink`, a row a step with column `step`, in slices.
 
-    file_format: "csv", "parquet", or "json" (an object with spec, outcome, columns-wise steps and evaluations).
+    file_format: "csv", "parquet", or "json" (an object with spec, outcome, steps, evaluations, and events, the live
+        changes of the run). Events have no place in a table with a row a step, so CSV and Parquet are without them.
     Training columns are named vector.task, test columns test_losses.task, test_loss_ratios.task,
     test_task_normalized_loss and test_metric.task, the first of the task's metrics; where there are several, each
     is test_metric.task.name, too. A step without evaluation leaves those empty.
@@ -86,24 +89,24 @@ def _test_columns(
     where: Mapping[int, int],
     size: int,
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"test_task_normalized_loss": np.full(size, np.nan)}
+    arrays: dict[str, Any] = {"test_task_normalized_loss": np.full(size, np.nan)}
     for task, names in zip(tasks, metrics, strict=True):
         for kind in ("losses", "loss_ratios", "metric"):
-            found[f"test_{kind}.{task}"] = np.full(size, np.nan)
+            arrays[f"test_{kind}.{task}"] = np.full(size, np.nan)
         for name in names:
-            found[f"test_metric.{task}.{name}"] = np.full(size, np.nan)
+            arrays[f"test_metric.{task}.{name}"] = np.full(size, np.nan)
     for evaluation in evaluations:
         i = where.get(evaluation.step)
         if i is None:
             continue
-        found["test_task_normalized_loss"][i] = evaluation.task_normalized_loss
+        arrays["test_task_normalized_loss"][i] = evaluation.task_normalized_loss
         for j, task in enumerate(tasks):
-            found[f"test_losses.{task}"][i] = evaluation.losses[j]
-            found[f"test_loss_ratios.{task}"][i] = evaluation.loss_ratios[j]
-            found[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()), np.nan)
+            arrays[f"test_losses.{task}"][i] = evaluation.losses[j]
+            arrays[f"test_loss_ratios.{task}"][i] = evaluation.loss_ratios[j]
+            arrays[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()), np.nan)
             for name in metrics[j]:
-                found[f"test_metric.{task}.{name}"][i] = evaluation.metrics[j].get(name, np.nan)
-    return found
+                arrays[f"test_metric.{task}.{name}"][i] = evaluation.metrics[j].get(name, np.nan)
+    return arrays
 
 
 def _as_json(store: RunStore, run: str) -> dict[str, Any]:
@@ -117,6 +120,7 @@ def _as_json(store: RunStore, run: str) -> dict[str, Any]:
         "outcome": info.outcome.to_dict() if info.outcome else None,
         "steps": [dict(zip(names, _plain(row), strict=True)) for row in snapshot.rows],
         "evaluations": [json_safe(e.to_dict()) for e in snapshot.evaluations],
+        "events": [json_safe(asdict(event)) for event in snapshot.events],
     }
 
 

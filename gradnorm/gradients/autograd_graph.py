@@ -1,4 +1,4 @@
-"""The shape of an autograd graph: where the heads part from what they share, and what lies below."""
+"""The structure of an autograd graph: where the heads branch off from the part that they share."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import Any
 
 from torch import Tensor
 
-# torch's own type of a node has neither names nor saved tensors.
+# The type stub of torch's nodes declares neither their names nor their saved tensors.
 Node = Any
-# A node and which of its outputs (as the target of an edge) or inputs (as its source).
+# One end of an edge: a node with the number of its output (where the edge arrives) or input (where it starts).
 End = tuple[Node, int]
+# Stands for a task's index where a node belongs to several tasks.
 _SEVERAL = -1
 
 
 @dataclass(frozen=True)
 class Head:
-    """One task's own nodes: those that lead into the cut, each with its inputs that do, and the leaves."""
+    """The part of the graph that belongs to one task alone.
+
+    exits: its nodes that are connected to the cut, each with the numbers of its inputs that are.
+    leaves: its parameters, and other tensors that require a gradient.
+    """
 
     exits: Mapping[Node, Sequence[int]]
     leaves: Sequence[Tensor]
@@ -25,11 +30,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Cut:
-    """The one edge that all heads pass on the way down.
+    """The tensor C in which all heads meet: everything that they share lies below it, nearer to the leaves.
 
-    end: the node below the edge, with the number of its output.
-    heads: one a task; None where it is absent.
-    users: for each node below the cut, the nodes above it that lead to it, each with the number of the input.
+    end: the node that makes C, with the number of its output.
+    heads: one for each task; None for an absent task.
+    users: for each node at or below `end`, the nodes there that use its output, each with the number of the input.
     """
 
     end: End
@@ -38,10 +43,11 @@ class Cut:
 
     @staticmethod
     def find(losses: Sequence[Tensor | None], features: Tensor) -> Cut | None:
-        """Return the highest cut at or above `features`, or None where the graph has none.
+        """Return the highest cut at or above `features`, or None if the heads do not meet in one tensor.
 
-        features: any tensor on the way from what is shared to the heads. Where the heads have nodes in common
-        above it (a shared layer whose input it is, a ReLU), the cut lies on top of those.
+        losses: T scalars that require a gradient; None for an absent task.
+        features: any tensor between the shared part and the heads. If the heads have nodes in common above it (a
+            shared layer whose input it is, or a ReLU), the cut lies above these.
         """
         root = features.grad_fn
         owners = _owners(losses, root)
@@ -63,7 +69,7 @@ class Cut:
             return None
         (end,) = ends
         users = _users(end[0])
-        # A head that goes on below the cut by another way would find the trunk's buffers freed.
+        # A head that reaches below the cut by another path would find the buffers of the trunk freed.
         if any(owner != _SEVERAL and node in users for node, owner in owners.items()):
             return None
         heads = [None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)]
@@ -71,7 +77,7 @@ class Cut:
 
 
 def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, int] | None:
-    """Return for each node above `stop` which head leads to it; None if a loss has no node of its own."""
+    """Return the task that each node above `stop` belongs to, or _SEVERAL; None if a loss has no node of its own."""
     owners: dict[Node, int] = {}
     roots = [(task, loss.grad_fn) for task, loss in enumerate(losses) if loss is not None]
     for task, root in roots:
@@ -83,14 +89,14 @@ def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, in
             known = owners.get(node)
             if known in (owner, _SEVERAL):
                 continue
-            # What several heads lead to, all below it is common to them, too.
-            owners[node] = found = owner if known is None else _SEVERAL
-            stack.extend((below, found) for below, _ in node.next_functions if below is not None and below is not stop)
+            # What lies below a node that several heads use is common to them, too.
+            owners[node] = merged = owner if known is None else _SEVERAL
+            stack.extend((below, merged) for below, _ in node.next_functions if below is not None and below is not stop)
     return None if any(owners[root] == _SEVERAL for _, root in roots) else owners
 
 
 def _users(top: Node) -> dict[Node, list[End]]:
-    """Return each node at or below `top` with the edges that lead to it from there."""
+    """Return each node at or below `top` with the nodes there that use it, and the numbers of their inputs."""
     users: dict[Node, list[End]] = {top: []}
     stack = [top]
     while stack:
@@ -107,5 +113,13 @@ def _users(top: Node) -> dict[Node, list[End]]:
 
 
 def leaves_of(root: Node) -> list[Tensor]:
-    """Return the leaves that a node leads to."""
+    """Return the parameters, and other leaves that require a gradient, that a node was computed from.
+
+    root: a node, such as `loss.grad_fn`.
+
+    >>> import torch
+    >>> layer = torch.nn.Linear(3, 1)
+    >>> [tuple(leaf.shape) for leaf in leaves_of(layer(torch.ones(2, 3)).sum().grad_fn)]
+    [(1,), (1, 3)]
+    """
     return [node.variable for node in _users(root) if hasattr(node, "variable")]

@@ -1,4 +1,4 @@
-"""Each task's gradient of all shared parameters: what gradient surgery needs."""
+"""Each task's gradient of all shared parameters, which gradient surgery needs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ Parts = tuple[Tensor | None, ...]
 
 
 class Jacobian:
-    """Holds J, a row a task, of the shared parameters, and each head's gradient of its own loss.
+    """Measure J, whose row i is ∇L_i over all shared parameters, by one backward pass for each task.
 
-    losses: T attached scalars; None where a task is absent.
-    trunk: all parameters that tasks share.  shared: those of W, the last of them, whose norms are measured.
-    scale: a loss scale to differentiate under; norms and Gramian are those of the unscaled gradients.
+    norms: ‖∇_W L_i‖₂, shape [T], and gramian: J Jᵀ, shape [T, T], NaN for absent tasks.
+
+    losses: T scalars that require a gradient; None for an absent task.
+    trunk: all parameters that the tasks share, those of W included.
+    shared: the parameters of W, where the norms are measured.
+    names: the T task names, for the messages.
+    scale: a loss scale > 0 to differentiate under. Norms and Gramian are those of the unscaled gradients.
+    Raises SharedLayerError if a loss depends on no parameter of W.
     """
 
     def __init__(
@@ -44,11 +49,11 @@ class Jacobian:
                 continue
             own = [leaf for leaf in leaves_of(loss.grad_fn) if id(leaf) not in ids]
             inputs = [*self._trunk, *own]
-            # Pyright's stub promises a gradient for every input.
-            found = cast(Parts, torch.autograd.grad(loss, inputs, scale, retain_graph=i < last, allow_unused=True))
-            row: Parts = found[: len(trunk)]
+            # The type stub promises a gradient for every input; an unused one has None.
+            grads = cast(Parts, torch.autograd.grad(loss, inputs, scale, retain_graph=i < last, allow_unused=True))
+            row: Parts = grads[: len(trunk)]
             self._rows.append(row)
-            self._heads += [(leaf, g) for leaf, g in zip(own, found[len(trunk) :], strict=True) if g is not None]
+            self._heads += [(leaf, g) for leaf, g in zip(own, grads[len(trunk) :], strict=True) if g is not None]
             norms.append(total_norm([row[k] for k in at_shared], name))
         divisor = 1.0 if scale is None else scale
         self.norms = torch.stack([norm.to(losses[last]) for norm in norms]) / divisor
@@ -67,9 +72,11 @@ class Jacobian:
         return gramian
 
     def backward(self, weights: Tensor) -> None:
-        """Add Σ_i w_i ∇L_i to `.grad` of the shared parameters, and its own loss's gradient to each head's.
+        """Add Σ_i w_i ∇L_i to `.grad` of the shared parameters, and to each head's the gradient of its own loss.
 
-        weights: w, shape [T], detached. Goes through the parameters' own hooks, as any backward pass does.
+        The parameters' own hooks run once, as in any backward pass.
+
+        weights: w, shape [T], detached.
         """
         leaves: list[Tensor] = []
         grads: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""All tasks' gradients of one linear or convolutional layer at once, from what its autograd node has saved."""
+"""The gradients of all tasks at one linear or convolutional layer at once, from the input that its node has saved."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import Tensor
 from gradnorm.gradients import winograd
 from gradnorm.gradients.autograd_graph import Cut, End, Node
 
-# One gradient a task, the tasks first: of the layer's output, or of one of its parameters.
+# One gradient for each task along the first axis: of the layer's output, or of one of its parameters.
 PerTaskGrads = Tensor
 _CASTS = ("TBackward0", "ToCopyBackward0")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A node that is the only use of each shared parameter, below a cut.
+    """A matrix product or a convolution below a cut that is the only use of each shared parameter.
 
-    node: of a matrix product or a convolution.
-    parameters: by number of the node's input, the parameter that it comes from.
-    transposed: whether the parameter comes to the node transposed, likewise.
-    above: the nodes from the cut down to `node`, each with one input only.
+    node: its autograd node.
+    parameters: its parameters, by the number of the node's input.
+    transposed: whether the parameter is transposed on its way to the node, by the number of the input.
+    above: the nodes from the cut down to `node`; each has one input.
     """
 
     node: Node
@@ -33,44 +33,54 @@ class Layer:
 
     @staticmethod
     def find(cut: Cut, shared: Sequence[Tensor]) -> Layer | None:
-        """Return the layer whose parameters `shared` are, or None if they are not those of one such layer."""
+        """Return the layer that `shared` are the parameters of, or None if they belong to no such layer.
+
+        cut: where the heads meet.
+        shared: the parameters of W.
+        """
         wanted = {id(parameter) for parameter in shared}
-        found: dict[int, Tensor] = {}
+        parameters: dict[int, Tensor] = {}
         transposed: dict[int, bool] = {}
         nodes: set[Node] = set()
         for node in cut.users:
             if hasattr(node, "variable") and id(node.variable) in wanted:
-                end, turns = _use(cut.users, node)
-                if end is None or end[1] in found:
+                end, transpositions = _consumer(cut.users, node)
+                if end is None or end[1] in parameters:
                     return None
                 nodes.add(end[0])
-                found[end[1]] = node.variable
-                transposed[end[1]] = turns % 2 == 1
+                parameters[end[1]] = node.variable
+                transposed[end[1]] = transpositions % 2 == 1
         if len(nodes) != 1:
             return None
         (node,) = nodes
-        # torch lets reentrant checkpoints be gone through as a whole only, not towards chosen leaves.
+        # torch differentiates reentrant checkpoints towards all leaves only, not towards chosen ones.
         if any(other.name() == "CheckpointFunctionBackward" for other in cut.users):
             return None
-        above = _chain(cut, node)
+        above = _nodes_between(cut, node)
         rules = _RULES.get(node.name())
-        if above is None or rules is None or not rules.applies(node, found):
+        if above is None or rules is None or not rules.applies(node, parameters):
             return None
-        return Layer(node, found, transposed, above)
+        return Layer(node, parameters, transposed, above)
 
     @torch.no_grad()
     def at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
-        """Return the tasks' gradients of the layer's output from those at the cut, shape [T, *output.shape]."""
-        # For a convolution side by side within the batch, as one with T times the channels would have them.
-        beside = self.node.name() == "ConvolutionBackward0"
-        grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if beside else torch.stack(tuple(at_cut))
+        """Return the gradients of the layer's output for T tasks, shape [T, *output.shape].
+
+        at_cut: each task's gradient at the cut, T tensors of the cut's shape.
+        """
+        # For a convolution the tasks come after the batch axis, as in one with T times the channels.
+        batch_first = self.node.name() == "ConvolutionBackward0"
+        grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if batch_first else torch.stack(tuple(at_cut))
         for node in self.above:
-            grads = _ABOVE[node.name()](node, grads)
+            grads = _RULES_BETWEEN[node.name()](node, grads)
         return grads
 
     @torch.no_grad()
     def gradients(self, at_output: PerTaskGrads) -> list[tuple[Tensor, PerTaskGrads]]:
-        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape]."""
+        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
+
+        at_output: what `at_output` returned, shape [T, *output.shape].
+        """
         grads = _RULES[self.node.name()].gradients(self.node, at_output, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
         return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
@@ -78,34 +88,39 @@ class Layer:
 
 @dataclass(frozen=True)
 class _Rules:
+    """How a kind of node is differentiated for T tasks, and when that applies."""
+
     applies: Callable[[Node, Mapping[int, Tensor]], bool]
     gradients: Callable[[Node, PerTaskGrads, Mapping[int, Tensor]], dict[int, PerTaskGrads]]
 
 
-def _use(users: Mapping[Node, Sequence[End]], leaf: Node) -> tuple[End | None, int]:
-    """Return where a parameter goes into an operation, past casts and transpositions, and how many of the latter."""
-    node, turns = leaf, 0
+def _consumer(users: Mapping[Node, Sequence[End]], leaf: Node) -> tuple[End | None, int]:
+    """Return the operation that uses a parameter, after casts and transpositions, and how many transpositions.
+
+    The operation is None if the parameter is used more than once, or not at all.
+    """
+    node, transpositions = leaf, 0
     while len(users[node]) == 1:
         user, position = users[node][0]
         if user.name() not in _CASTS:
-            return (user, position), turns
-        turns += user.name() == "TBackward0"
+            return (user, position), transpositions
+        transpositions += user.name() == "TBackward0"
         node = user
-    return None, turns
+    return None, transpositions
 
 
-def _chain(cut: Cut, last: Node) -> list[Node] | None:
-    """Return the nodes from the cut down to `last`, which is left out; None if there are others, or forks."""
+def _nodes_between(cut: Cut, last: Node) -> list[Node] | None:
+    """Return the nodes from the cut down to `last`, without it; None if one of them has no rule."""
     chain: list[Node] = []
     node, output = cut.end
-    while node is not last and output == 0 and node.name() in _ABOVE:
+    while node is not last and output == 0 and node.name() in _RULES_BETWEEN:
         chain.append(node)
         ((node, output),) = [end for end in node.next_functions if end[0] is not None]
     return chain if node is last and output == 0 else None
 
 
 def _relu(node: Node, G: PerTaskGrads) -> PerTaskGrads:
-    # In place: a fresh buffer of this size costs more than filling it.
+    # In place, since allocating a buffer of this size takes longer than filling it.
     return torch.ops.aten.threshold_backward.grad_input(G, node._saved_result, 0, grad_input=G)
 
 
@@ -113,7 +128,8 @@ def _view(node: Node, G: PerTaskGrads) -> PerTaskGrads:
     return G.reshape(len(G), *node._saved_self_sym_sizes)
 
 
-_ABOVE: Mapping[str, Callable[[Node, PerTaskGrads], PerTaskGrads]] = {
+# Nodes with one input that lie between the layer and the cut.
+_RULES_BETWEEN: Mapping[str, Callable[[Node, PerTaskGrads], PerTaskGrads]] = {
     "ReluBackward0": _relu,
     "ViewBackward0": _view,
     "UnsafeViewBackward0": _view,
@@ -121,18 +137,18 @@ _ABOVE: Mapping[str, Callable[[Node, PerTaskGrads], PerTaskGrads]] = {
 
 
 def _is_affine(node: Node, parameters: Mapping[int, Tensor]) -> bool:
-    """Whether b + X·V is one, with V or b among the parameters, and b a row."""
+    """Whether the node is b + X·V with factors of 1, its parameters among V and b, and b a vector."""
     plain = node._saved_alpha == 1 and node._saved_beta == 1
     return plain and 1 not in parameters and (0 not in parameters or parameters[0].dim() == 1)
 
 
 def _affine(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> dict[int, PerTaskGrads]:
-    found: dict[int, Tensor] = {}
+    grads: dict[int, Tensor] = {}
     if 2 in parameters:
-        found[2] = _product(node._saved_mat1, G)
+        grads[2] = _product(node._saved_mat1, G)
     if 0 in parameters:
-        found[0] = G.sum(1)
-    return found
+        grads[0] = G.sum(1)
+    return grads
 
 
 def _is_linear(node: Node, parameters: Mapping[int, Tensor]) -> bool:
@@ -145,7 +161,7 @@ def _linear(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> di
 
 def _product(X: Tensor, G: PerTaskGrads) -> PerTaskGrads:
     """Return Xᵀ G_i for each task: [N, I], [T, N, O] → [T, I, O]."""
-    # As (G_iᵀ X)ᵀ, so that a transposed weight's gradients lie in memory as the weight does.
+    # Computed as (G_iᵀ X)ᵀ, so that the gradients of a transposed weight have the weight's memory layout.
     return torch.bmm(G.transpose(1, 2), X.expand(len(G), *X.shape)).transpose(1, 2)
 
 
@@ -154,23 +170,23 @@ def _is_convolution(node: Node, parameters: Mapping[int, Tensor]) -> bool:
 
 
 def _convolution(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> dict[int, PerTaskGrads]:
-    """Return the gradients of one convolution with T times the output channels."""
-    found: dict[int, Tensor] = {}
+    """Return the gradients for T tasks by one convolution with T times the output channels."""
+    grads: dict[int, Tensor] = {}
     if 2 in parameters:
-        found[2] = G.flatten(3).sum((1, 3))
+        grads[2] = G.flatten(3).sum((1, 3))
     if 1 not in parameters:
-        return found
+        return grads
     X, weight, groups = node._saved_input, node._saved_weight, node._saved_groups
-    if len(G) > 1 and winograd.serves(weight, node._saved_stride, node._saved_dilation, groups):
-        found[1] = winograd.weight_gradients(X, G, tuple(node._saved_padding))
-        return found
+    if len(G) > 1 and winograd.is_faster(weight, node._saved_stride, node._saved_dilation, groups):
+        grads[1] = winograd.weight_gradients(X, G, tuple(node._saved_padding))
+        return grads
     tasks, batch, channels, *space = G.shape
     each = channels // groups
-    # The channels of a group lie together: [B, groups, T, channels of a group, …].
-    wide = G.transpose(0, 1).unflatten(2, (groups, each)).transpose(1, 2).reshape(batch, tasks * channels, *space)
+    # The channels of each group have to be adjacent: [B, groups, T, channels of a group, …].
+    joined = G.transpose(0, 1).unflatten(2, (groups, each)).transpose(1, 2).reshape(batch, tasks * channels, *space)
     shape = (tasks * channels, *weight.shape[1:])
     grad = torch.ops.aten.convolution_backward(
-        wide,
+        joined,
         X,
         weight.new_empty(shape),
         None,
@@ -182,9 +198,9 @@ def _convolution(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) 
         groups,
         [False, True, False],
     )[1]
-    apart = grad.view(groups, tasks, each, *shape[1:]).transpose(0, 1)
-    found[1] = apart.reshape(tasks, channels, *shape[1:])
-    return found
+    separated = grad.view(groups, tasks, each, *shape[1:]).transpose(0, 1)
+    grads[1] = separated.reshape(tasks, channels, *shape[1:])
+    return grads
 
 
 _RULES: Mapping[str, _Rules] = {

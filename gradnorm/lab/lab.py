@@ -14,7 +14,7 @@ from gradnorm.config.options import live_keys
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights, records_of
-from gradnorm.lab.run_writer import failed, record_race
+from gradnorm.lab.run_writer import failed, record_group
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -221,9 +221,10 @@ class Lab:
         controls = {info.run: self._controls.setdefault(info.run, Control()) for info in claimed}
         steps = {info.run: info.steps for info in claimed}
         try:
-            contenders = records_of(self.store, claimed, controls)
+            left: set[int] = set()
+            items = records_of(self.store, claimed, controls, left)
             # All controls of a group are steered alike; one of them is enough to hold it.
-            with closing(record_race(self.store, contenders, controls[claimed[0].run])) as recorded:
+            with closing(record_group(self.store, list(steps), items, controls[claimed[0].run], left)) as recorded:
                 for run, item in recorded:
                     steps[run] = item.step
                     if isinstance(item, Outcome):
@@ -249,11 +250,11 @@ class Lab:
 
 
 def _workers_from_environment() -> int | None:
-    given = os.environ.get("GRADNORM_WORKERS", "")
-    if not given:
+    workers = os.environ.get("GRADNORM_WORKERS", "")
+    if not workers:
         return None
-    if not given.isdigit() or not 1 <= int(given) <= 64:
+    if not workers.isdigit() or not 1 <= int(workers) <= 64:
         raise SpecError(
-            f"GRADNORM_WORKERS should be a whole number in [1, 64]. Found {given!r}. Leave it out for one a GPU."
+            f"GRADNORM_WORKERS should be a whole number in [1, 64]. Found {workers!r}. Leave it out for one a GPU."
         )
-    return int(given)
+    return int(workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,17 +22,19 @@ log = logging.getLogger(__name__)
 
 
 def records_of(
-    store: RunStore, infos: Sequence[RunInfo], controls: Mapping[str, Control]
-) -> dict[str, Iterator[Record]]:
-    """Return, for each claimed run, an iterator of the records that it still lacks.
+    store: RunStore, infos: Sequence[RunInfo], controls: Mapping[str, Control], left: set[int] | None = None
+) -> Generator[tuple[int, Record | Exception]]:
+    """Return the records that claimed runs still lack, each with the run's index in `infos`; see `train_group`.
 
-    What its checkpoint does not have is taken back first; a damaged checkpoint is passed over for the one before
-    it. An iterator raises SpecError, and CheckpointError for a fork without a sound checkpoint to start from.
+    A run goes on from its newest sound checkpoint. Records after that checkpoint are taken back first, and are made
+    again. The item of a run that cannot go on is an exception: SpecError, or CheckpointError for a fork without a
+    sound checkpoint to start from.
+
+    controls: one for each run, by its id.
     """
-    from gradnorm.training.engine import enter
+    from gradnorm.training.engine import train_group
 
-    entries = [partial(_entry, store, info, controls[info.run]) for info in infos]
-    return {info.run: records for info, records in zip(infos, enter(entries), strict=True)}
+    return train_group([partial(_entry, store, info, controls[info.run]) for info in infos], left)
 
 
 def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
@@ -46,8 +48,9 @@ def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
     if step < info.forked_at:
         raise CheckpointError(faults[-1] if faults else f"The fork of run {info.run} has lost its checkpoint.")
     branch = info.parent is not None and start is not None and step == info.forked_at
-    evaluated_again = branch or start is None
-    store.rewind(info.run, step, step - 1 if evaluated_again else step)
+    # A fork and a fresh start take their settings from the spec; a checkpoint has those of the step after it.
+    from_spec = branch or start is None
+    store.rewind(info.run, step, step - 1 if from_spec else step, step if from_spec else step + 1)
     return Entry(spec, control, partial(store.start, info.run), start, branch)
 
 

@@ -1,17 +1,18 @@
-"""From the engine's iterators to the store, in blocks small enough to be watched live."""
+"""From the engine's records to the store, in blocks small enough to be watched live."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
 
 from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
+from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
-from gradnorm.runs.records import Checkpoint, Evaluation, Event, Outcome, Record, StepRecord
+from gradnorm.runs.records import Checkpoint, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
@@ -24,103 +25,171 @@ _FORESEEN = (SpecError, DataError, CheckpointError)
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
-    """Write each record of one run and hand it on; see `record_race`. Ends early if the run is deleted."""
-    with closing(record_race(store, {run: records}, control)) as race:
-        for _, item in race:
+    """Write each record of one run and yield it; see `record_group`. Ends early if the run is deleted."""
+    with closing(record_group(store, [run], _of_group_of_one(records), control)) as group:
+        for _, item in group:
             yield item
 
 
-def record_race(
-    store: RunStore, contenders: Mapping[str, Iterator[Record]], control: Control
+def record_group(
+    store: RunStore,
+    runs: Sequence[str],
+    items: Iterator[tuple[int, Record | Exception]],
+    control: Control,
+    left: set[int] | None = None,
 ) -> Generator[tuple[str, Record]]:
-    """Write each record of runs that go in lock step, a training step each in turn, and hand it on with its run.
+    """Write each record of runs that train in lock step, and yield it with the id of its run.
 
-    control: pauses the group, and lets it take single steps; stopping is the engines' own.
-    An engine that raises ends its run as failed; the others go on, and so they do if a run is deleted. If the
-    consumer stops pulling, what came until then is written first.
+    items: (index in `runs`, record), as `train_group` yields them. An exception ends its run as failed. The other
+        runs go on, and so they do if a run is deleted.
+    control: pauses the group, and lets it take single steps. Stopping is the engine's own.
+    left: gets the indexes of runs that were deleted, so that the engine leaves them out.
+
+    If the caller stops pulling, what came until then is written first.
     """
-    going = {run: _Writer(store, run, records) for run, records in contenders.items()}
+    group = _Group(store, runs, control, set() if left is None else left)
     try:
-        while going:
-            if control.must_wait():
-                _flush(going)
-                _hold(store, list(going), control)
-            single = control.use_single_step()
-            stepped = False
-            before = {writer: writer.spent for writer in going.values()}
-            # Nobody's extra items, evaluations and checkpoints, put the runs out of step.
-            behind = min(writer.step for writer in going.values())
-            for run, writer in list(going.items()):
-                while run in going and writer.step == behind:
-                    item = writer.pull()
-                    if item is None or (writer.due and not writer.flush()):
-                        going.pop(run).close()
-                    if item is not None:
-                        yield run, item
-                    if control.must_wait() and not single:
-                        break
-                stepped |= writer.step > behind
-            _share(before)
-            if single and not stepped:
-                control.give_back_step()
+        while group.writers:
+            group.hold_if_paused()
+            started = time.monotonic()
+            pulled = _next(items)
+            group.credit(time.monotonic() - started)
+            if pulled is None:
+                break
+            index, item = pulled
+            for place in list(group.writers) if index is None else [index]:
+                taken = group.take(place, item)
+                if taken is not None:
+                    yield runs[place], taken
     finally:
-        writers = list(going.values())
-        _flush(going)
-        for writer in writers:
-            writer.close()
+        group.flush()
+        _close(items)
+
+
+def _of_group_of_one(records: Iterator[Record]) -> Generator[tuple[int, Record | Exception]]:
+    """Yield the records of a single run as those of a group."""
+    try:
+        for item in records:
+            yield 0, item
+    except Exception as error:
+        yield 0, error
+    finally:
+        _close(records)
+
+
+def _close(iterator: Iterator[object]) -> None:
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        close()
+
+
+def _next(items: Iterator[tuple[int, Record | Exception]]) -> tuple[int | None, Record | Exception] | None:
+    """Return the next item; None at the end. An error of the engine itself concerns every run: its index is None."""
+    try:
+        return next(items, None)
+    except Exception as error:
+        return None, error
+
+
+class _Group:
+    """The runs that are still going, by index, each with its writer."""
+
+    def __init__(self, store: RunStore, runs: Sequence[str], control: Control, left: set[int]) -> None:
+        self._store, self._control, self._left = store, control, left
+        self.writers = {index: _Writer(store, run) for index, run in enumerate(runs)}
+        self._paused = False
+        # The smallest number of steps taken; None before the first record.
+        self._behind: int | None = None
+
+    def take(self, index: int, item: Record | Exception) -> Record | None:
+        """Write a record of one run, or keep it for the next block. Return it; None if the run has been deleted."""
+        if index not in self.writers:
+            return None
+        writer = self.writers[index]
+        if self._behind is None:
+            # Only now is the step known at which a resumed run goes on.
+            self._behind = min(each.read_step() for each in self.writers.values())
+        if isinstance(item, Exception):
+            if not isinstance(item, _FORESEEN):
+                log.error("Run %s failed at step %d.", writer.run, writer.step, exc_info=item)
+            item = failed(writer.step, item)
+        written = writer.take(item) and (not writer.due or writer.flush())
+        if not written:
+            self._left.add(index)
+        if not written or isinstance(item, Outcome):
+            del self.writers[index]
+        behind = min((each.step for each in self.writers.values()), default=self._behind)
+        if behind > self._behind:
+            # Every run has taken its step.
+            self._behind = behind
+            self._control.use_single_step()
+        return item if written or isinstance(item, StepRecord) else None
+
+    def hold_if_paused(self) -> None:
+        """Wait out a pause. The run table says "paused" meanwhile, and each run keeps the event."""
+        if not self._control.must_wait():
+            return
+        self.flush()
+        self._set_paused(True)
+        try:
+            while self.writers and not self._control.wait(BEAT_SECONDS):
+                self._store.beat([writer.run for writer in self.writers.values()])
+        finally:
+            if not self._control.paused or self._control.stopping:
+                self._set_paused(False)
+
+    def _set_paused(self, paused: bool) -> None:
+        """Note a pause or its end; single steps in between end no pause."""
+        for writer in self.writers.values():
+            self._store.set_paused(writer.run, paused)
+            if paused != self._paused:
+                writer.take(Event(writer.step + 1, "paused", paused, time.time()))
+        self._paused = paused
+        self.flush()
+
+    def credit(self, seconds: float) -> None:
+        """Count seconds as spent on each run: runs in lock step are computed together."""
+        for writer in self.writers.values():
+            writer.seconds += seconds
+
+    def flush(self) -> None:
+        """Write what has come of all runs."""
+        for index, writer in list(self.writers.items()):
+            if not writer.flush():
+                self._left.add(index)
+                del self.writers[index]
 
 
 class _Writer:
-    """One run's records on their way to the store."""
+    """One run's records on their way to the store. step: the last one taken. seconds: spent since the last block."""
 
-    def __init__(self, store: RunStore, run: str, records: Iterator[Record]) -> None:
-        self.run = run
-        self._store, self._records, self._engine = store, records, records
-        self._steps: list[StepRecord] = []
-        self._evaluations: list[Evaluation] = []
-        self._seconds = self.spent = 0.0
-        self._last = self.step = 0
+    def __init__(self, store: RunStore, run: str) -> None:
+        self.run, self.step, self.seconds = run, 0, 0.0
+        self._store = store
+        self._block = Block(store, run)
         self._flushed = time.monotonic()
 
     @property
     def due(self) -> bool:
         """Whether the block is old or long enough."""
-        return len(self._steps) >= BLOCK_STEPS or time.monotonic() - self._flushed >= BLOCK_SECONDS
+        return self._block.steps >= BLOCK_STEPS or time.monotonic() - self._flushed >= BLOCK_SECONDS
 
-    def pull(self) -> Record | None:
-        """Return the run's next record; None if it is over, or gone."""
-        started = time.monotonic()
-        try:
-            item = next(self._records, None)
-        except Exception as error:
-            if not isinstance(error, _FORESEEN):
-                log.exception("Run %s failed at step %d.", self.run, self._last)
-            item = failed(self._last, error)
-            self._records = iter(())
-        seconds = time.monotonic() - started
-        self.spent += seconds
-        self.credit(seconds)
-        if item is None:
-            self.flush()
-            return None
-        return item if self._take(item) else None
+    def read_step(self) -> int:
+        """Return the step at which the run goes on."""
+        with suppress(UnknownRunError):
+            self.step = self._store.info(self.run).steps
+        return self.step
 
-    def _take(self, item: Record) -> bool:
+    def take(self, item: Record) -> bool:
         """Keep a record, or write it; False if the run has been deleted."""
-        self._last = item.step
-        if isinstance(item, StepRecord):
-            self._steps.append(item)
-            self.step = item.step
-            return True
-        if isinstance(item, Evaluation):
-            self._evaluations.append(item)
+        if not isinstance(item, Checkpoint | Outcome):
+            self._block.add(item)
+            self.step = item.step if isinstance(item, StepRecord) else self.step
             return True
         if not self.flush():
             return False
         if isinstance(item, Checkpoint):
             self._store.checkpoints.write(self.run, item)
-            return True
-        if isinstance(item, Event):
             return True
         try:
             self._store.end(self.run, item)
@@ -131,52 +200,15 @@ class _Writer:
     def flush(self) -> bool:
         """Write what has come; False if the run has been deleted."""
         self._flushed = time.monotonic()
-        if not self._steps and not self._evaluations:
+        if self._block.empty:
             return True
-        steps, evaluations, seconds = self._steps, self._evaluations, self._seconds
-        self._steps, self._evaluations, self._seconds = [], [], 0.0
+        seconds, self.seconds = self.seconds, 0.0
         try:
-            self._store.append(self.run, steps, evaluations, seconds)
+            self._block.write(seconds)
         except UnknownRunError:
             log.warning("Run %s was removed while it trained.", self.run)
             return False
         return True
-
-    def credit(self, seconds: float) -> None:
-        """Count seconds as spent on this run."""
-        self._seconds += seconds
-
-    def close(self) -> None:
-        """End the engine's part: of runs that go in step the others need not carry this one along."""
-        close = getattr(self._engine, "close", None)
-        if close is not None:
-            close()
-
-
-def _flush(going: dict[str, _Writer]) -> None:
-    for run, writer in list(going.items()):
-        if not writer.flush():
-            going.pop(run).close()
-
-
-def _share(before: Mapping[_Writer, float]) -> None:
-    """Let a round count for each of its runs as a whole: runs in step are computed when the first one is pulled."""
-    spent = {writer: writer.spent - earlier for writer, earlier in before.items()}
-    for writer, own in spent.items():
-        writer.credit(sum(spent.values()) - own)
-
-
-def _hold(store: RunStore, runs: list[str], control: Control) -> None:
-    """Wait out a pause; the catalogue says "paused" meanwhile."""
-    for run in runs:
-        store.set_paused(run, True)
-    try:
-        while not control.wait(BEAT_SECONDS):
-            store.beat(runs)
-    finally:
-        if not control.paused or control.stopping:
-            for run in runs:
-                store.set_paused(run, False)
 
 
 def failed(step: int, error: BaseException) -> Outcome:

@@ -69,13 +69,13 @@ def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict
     tests = {label: result["test"] for label, result in zip(labels, results, strict=True) if result["test"]}
     if not tests:
         return {}
-    found = {"task_normalized_loss": min(tests, key=lambda label: tests[label]["task_normalized_loss"])}
+    best_at = {"task_normalized_loss": min(tests, key=lambda label: tests[label]["task_normalized_loss"])}
     for i, task in enumerate(results[0]["tasks"]):
-        found[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
+        best_at[f"loss_ratio.{task}"] = min(tests, key=lambda label: tests[label]["loss_ratios"][i])
         for metric in next(iter(tests.values()))["metrics"][i]:
             best = min if metric in ERRORS else max
-            found[f"{metric}.{task}"] = best(tests, key=lambda label: tests[label]["metrics"][i][metric])
-    return found
+            best_at[f"{metric}.{task}"] = best(tests, key=lambda label: tests[label]["metrics"][i][metric])
+    return best_at
 
 
 def delta_m(results: Sequence[Mapping[str, Any]]) -> list[float | None]:

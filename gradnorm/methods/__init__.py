@@ -1,1 +1,1 @@
-"""Weighting methods: pure arithmetic on vectors of length T. One file a method, found by discovery."""
+"""Weighting methods: arithmetic on vectors of length T, with no state of its own. One file for each method."""

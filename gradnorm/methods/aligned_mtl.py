@@ -8,7 +8,22 @@ from gradnorm.methods.surgery import GramianMethod, Weighting
 
 
 class AlignedGradients(GramianMethod):
-    """Scale the principal components of J to the smallest, for a condition number of 1 (Algorithm 1)."""
+    """Scale all principal components of the gradients to the smallest, so that none dominates.
+
+    With J Jᵀ = V Λ Vᵀ: w = √λ_min · V Λ^(−1/2) Vᵀ u with u_i = 1/n (Algorithm 1 of the paper). The condition
+    number of the aligned gradients is 1. The weights apply to the shared parameters alone.
+
+    Paper: Senushkin, Patakin, Kuznetsov, Konushin, "Independent Component Alignment", CVPR 2023
+    (arXiv:2305.19000).
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> losses = [(shared * torch.tensor(direction)).sum() for direction in ([3.0, 0.0], [0.0, 1.0])]
+    >>> balance = Balancer(2, AlignedGradients()).backward(losses, shared=shared, trunk=[shared])
+    >>> balance.weights  # norms 3 and 1 are both scaled to 1, and the mean is taken
+    tensor([0.1667, 0.5000])
+    """
 
     name: ClassVar[str] = "aligned-mtl"
     title: ClassVar[str] = "Aligned-MTL"
@@ -20,7 +35,7 @@ class AlignedGradients(GramianMethod):
     )
 
     def weighting(self) -> Weighting:
-        """Return TorchJD's."""
+        """Return TorchJD's implementation."""
         from torchjd.aggregation import AlignedMTLWeighting
 
         return AlignedMTLWeighting()

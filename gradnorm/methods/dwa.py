@@ -12,7 +12,26 @@ from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, 
 
 
 class DynamicWeightAverage(Method):
-    """Weigh a task by how slowly its loss fell between the last two periods."""
+    """Weigh a task by how slowly its loss fell between the last two periods.
+
+    At the end of period k: w_i = T·exp(λ_i/τ) / Σ_j exp(λ_j/τ), λ_i = L_i(k)/L_i(k−1) (Eq. 7 of the paper),
+    where L_i(k) is the mean loss of period k. Until two periods are over all weights are 1.
+
+    temperature: τ in (0, 100]. The higher it is, the more equal the weights.
+    period: how many steps a loss is averaged over, in [1, 1,000,000].
+
+    Paper: Liu, Johns, Davison, "End-to-End Multi-Task Learning with Attention", CVPR 2019 (arXiv:1803.10704).
+    Differs from the paper: its epoch is `period` steps here, since batches need never repeat.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> balancer = Balancer(2, DynamicWeightAverage(period=1))
+    >>> shared = torch.nn.Parameter(torch.ones(1))
+    >>> for factors in [(4, 4), (2, 4)]:  # the first loss halves, the second stays: λ = (½, 1)
+    ...     balance = balancer.backward([(f * shared).sum() for f in factors], shared=shared)
+    >>> balancer.weights
+    tensor([0.8756, 1.1244])
+    """
 
     name: ClassVar[str] = "dwa"
     title: ClassVar[str] = "Dynamic weight average (DWA)"
@@ -29,30 +48,31 @@ class DynamicWeightAverage(Method):
         gt=0,
         le=100,
         title="Temperature",
-        description="Softness of the weights; the paper uses 2. High: all equal.",
+        description="The higher it is, the more equal the weights. The paper uses 2.",
     )
     period: int = Field(
-        50, ge=1, le=1_000_000, title="Period", description="Steps over which a loss is averaged; the paper's epoch."
+        50,
+        ge=1,
+        le=1_000_000,
+        title="Period",
+        description="Steps over which a loss is averaged; an epoch in the paper.",
     )
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w = 1, kept for the first two periods; see `Method.start`."""
+        """Return w_i = 1, kept for the first two periods; arguments as in `Method.start`."""
         return fresh_state(ones, {"sum": ones * 0, "seen": ones * 0, "before": ones * float("nan")})
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return w_i = T·softmax(λ/temperature), λ_i = L_i(period k−1)/L_i(period k−2) (Eq. 7), at each period's end.
-
-        Differs from the paper: an epoch is `period` steps, since batches may never repeat.
-        """
+        """Return new weights at the end of each period (Eq. 7), else the same; arguments as in `Method.decide`."""
         total = state.memory["sum"] + signal.losses.nan_to_num()
         seen = state.memory["seen"] + ~signal.losses.isnan()
         before = state.memory["before"]
         if signal.step % self.period:
             return Decision(state.weights, {"sum": total, "seen": seen, "before": before})
-        mean = total / seen  # NaN for a task that was absent throughout
+        mean = total / seen  # NaN for a task that was absent from the whole period
         ratio = mean / before
-        fallen = (ratio / self.temperature).softmax(-1) * ratio.shape[-1]
-        # Until every task has been seen in two periods there is nothing to compare.
-        weights = fallen.where(~ratio.isnan().any(-1, keepdim=True), state.weights)
+        softmax = (ratio / self.temperature).softmax(-1) * ratio.shape[-1]
+        # The weights stay until every task has been seen in two periods.
+        weights = softmax.where(~ratio.isnan().any(-1, keepdim=True), state.weights)
         kept = mean.where(~mean.isnan(), before)
         return Decision(weights, {"sum": total * 0, "seen": seen * 0, "before": kept})

@@ -10,7 +10,15 @@ from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, 
 
 
 class EqualWeights(Method):
-    """w_i = 1 for every task, always: the baseline of the paper."""
+    """Weigh every task alike: w_i(t) = 1, the baseline of the GradNorm paper.
+
+    Paper: Caruana, "Multitask Learning", Machine Learning 28, 1997.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> Balancer(3, EqualWeights()).weights
+    tensor([1., 1., 1.])
+    """
 
     name: ClassVar[str] = "equal"
     title: ClassVar[str] = "Equal weights"
@@ -23,9 +31,9 @@ class EqualWeights(Method):
     sums_to_tasks: ClassVar[bool] = True
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w = 1; see `Method.start`."""
+        """Return w_i = 1 for each of T tasks; arguments as in `Method.start`."""
         return fresh_state(ones)
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return the same weights."""
+        """Return the weights of `state` again; arguments as in `Method.decide`."""
         return Decision(state.weights, {})

@@ -1,4 +1,8 @@
-"""GradNorm (Chen, Badrinarayanan, Lee, Rabinovich: ICML 2018, arXiv:1711.02257), Algorithm 1."""
+"""GradNorm (Chen, Badrinarayanan, Lee, Rabinovich: ICML 2018, arXiv:1711.02257), Algorithm 1.
+
+Symbols, as in the paper: w loss weights; G norms of the weighted gradients at the last shared layer W; Ḡ their
+mean; r relative inverse training rates; α the asymmetry.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,28 @@ Update = Literal["log", "adam", "sgd"]
 
 
 class GradNormMethod(Method):
-    """Pull every task's gradient norm towards mean norm × (relative inverse training rate)^α."""
+    """Pull every task's gradient norm towards the mean norm times its relative inverse training rate to the α.
+
+    One step on w lowers L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2 of the paper) with the target Ḡ·r_i^α held constant.
+    The weights are then scaled to sum to T.
+
+    alpha: the asymmetry α, in [0, 5].
+    update: "log" multiplies w_i by exp(∓weight_learning_rate); "adam" runs Adam on w; "sgd" gradient descent.
+    weight_learning_rate: in (0, 1]; the paper uses 0.025 with Adam.
+    hold: numbers of tasks, from 1, whose weight stays as it is.
+
+    Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
+    Differs from the paper: update="log" is the default, because Adam's steps of 0.025 are too coarse for a task
+    whose weight has to be small (0.01, say). Held tasks are an addition.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> balancer = Balancer(2, GradNormMethod(alpha=0, weight_learning_rate=0.1))
+    >>> shared = torch.nn.Parameter(torch.ones(1))
+    >>> balance = balancer.backward([(2 * shared).sum(), (6 * shared).sum()], shared=shared)
+    >>> balancer.weights  # proportional to exp(0.1) and exp(−0.1)
+    tensor([1.0997, 0.9003])
+    """
 
     name: ClassVar[str] = "gradnorm"
     title: ClassVar[str] = "GradNorm"
@@ -46,45 +71,43 @@ class GradNormMethod(Method):
         ge=0,
         le=5,
         title="Asymmetry α",
-        description="How strongly a task that trains slowly is pulled up. 0 makes all norms equal.",
+        description="How strongly a task that trains slowly is pulled up. 0 makes all gradient norms equal.",
         json_schema_extra={"live": True, "slider": [0, 3, 0.01]},
     )
     update: Update = Field(
         "log",
         title="Weight update",
-        description="log: multiply by exp(∓rate). adam: the paper's. sgd: plain gradient descent.",
+        description="log: multiply by exp(∓learning rate). adam: as in the paper. sgd: plain gradient descent.",
     )
     weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
 
     hold: tuple[int, ...] = Field(
         default=(),
         title="Held tasks",
-        description="Numbers of tasks whose weight stays as it is, as in 3: for a task that cannot improve.",
+        description="Numbers of tasks whose weight stays as it is, as in 1,3. For tasks that cannot improve.",
         json_schema_extra={"live": True},
     )
 
     @field_validator("hold", mode="before")
     @classmethod
-    def _read(cls, given: Any) -> Any:
-        return numbers(given, "hold")
+    def _parse_hold(cls, value: Any) -> Any:
+        return numbers(value, "hold")
 
     def check(self, tasks: int) -> None:
-        """Raise ValueError for a held task beyond T."""
+        """Raise ValueError if `hold` has a number outside [1, T]."""
         wrong = [task for task in self.hold if not 1 <= task <= tasks]
         if wrong:
             raise ValueError(f"hold should have numbers of tasks, in [1, {tasks}]. Found {wrong[0]}. Leave it out")
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w(0) = 1 for every task; see `Method.start`."""
+        """Return w_i(0) = 1; arguments as in `Method.start`."""
         return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return w(t+1) from ∂L_grad/∂w_i, where L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2).
+        """Return w(t+1) after one step along ∂L_grad/∂w; arguments as in `Method.decide`.
 
-        The target is held constant, so for w_i > 0: ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
-        Differs from the paper: update="log" moves log w_i by ∓weight_learning_rate, because a task whose
-        weight has to be small (0.01, say) is out of reach of Adam's steps of 0.025. Held tasks (`hold`) count as
-        absent here: they have no part in the means, and keep their weight.
+        G_i = w_i·‖∇_W L_i‖ and the target is constant, so ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
+        Held tasks are treated as absent: they take no part in the means and keep their weight.
         """
         assert signal.norms is not None, "GradNorm needs gradient norms"
         w, norms = state.weights, signal.norms
@@ -96,8 +119,8 @@ class GradNormMethod(Method):
         G = w * norms
         targets = signal.mean(G) * relative_rates**self.alpha
         gap = G - targets
-        slope = gap.sign() * norms
-        proposed, memory = self._move(state, slope)
+        gradient = gap.sign() * norms
+        proposed, memory = self._proposed_weights(state, gradient)
         return Decision(
             weights=renormalize(proposed, w, signal),
             memory=memory,
@@ -105,18 +128,18 @@ class GradNormMethod(Method):
             imbalance=gap.abs().sum(-1) if signal.complete else gap.abs().nansum(-1),
         )
 
-    def _move(self, state: State, slope: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
+    def _proposed_weights(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
         rate, w = self.weight_learning_rate, state.weights
         if self.update == "log":
-            return w * (-rate * slope.sign()).exp(), {}
+            return w * (-rate * gradient.sign()).exp(), {}
         if self.update == "sgd":
-            return w - rate * slope, {}
-        step, memory = adam_step(state.memory, slope, rate)
+            return w - rate * gradient, {}
+        step, memory = adam_step(state.memory, gradient, rate)
         return w + step, memory
 
 
 def _without(values: PerTask, tasks: Sequence[int]) -> PerTask:
-    """Return a copy with NaN for some tasks."""
+    """Return a copy with NaN for the given tasks (indices from 0), so that they count as absent."""
     values = values.clone()
     values[..., list(tasks)] = float("nan")
     return values

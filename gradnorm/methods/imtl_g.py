@@ -1,4 +1,4 @@
-"""The gradient balance of impartial multi-task learning (Liu, Li, Kuang, et al.: ICLR 2021), IMTL-G."""
+"""IMTL-G, the gradient balance of impartial multi-task learning (Liu, Li, Kuang, et al.: ICLR 2021)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from gradnorm.methods.surgery import GramianMethod, Weighting
 
 
 class ImpartialGradients(GramianMethod):
-    """The weights, summing to 1, that give Jᵀw the same projection on every unit gradient; some may be negative."""
+    """Step in the direction whose projections on all gradients are equal.
+
+    g = Jᵀw with Σ_i w_i = 1 and g·u_i equal for every unit gradient u_i = g_i/‖g_i‖. The solution has a
+    closed form. Weights may be negative. They apply to the shared parameters alone.
+
+    Paper: Liu, Li, Kuang, et al., "Towards Impartial Multi-task Learning", ICLR 2021.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> losses = [(shared * torch.tensor(direction)).sum() for direction in ([3.0, 0.0], [0.0, 1.0])]
+    >>> balance = Balancer(2, ImpartialGradients()).backward(losses, shared=shared, trunk=[shared])
+    >>> balance.weights.round(decimals=4)  # ‖g‖ = (3, 1): both projections are ¾
+    tensor([0.2500, 0.7500])
+    """
 
     name: ClassVar[str] = "imtl-g"
     title: ClassVar[str] = "IMTL-G"
-    summary: ClassVar[str] = "The direction whose projections on all gradients are equal."
+    summary: ClassVar[str] = "Steps in the direction whose projections on all gradients are equal."
     citation: ClassVar[str] = ImpartialLosses.citation
 
     def weighting(self) -> Weighting:
-        """Return TorchJD's."""
+        """Return TorchJD's implementation."""
         from torchjd.aggregation import IMTLGWeighting
 
         return IMTLGWeighting()

@@ -7,18 +7,34 @@ from typing import Any, ClassVar
 from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.methods.surgery import GramianMethod, Weighting
 
-# Newton steps; from the start below some ten are enough, however unequal the gradients.
-_MOST_STEPS = 100
-# Relative to the mean squared norm; bounds the weights where gradients cancel.
+# The most Newton steps. About ten are enough, however unequal the gradients are.
+_MAX_STEPS = 100
+# Added to the unit diagonal; bounds the weights where gradients cancel.
 _REGULARIZATION = 1e-6
 
 
 class NashBargaining(GramianMethod):
-    """The Nash bargaining solution: the direction in which the product of all tasks' gains is largest."""
+    """Step in the direction in which the product of all tasks' gains is largest: the Nash bargaining solution.
+
+    The weights solve (J Jᵀ w)_i = 1/w_i for every task (Claim 3.1 of the paper). They apply to the shared parameters
+    alone.
+
+    Paper: Navon, Shamsian, Achituve, et al., "Multi-Task Learning as a Bargaining Game", ICML 2022
+    (arXiv:2202.01017).
+    Differs from the paper: the equation is solved to convergence, not by a sequence of convex programs.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> losses = [(shared * torch.tensor(direction)).sum() for direction in ([3.0, 0.0], [0.0, 1.0])]
+    >>> balance = Balancer(2, NashBargaining()).backward(losses, shared=shared, trunk=[shared])
+    >>> balance.weights.round(decimals=4)  # orthogonal gradients: w_i = 1/‖g_i‖
+    tensor([0.3333, 1.0000])
+    """
 
     name: ClassVar[str] = "nash-mtl"
     title: ClassVar[str] = "Nash-MTL"
-    summary: ClassVar[str] = "The bargain in which the product of all tasks' gains is largest."
+    summary: ClassVar[str] = "Steps in the direction in which the product of all tasks' gains is largest."
     citation: ClassVar[str] = (
         "@inproceedings{navon2022multi, title={Multi-Task Learning as a Bargaining Game}, author={Navon, Aviv and "
         "Shamsian, Aviv and Achituve, Idan and Maron, Haggai and Kawaguchi, Kenji and Chechik, Gal and Fetaya, Ethan}, "
@@ -28,27 +44,32 @@ class NashBargaining(GramianMethod):
     packages: ClassVar[tuple[str, ...]] = ()
 
     def weighting(self) -> Weighting:
-        """Return the solver of Claim 3.1; TorchJD's needs ECOS, which is under the GPL (docs/decisions/0003)."""
-        return bargain
+        """Return `nash_weights`. TorchJD's weighting needs ECOS, whose licence is the GPL; see docs/decisions/0003."""
+        return nash_weights
 
 
-def bargain(gramian: Gramian) -> PerTask:
-    """Return w > 0 with (G w)_i = 1/w_i for each i (Claim 3.1), shape [n], for a Gramian of shape [n, n].
+def nash_weights(gramian: Gramian) -> PerTask:
+    """Return w > 0 with (G w)_i = 1/w_i for each i (Claim 3.1 of the paper), shape [n].
 
-    It is where ½wᵀGw − Σ log w_i, which is convex, is smallest: found by damped Newton steps, whose decrement λ
-    halves the way as λ/(1 + λ) for such self-concordant functions (Boyd and Vandenberghe, section 9.6).
-    Differs from the paper: solved exactly instead of by a sequence of convex programs.
+    w minimises the convex function ½wᵀGw − Σ_i log w_i. The minimum is found by damped Newton steps of size
+    1/(1 + λ), λ being the Newton decrement (Boyd and Vandenberghe, "Convex Optimization", section 9.6).
+
+    gramian: G = J Jᵀ of the n tasks that are present, shape [n, n].
+
+    >>> import torch
+    >>> nash_weights(torch.diag(torch.tensor([4.0, 1.0], dtype=torch.float64))).round(decimals=4)
+    tensor([0.5000, 1.0000], dtype=torch.float64)
     """
     import torch
 
-    # With unit diagonal the scales of the tasks are gone; w = v/‖g‖ brings them back.
+    # A unit diagonal removes the scales of the tasks; w = v/‖g‖ restores them.
     norms = gramian.diagonal().clamp(min=1e-300).sqrt()
     G: Any = gramian / norms / norms[:, None] + _REGULARIZATION * torch.eye(len(norms)).to(gramian)
     v = torch.ones_like(norms)
-    for _ in range(_MOST_STEPS):
-        slope = G @ v - 1 / v
-        move = -torch.linalg.solve(G + (1 / v**2).diag(), slope)
-        decrement = (-(slope @ move)).clamp(min=0).sqrt()
+    for _ in range(_MAX_STEPS):
+        gradient = G @ v - 1 / v
+        move = -torch.linalg.solve(G + (1 / v**2).diag(), gradient)
+        decrement = (-(gradient @ move)).clamp(min=0).sqrt()
         v = v + move / (1 + decrement if decrement > 0.25 else 1)
         if decrement < 1e-9:
             break

@@ -8,11 +8,25 @@ from gradnorm.methods.surgery import GramianMethod, Weighting
 
 
 class ProjectedConflicts(GramianMethod):
-    """Project each gradient off the others it conflicts with, in random order, and sum them (Algorithm 1)."""
+    """Remove from each gradient its conflict with the others, and sum.
+
+    For each other task j, in random order: g_i ← g_i − (g_i·g_j/‖g_j‖²) g_j if g_i·g_j < 0 (Algorithm 1 of the
+    paper). The weights apply to the shared parameters alone.
+
+    Paper: Yu, Kumar, Gupta, Levine, Hausman, Finn, "Gradient Surgery", NeurIPS 2020 (arXiv:2001.06782).
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> losses = [(shared * torch.tensor(direction)).sum() for direction in ([3.0, 0.0], [0.0, 1.0])]
+    >>> balance = Balancer(2, ProjectedConflicts()).backward(losses, shared=shared, trunk=[shared])
+    >>> balance.weights  # orthogonal gradients do not conflict
+    tensor([1., 1.])
+    """
 
     name: ClassVar[str] = "pcgrad"
     title: ClassVar[str] = "PCGrad"
-    summary: ClassVar[str] = "Projects each gradient off those that it conflicts with."
+    summary: ClassVar[str] = "Removes from each gradient its component against those that it conflicts with."
     citation: ClassVar[str] = (
         "@inproceedings{yu2020gradient, title={Gradient Surgery for Multi-Task Learning}, author={Yu, Tianhe and "
         "Kumar, Saurabh and Gupta, Abhishek and Levine, Sergey and Hausman, Karol and Finn, Chelsea}, "
@@ -20,7 +34,7 @@ class ProjectedConflicts(GramianMethod):
     )
 
     def weighting(self) -> Weighting:
-        """Return TorchJD's."""
+        """Return TorchJD's implementation."""
         from torchjd.aggregation import PCGradWeighting
 
         return PCGradWeighting()

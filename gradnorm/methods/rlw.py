@@ -13,7 +13,23 @@ from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, 
 
 
 class RandomWeights(Method):
-    """Draw new weights at every step: w = T·softmax(z), z ~ N(0, I). A baseline that is hard to beat."""
+    """Draw new weights at every step: w(t) = T·softmax(z), z ~ N(0, I).
+
+    A baseline that is hard to beat.
+
+    draw: the seed of the weights, in [0, 2³¹ − 1]. Equal seeds draw equal weights at equal steps.
+
+    Paper: Lin, Ye, Zhang, Tsang, "Reasonable Effectiveness of Random Weighting", TMLR 2022 (arXiv:2111.10603),
+    with normally distributed z.
+    Differs from the paper: the weights are scaled by T, so that their mean is 1 as that of equal weights.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.ones(3))
+    >>> balance = Balancer(3, RandomWeights()).backward(shared.square(), shared=shared)
+    >>> round(balance.weights.sum().item(), 4)
+    3.0
+    """
 
     name: ClassVar[str] = "rlw"
     title: ClassVar[str] = "Random weights (RLW)"
@@ -29,13 +45,13 @@ class RandomWeights(Method):
     draw: int = Field(0, ge=0, le=2**31 - 1, title="Draw", description="Seed of the random weights.")
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w = 1, which the first draw replaces; see `Method.start`."""
+        """Return w_i = 1, which the first draw replaces; arguments as in `Method.start`."""
         return fresh_state(ones)
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return T·softmax(z_t), z_t from a stream of its own for each step.
+        """Return w(t) = T·softmax(z_t) as the weights used; arguments as in `Method.decide`.
 
-        Differs from the paper: scaled by T, so that the mean weight is that of equal weights.
+        Each step has a random stream of its own, so that a resumed run draws the same weights.
         """
         z = stream(self.draw, "random weights", signal.step).standard_normal(state.weights.shape[-1])
         used = (state.weights.new_tensor(z).softmax(0) * len(z)).expand_as(state.weights)

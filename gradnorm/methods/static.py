@@ -1,4 +1,4 @@
-"""Static weights: given once, kept throughout. With a run's mean weights it is the paper's GradNorm Static."""
+"""Static weights: chosen before training and never changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,24 @@ from gradnorm.methods.gradnorm import GradNormMethod
 
 
 class StaticWeights(Method):
-    """w_i as given, scaled to sum to T (Chen et al. 2018, section 5.4: "GradNorm Static" fixes E_t[w_i(t)])."""
+    """Keep the weights v that you choose: w_i = T·v_i / Σ_j v_j at every step.
+
+    With the mean weights E_t[w_i(t)] of a GradNorm run this is "GradNorm Static" of the GradNorm paper.
+
+    weights: T numbers in [1e-8, 1e8], as a tuple or a text such as "1,3"; left out, all are equal.
+    Raises ValueError for a weight out of range, and at the start for a wrong number of weights.
+
+    Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), section 5.4.
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> Balancer(2, StaticWeights(weights=(1, 3))).weights
+    tensor([0.5000, 1.5000])
+    """
 
     name: ClassVar[str] = "static"
     title: ClassVar[str] = "Static weights"
-    summary: ClassVar[str] = "Keeps the weights that you give, as from a grid search or a GradNorm run's mean."
+    summary: ClassVar[str] = "Keeps the weights that you choose, say from a grid search or the mean of a GradNorm run."
     citation: ClassVar[str] = GradNormMethod.citation
     needs: ClassVar[Needs] = Needs.LOSSES
     sums_to_tasks: ClassVar[bool] = True
@@ -26,24 +39,24 @@ class StaticWeights(Method):
     weights: tuple[float, ...] = Field(
         (),
         title="Weights w",
-        description="One positive number a task, as in 1,3; they are scaled to sum to T. Left out: all equal.",
+        description="One positive number for each task, as in 1,3. They are scaled to sum to T. Left out: all equal.",
     )
 
     @field_validator("weights", mode="before")
     @classmethod
-    def _read(cls, given: Any) -> Any:
-        return numbers(given, "weights")
+    def _parse_weights(cls, value: Any) -> Any:
+        return numbers(value, "weights")
 
     @field_validator("weights")
     @classmethod
-    def _positive(cls, given: tuple[float, ...]) -> tuple[float, ...]:
-        wrong = [w for w in given if not 1e-8 <= w <= 1e8]
+    def _check_range(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [w for w in weights if not 1e-8 <= w <= 1e8]
         if wrong:
             raise ValueError(f"weights should be in [1e-8, 1e8]. Found {wrong[0]:g}. Choose a weight > 0")
-        return given
+        return weights
 
     def check(self, tasks: int) -> None:
-        """Raise ValueError for a wrong number of weights."""
+        """Raise ValueError unless there is one weight for each of the T tasks, or none at all."""
         if self.weights and len(self.weights) != tasks:
             raise ValueError(
                 f"weights should have one value for each of the {tasks} tasks. Found {len(self.weights)}. "
@@ -51,7 +64,10 @@ class StaticWeights(Method):
             )
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return the given weights, scaled to sum to T; see `Method.start`. Raises ValueError for a wrong number."""
+        """Return the chosen weights, scaled to sum to T; arguments as in `Method.start`.
+
+        Raises ValueError for a wrong number of weights.
+        """
         self.check(len(ones))
         state = fresh_state(ones)
         total = sum(self.weights)
@@ -60,5 +76,5 @@ class StaticWeights(Method):
         return state
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return the same weights."""
+        """Return the weights of `state` again; arguments as in `Method.decide`."""
         return Decision(state.weights, {})

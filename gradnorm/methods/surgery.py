@@ -1,4 +1,4 @@
-"""Methods that weigh the gradients of the shared parameters by their Gramian, through TorchJD's weightings."""
+"""Gradient surgery: the base class of methods that weigh the gradients of the shared parameters by their Gramian."""
 
 from __future__ import annotations
 
@@ -11,50 +11,55 @@ from gradnorm.common.randomness import stream
 from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
 
+# From a Gramian, shape [n, n], to weights, shape [n].
 Weighting = Callable[[Any], Any]
 
 
 class GramianMethod(Method):
-    """The adapter: w(t) = weighting(J Jᵀ) for the rows of J that are present, as the paper of each method has it.
+    """Choose w(t) = weighting(J Jᵀ), where row i of J is the gradient of L_i of all shared parameters.
 
-    The weights are for the shared parameters; each head gets the gradient of its own loss.
+    Only the rows of tasks that are present count. The weights apply to the shared parameters; each head gets the
+    gradient of its own loss. A subclass says what the weighting is; most are those of TorchJD.
     """
 
     needs: ClassVar[Needs] = Needs.GRAMIAN
-    # A method may leave a task out (MGDA) or turn it round (IMTL-G).
+    # A weight may be zero (MGDA) or negative (IMTL-G).
     positive: ClassVar[bool] = False
     trunk_only: ClassVar[bool] = True
     packages: ClassVar[tuple[str, ...]] = ("torchjd",)
 
     @abstractmethod
     def weighting(self) -> Weighting:
-        """Return what gives the weights, shape [n], from a Gramian of shape [n, n]."""
+        """Return the function from a Gramian, shape [n, n], to weights, shape [n], for the n tasks that are present."""
 
     @final
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
-        """Return w = 1, which the first Gramian replaces; see `Method.start`.
+        """Return w_i = 1, which the first Gramian replaces; arguments as in `Method.start`.
 
-        Raises MissingPackageError if TorchJD is needed and not installed.
+        Raises MissingPackageError if a package that the method needs is not installed.
         """
         require(f"Method {self.name}", *self.packages)
         return fresh_state(ones)
 
     @final
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return the weights that the Gramian of this very step gives; absent tasks keep theirs."""
+        """Return the weights of this step's Gramian as the weights used; arguments as in `Method.decide`.
+
+        Absent tasks keep their weights.
+        """
         assert signal.gramian is not None, "Gradient surgery needs the Gramian"
         present = ~signal.losses.isnan()
         gramian = signal.gramian[present][:, present]
         used = state.weights.clone()
-        used[present] = _weighed(self.weighting(), gramian, signal.step).to(used)
+        used[present] = _weights_in_double(self.weighting(), gramian, signal.step).to(used)
         return Decision(used, {}, used=used)
 
 
-def _weighed(weighting: Weighting, gramian: Gramian, step: int) -> PerTask:
-    """Return the weights in double precision: Gramians of tasks of unequal scale are badly conditioned.
+def _weights_in_double(weighting: Weighting, gramian: Gramian, step: int) -> PerTask:
+    """Return the weights, computed in double precision since Gramians of unequal tasks are badly conditioned.
 
-    A weighting that draws (PCGrad's order of tasks) gets a generator of this step, so that a run that goes on
-    from a checkpoint draws the same.
+    The random generator is seeded by the step, so that a resumed run draws the same numbers (PCGrad draws the
+    order of the tasks).
     """
     import torch
 

@@ -8,12 +8,26 @@ from typing import Any, ClassVar
 
 from gradnorm.methods.surgery import GramianMethod, Weighting
 
-# Relative to the largest eigenvalue; keeps the program strictly convex.
+# Added to the diagonal, relative to its largest entry; keeps the quadratic program strictly convex.
 _REGULARIZATION = 1e-6
 
 
 class UnconflictingProjection(GramianMethod):
-    """Project each gradient onto the cone of directions that conflict with no task, and take the mean."""
+    """Project each gradient onto the directions that conflict with no task, and take the mean.
+
+    A direction d conflicts with no task if J d ≥ 0. The projections are those of Proposition 1 of the paper. The
+    weights apply to the shared parameters alone.
+
+    Paper: Quinton, Rey, "Jacobian Descent for Multi-Objective Optimization", 2024 (arXiv:2406.16232).
+
+    >>> import torch
+    >>> from gradnorm import Balancer
+    >>> shared = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    >>> losses = [(shared * torch.tensor(direction)).sum() for direction in ([3.0, 0.0], [0.0, 1.0])]
+    >>> balance = Balancer(2, UnconflictingProjection()).backward(losses, shared=shared, trunk=[shared])
+    >>> balance.weights.round(decimals=3)  # orthogonal gradients do not conflict
+    tensor([0.5000, 0.5000])
+    """
 
     name: ClassVar[str] = "upgrad"
     title: ClassVar[str] = "UPGrad"
@@ -24,17 +38,18 @@ class UnconflictingProjection(GramianMethod):
     )
 
     def weighting(self) -> Weighting:
-        """Return TorchJD's, with its quadratic programs solved by Clarabel."""
+        """Return TorchJD's weighting with Clarabel as the solver of its quadratic programs."""
         from torchjd.aggregation import UPGradWeighting
 
-        return UPGradWeighting(projector=projector())
+        return UPGradWeighting(projector=clarabel_projector())
 
 
 @cache
-def projector() -> Any:
-    """Return a projector onto the dual cone: min vᵀGv subject to v ≥ u (Proposition 1 of the paper).
+def clarabel_projector() -> Any:
+    """Return a projector onto the dual cone: v minimises vᵀGv subject to v ≥ u (Proposition 1 of the paper).
 
-    TorchJD's own one needs quadprog, which is under the GPL; see docs/decisions/0003.
+    It takes U, shape [k, n], and the Gramian G, shape [n, n], and returns the v of each row of U, shape [k, n].
+    TorchJD's own projector needs quadprog, whose licence is the GPL; see docs/decisions/0003.
     """
     import numpy as np
     import torch

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from threading import Event, Lock, Thread
 from typing import Any
 
+from gradnorm.runs.block import Block
 from gradnorm.runs.records import Evaluation, Outcome, StepRecord
+from gradnorm.runs.records import Event as RunEvent
 from gradnorm.runs.store import RunStore, UnknownRunError
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ BLOCK_SECONDS = 0.045
 BEAT_SECONDS = 10.0
 
 
-class Post:
+class BackgroundWriter:
     """Writes what is put, within `BLOCK_SECONDS`, until it is closed; a run that waits is kept alive meanwhile.
 
     Training does not suffer from a store that cannot be written: that is logged once as a warning, and tried again
@@ -35,8 +37,7 @@ class Post:
         self._store = store
         self._lock, self._writing = Lock(), Lock()
         self._come, self._closing = Event(), Event()
-        self._steps: list[StepRecord] = []
-        self._evaluations: list[Evaluation] = []
+        self._block = Block(store, run)
         self._spec: Mapping[str, Any] | None = None
         self._outcome: Outcome | None = None
         self._since = time.monotonic()
@@ -44,32 +45,32 @@ class Post:
         self._thread = Thread(target=self._serve, name=f"gradnorm-post-{run}", daemon=True)
         self._thread.start()
 
-    def put(self, item: StepRecord | Evaluation | Mapping[str, Any] | Outcome) -> None:
+    def put(self, item: StepRecord | Evaluation | RunEvent | Mapping[str, Any] | Outcome) -> None:
         """Take a record, a newer description of the run, or how it ended."""
         with self._lock:
-            if isinstance(item, StepRecord):
-                self._steps.append(item)
-            elif isinstance(item, Evaluation):
-                self._evaluations.append(item)
-            elif isinstance(item, Outcome):
+            if isinstance(item, Outcome):
                 self._outcome = item
-            else:
+            elif isinstance(item, Mapping):
                 self._spec = item
+            else:
+                self._block.add(item)
         self._come.set()
 
     def flush(self) -> None:
         """Write what has come. Raises StoreError or apsw's errors if that cannot be done; it is kept then."""
         with self._writing:
             with self._lock:
-                steps, evaluations, spec, outcome = [*self._steps], [*self._evaluations], self._spec, self._outcome
-            if not self._gone:
-                try:
-                    self._write(steps, evaluations, spec, outcome)
-                except UnknownRunError:
-                    self._gone = True
-                    log.warning("Run %s was removed while it was recorded; the rest of it is not kept.", self.run)
+                spec, outcome = self._spec, self._outcome
+            if self._gone:
+                self._block.clear()
+                return
+            try:
+                self._write(spec, outcome)
+            except UnknownRunError:
+                self._gone = True
+                self._block.clear()
+                log.warning("Run %s was removed while it was recorded; the rest of it is not kept.", self.run)
             with self._lock:
-                del self._steps[: len(steps)], self._evaluations[: len(evaluations)]
                 self._spec = None if self._spec is spec else self._spec
 
     def close(self) -> None:
@@ -83,18 +84,12 @@ class Post:
             # Whoever trains may have a network to save yet.
             log.error("The last records of run %s could not be written: %s.", self.run, error)
 
-    def _write(
-        self,
-        steps: list[StepRecord],
-        evaluations: list[Evaluation],
-        spec: Mapping[str, Any] | None,
-        outcome: Outcome | None,
-    ) -> None:
+    def _write(self, spec: Mapping[str, Any] | None, outcome: Outcome | None) -> None:
         if spec is not None:
             self._store.describe(self.run, spec)
-        if steps or evaluations or outcome is not None:
+        if not self._block.empty or outcome is not None:
             now = time.monotonic()
-            self._store.append(self.run, steps, evaluations, now - self._since)
+            self._block.write(now - self._since)
             self._since = now
         if outcome is not None:
             self._store.end(self.run, outcome)

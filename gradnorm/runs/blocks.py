@@ -10,7 +10,8 @@ import apsw
 import numpy as np
 
 from gradnorm.runs.database import fetch
-from gradnorm.runs.records import Evaluation, Event, Quantity, Row, StepRecord, json_safe, width
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Event, Quantity, Rows, StepRecord, width
 from gradnorm.runs.run_table import UnknownRunError, quantities_from
 
 
@@ -61,7 +62,7 @@ def read_rows(db: apsw.Connection, number: int, since: int, until: int) -> list[
     return [blob for (blob,) in fetch(db, f"SELECT rows FROM blocks {chosen}", (number, since, until))]
 
 
-def decode(blobs: Sequence[bytes], tasks: int, quantities: Sequence[Quantity]) -> Row:
+def decode(blobs: Sequence[bytes], tasks: int, quantities: Sequence[Quantity]) -> Rows:
     """Return blocks as rows, shape [n, width(T)]."""
     return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, width(tasks, quantities))
 

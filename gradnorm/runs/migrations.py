@@ -69,8 +69,12 @@ def _races_and_forks(db: apsw.Connection) -> None:
 
 
 def _columns_and_events(db: apsw.Connection) -> None:
-    """2 → 3: each run names the columns of its rows (a list of [name, shape]), and keeps its live changes."""
+    """2 → 3: each run names the columns of its rows (a list of [name, shape]), and keeps its live changes.
+
+    keeps_events: whether its live changes were kept from its first step on; those of older runs were not.
+    """
     db.execute("ALTER TABLE runs ADD COLUMN columns TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE runs ADD COLUMN keeps_events INTEGER NOT NULL DEFAULT 0")
     db.execute("UPDATE runs SET columns = ?", (json.dumps(FIRST_COLUMNS),))
     db.execute("""
     CREATE TABLE events (

@@ -6,36 +6,62 @@ torch is not needed for it: plain numbers will do.
 from __future__ import annotations
 
 import atexit
+import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import apsw
+
 from gradnorm.methods.base import Balance, NonFiniteLossError
-from gradnorm.runs.background_writer import Post
+from gradnorm.runs.background_writer import BackgroundWriter
 from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
-from gradnorm.runs.records import Evaluation, Outcome, OutcomeKind, StepRecord
+from gradnorm.runs.records import Evaluation, Event, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
+
+log = logging.getLogger(__name__)
 
 MOST_STEPS = 2**24
 
 
 class Recorder:
-    """Puts a training loop of your own in the store, where the dashboard shows it live beside other runs.
+    """Writes the steps of a training loop of your own to the store, where the dashboard shows them live.
 
-    title: what the run is called.  tasks: T names (`balancer.names`), in the order of all vectors.
-    steps: how many there will be, for the progress bar; None if that is not known.
-    home: where runs live; None takes GRADNORM_HOME, else `runs/`.  device: what it trains on, to be shown.
-    What is logged is written within 50 ms, and survives the process. The run begins at once; it ends with the
-    `with` block, or with `end`: "finished", "failed" if an exception leaves the block (which goes on its way),
-    "stopped" for a KeyboardInterrupt, "diverged" for a `NonFiniteLossError` or if a task's last loss is NaN or
-    infinite. A process that is killed leaves an "interrupted" run.
-    Raises ValueError for names that are no names, StoreError for a home that cannot be written.
+    The run begins at once. It ends with the `with` block, or with `end`:
 
-    >>> with Recorder("my network", tasks=["depth", "normals"], steps=1000) as recorder:
-    ...     recorder.log(losses=[0.5, 0.1], weights=[1, 1])
+    - "finished", or "diverged" if the last loss of a task is NaN or infinite;
+    - "diverged" if a `NonFiniteLossError` leaves the block, "stopped" for a KeyboardInterrupt, and "failed" for any
+      other exception, which is raised on;
+    - "interrupted" if the process is killed.
+
+    A step that was logged is written within 50 ms by a thread of its own, and survives the process from then on.
+
+    title: what the run is called.  tasks: T names, such as `balancer.names`, in the order of all vectors.
+    steps: how many there will be, in [1, 2²⁴], for the progress bar; None if that is not known.
+    home: where runs live; None takes GRADNORM_HOME, else `runs/`.
+    device: what the network trains on, to be shown; left out, it is read from the first tensor that is logged.
+    run: the run's id, as `gradnorm runs` lists it.
+    Raises ValueError for a title or names that are none and for steps out of range, StoreError for a home that cannot
+    be written.
+
+    >>> from tempfile import mkdtemp
+    >>> from gradnorm import Recorder
+    >>> from gradnorm.runs.store import RunStore
+    >>> home = mkdtemp()
+    >>> with Recorder("my network", tasks=["depth", "normals"], steps=2, home=home) as recorder:
+    ...     recorder.log(losses=[0.5, 0.1], weights=[1.0, 1.0])
+    ...     recorder.event("learning_rate", 0.01)
+    ...     recorder.log(losses={"depth": 0.25, "normals": 0.1}, weights=[1.5, 0.5])
+    ...     recorder.evaluate(losses=[0.375, 0.125], metrics=[{"rmse": 0.6}, {"angle_mean": 21.0}])
+    >>> snapshot = RunStore(home).read(recorder.run)
+    >>> snapshot.info.state, snapshot.vector("loss_ratios").tolist()
+    ('finished', [[1.0, 1.0], [0.5, 1.0]])
+    >>> snapshot.events[0].label
+    'learning rate 0.01'
     """
 
     def __init__(
@@ -62,7 +88,7 @@ class Recorder:
         # Tasks whose newest loss is not finite: since which step, and the loss.
         self._unsound: dict[str, tuple[int, float]] = {}
         self._over = False
-        self._post = Post(self._store, self.run)
+        self._post = BackgroundWriter(self._store, self.run)
         atexit.register(self._post.close)
 
     @property
@@ -147,6 +173,21 @@ class Recorder:
         there = [ratio for ratio in ratios if not math.isnan(ratio)]
         total = sum(there) if there else math.nan
         self._post.put(Evaluation(self._step, test_losses, ratios, total, scores, constant))
+
+    def event(self, key: str, value: Any) -> None:
+        """Log a change that the next step is the first to use, as in event("learning_rate", 0.001); charts mark it.
+
+        value: what `key` became, of plain JSON types.
+        Raises ValueError for a run that has ended, TypeError for a value that JSON does not have.
+        """
+        self._check_going()
+        change = Event(self._step + 1, key, value, time.time())
+        try:
+            self._store.append(self.run, [], events=[change])
+        except UnknownRunError:
+            pass  # deleted meanwhile: what comes for it is dropped
+        except apsw.Error as error:
+            log.warning("The change of %s in run %s could not be written: %s.", key, self.run, error)
 
     def flush(self) -> None:
         """Write what was logged now; once this returns it survives the process."""

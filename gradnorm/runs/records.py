@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, NamedTuple, Self, cast
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Row = NDArray[np.float32]
+from gradnorm.runs.plain import short
+
+Rows = NDArray[np.float32]
 
 OutcomeKind = Literal["finished", "stopped", "diverged", "failed", "interrupted"]
-State = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
+RunState = Literal["queued", "running", "paused", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed", "interrupted"})
 
 Shape = Literal["scalar", "task"]
@@ -57,15 +61,25 @@ class StepRecord:
         quantities: those of the run that the row is for; None takes `QUANTITIES`. One that this build does not know is
         NaN, and one that the run does not record is left out.
         """
-        unmeasured = (math.nan,) * len(self.losses)
         numbers: list[float] = []
-        for name, shape in quantities or QUANTITIES:
-            value = getattr(self, name) if name in _RECORDED else None
+        # This is done at every step of every run, so each field is read and placed in as few operations as there are.
+        read, shapes = _reading(QUANTITIES if quantities is None else tuple(quantities))
+        for value, shape in zip(read(self), shapes, strict=True):
             if shape == "task":
-                numbers.extend(unmeasured if value is None else value)
+                numbers += (math.nan,) * len(self.losses) if value is None else value
             else:
                 numbers.append(math.nan if value is None else value)
         return numbers
+
+
+@lru_cache(maxsize=64)
+def _reading(quantities: tuple[Quantity, ...]) -> tuple[Callable[[StepRecord], Sequence[Any]], tuple[Shape, ...]]:
+    """Return what takes the values of quantities from a record, None for those it does not have, and their shapes."""
+    shapes: tuple[Shape, ...] = tuple([quantity.shape for quantity in quantities])
+    names = [quantity.name for quantity in quantities]
+    if all(name in _RECORDED for name in names) and len(names) > 1:
+        return attrgetter(*names), shapes
+    return lambda record: [getattr(record, name) if name in _RECORDED else None for name in names], shapes
 
 
 # What a new run records: the fields of `StepRecord`, in their order.
@@ -113,15 +127,15 @@ class Evaluation:
         return {**asdict(self), "metrics": [dict(m) for m in self.metrics]}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         return cls(
-            step=given["step"],
-            losses=tuple(given["losses"]),
-            loss_ratios=tuple(given["loss_ratios"]),
-            task_normalized_loss=given["task_normalized_loss"],
-            metrics=tuple(given["metrics"]),
-            constant_losses=tuple(given.get("constant_losses", ())),
+            step=plain["step"],
+            losses=tuple(plain["losses"]),
+            loss_ratios=tuple(plain["loss_ratios"]),
+            task_normalized_loss=plain["task_normalized_loss"],
+            metrics=tuple(plain["metrics"]),
+            constant_losses=tuple(plain.get("constant_losses", ())),
         )
 
 
@@ -144,14 +158,14 @@ class Outcome:
         return {**asdict(self), "value": value}
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
-        value = given.get("value")
+        value = plain.get("value")
         return cls(
-            kind=given["kind"],
-            step=given["step"],
-            message=given.get("message", ""),
-            task=given.get("task"),
+            kind=plain["kind"],
+            step=plain["step"],
+            message=plain.get("message", ""),
+            task=plain.get("task"),
             value=None if value is None else float(value),
         )
 
@@ -177,6 +191,14 @@ class Event:
     value: Any
     when: float
 
+    @property
+    def label(self) -> str:
+        """What a chart writes beside its mark: "α 0.7", "paused", "weight learning rate 0.02"."""
+        if self.key == "paused":
+            return "paused" if self.value else "resumed"
+        name = {"alpha": "α"}.get(self.key, self.key.replace("_", " "))
+        return f"{name} {short(self.value)}"
+
 
 Record = StepRecord | Evaluation | Checkpoint | Event | Outcome
 
@@ -191,13 +213,14 @@ class RunInfo:
     race: what the runs of one race have in common; None for a run on its own.
     parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
     quantities: what its rows hold, as the build that began it knew them; its rows are read by these.
+    keeps_events: whether its live changes were kept from its first step on; builds before schema 3 kept none.
     """
 
     run: str
     title: str
     spec: Mapping[str, Any]
     tasks: tuple[str, ...]
-    state: State
+    state: RunState
     steps: int
     created: float
     seconds: float = 0.0
@@ -209,6 +232,7 @@ class RunInfo:
     parent: str | None = None
     forked_at: int = 0
     quantities: tuple[Quantity, ...] = QUANTITIES
+    keeps_events: bool = True
 
     @property
     def ended(self) -> bool:
@@ -232,7 +256,7 @@ class Snapshot:
     """A run's records after a cursor: rows of shape [n, width(T)], the evaluations and the events since."""
 
     info: RunInfo
-    rows: Row
+    rows: Rows
     evaluations: Sequence[Evaluation] = ()
     events: Sequence[Event] = ()
 
@@ -241,18 +265,18 @@ class Snapshot:
         """The names of the rows' numbers."""
         return columns(len(self.info.tasks), self.info.quantities)
 
-    def vector(self, name: str) -> Row:
+    def vector(self, name: str) -> Rows:
         """Return a quantity with a number for each task at all steps, shape [n, T]; NaN if the run records none.
 
         Raises ValueError for a name that neither the run nor this build knows.
         """
         return self._quantity(Quantity(name, "task"))
 
-    def scalar(self, name: str) -> Row:
+    def scalar(self, name: str) -> Rows:
         """Return a quantity with one number a step, shape [n]; NaN if the run records none. Raises ValueError."""
         return self._quantity(Quantity(name, "scalar"))[:, 0]
 
-    def _quantity(self, wanted: Quantity) -> Row:
+    def _quantity(self, wanted: Quantity) -> Rows:
         tasks, start = len(self.info.tasks), 0
         size = width(tasks, [wanted])
         for quantity in self.info.quantities:
@@ -263,14 +287,3 @@ class Snapshot:
             recorded = [name for name, shape in self.info.quantities if shape == wanted.shape]
             raise ValueError(f"A {wanted.shape} quantity should be one of {recorded}. Found {wanted.name!r}.")
         return np.full((len(self.rows), size), np.nan, np.float32)
-
-
-def json_safe(value: Any) -> Any:
-    """Return `value` with NaN and infinity as None at any depth: JSON has neither."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): json_safe(v) for k, v in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [json_safe(v) for v in cast("Sequence[Any]", value)]
-    return value

@@ -13,20 +13,20 @@ import apsw
 
 from gradnorm.runs.database import fetch
 from gradnorm.runs.owner_process import Owner, this_process
-from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, State
+from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, RunState
 
 LIST = (
     "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
-    "host, pid, started, heartbeat, race, parent, forked_at, columns, number FROM runs"
+    "host, pid, started, heartbeat, race, parent, forked_at, columns, keeps_events, number FROM runs"
 )
 
 
 class UnknownRunError(KeyError):
     """There is no run of this id."""
 
-    def __init__(self, run: str) -> None:
-        super().__init__(run)
-        self.run = run
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run = run_id
 
     def __str__(self) -> str:
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
@@ -61,6 +61,7 @@ def insert(
         "forked_at": forked_at,
         "steps": forked_at,
         "columns": json.dumps(QUANTITIES),
+        "keeps_events": 1,
     }
     db.execute(f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values)
     return run_id
@@ -102,7 +103,7 @@ def quantities_from(columns: str) -> tuple[Quantity, ...]:
 
 def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
     run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[:10]
-    host, pid, started, beat, race, parent, forked_at, columns, _ = row[10:]
+    host, pid, started, beat, race, parent, forked_at, columns, keeps_events, _ = row[10:]
     ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
     owner = Owner(host, pid, started) if host is not None else None
     mine = owner == this_process()
@@ -110,7 +111,7 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
         state = "interrupted"
         ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
     here = mine and state in ("running", "paused")
-    checked: State = state
+    checked: RunState = state
     return RunInfo(
         run=run,
         title=title,
@@ -128,4 +129,5 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
         parent=parent,
         forked_at=forked_at,
         quantities=quantities_from(columns),
+        keeps_events=bool(keeps_events),
     )

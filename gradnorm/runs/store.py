@@ -46,10 +46,28 @@ def default_home() -> Path:
 
 
 class RunStore:
-    """The runs of one home directory; safe to use from several threads and processes at once.
+    """All runs of one home directory: their records, where each stands, and a queue of those to be trained.
 
-    home: a directory, made if missing.
-    Raises StoreError if it cannot be written or was written by a newer version.
+    A run is created, queued or already running, and named by an id. Whoever trains it appends its records, a block at
+    a time, and ends it with an `Outcome`. Anybody reads it meanwhile, from a cursor on: a reader never holds up a
+    writer. Threads and processes may use one home at once, and several may open it at the same moment.
+
+    home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
+        to today's schema when they are opened.
+    checkpoints: the files with the states that a run can go on from.
+    Raises StoreError if the home cannot be written or was written by a newer version.
+
+    >>> from tempfile import mkdtemp
+    >>> from gradnorm.runs.records import StepRecord
+    >>> from gradnorm.runs.store import RunStore
+    >>> store = RunStore(mkdtemp())
+    >>> run_id = store.create("toy", {"steps": 2}, ["a", "b"], queued=False)
+    >>> two = (1.0, 1.0)
+    >>> step = StepRecord(step=1, losses=(3.0, 2.0), weights=(1.25, 0.75), loss_ratios=two, relative_rates=two)
+    >>> store.append(run_id, [step])
+    >>> store.read(run_id).vector("weights").tolist()
+    [[1.25, 0.75]]
+    >>> store.close()
     """
 
     def __init__(self, home: Path | str | None = None) -> None:
@@ -77,10 +95,10 @@ class RunStore:
         Raises CheckpointError if there is no such checkpoint.
         """
         with self._db.write() as db:
-            run = insert(db, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
+            run_id = insert(db, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
             if parent is not None and forked_at:
-                self.checkpoints.copy(parent, forked_at, run)
-        return run
+                self.checkpoints.copy(parent, forked_at, run_id)
+        return run_id
 
     def create_race(
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
@@ -107,7 +125,7 @@ class RunStore:
 
     def append(
         self,
-        run: str,
+        run_id: str,
         records: Sequence[StepRecord],
         evaluations: Sequence[Evaluation] = (),
         seconds: float = 0.0,
@@ -119,7 +137,7 @@ class RunStore:
         Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
         """
         with self._db.write() as db:
-            at = position(db, run)
+            at = position(db, run_id)
             last = write_rows(db, at, records) if records else at.steps
             write_evaluations(db, at.number, evaluations)
             write_events(db, at.number, events)
@@ -130,7 +148,7 @@ class RunStore:
 
     def read(
         self,
-        run: str,
+        run_id: str,
         since: int = 0,
         until: int | None = None,
         evaluated_since: int | None = None,
@@ -146,7 +164,7 @@ class RunStore:
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
         with self._db.read() as db:
-            info, number = find(db, run)
+            info, number = find(db, run_id)
             blobs = read_rows(db, number, since, top)
             evaluations = read_evaluations(db, number, cursor, top)
             events = read_events(db, number, known_events, top)
@@ -154,46 +172,46 @@ class RunStore:
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
         return Snapshot(info, rows if inside.all() else rows[inside], evaluations, events)
 
-    def info(self, run: str) -> RunInfo:
+    def info(self, run_id: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
         with self._db.read() as db:
-            return find(db, run)[0]
+            return find(db, run_id)[0]
 
-    def family(self, run: str) -> list[RunInfo]:
+    def family(self, run_id: str) -> list[RunInfo]:
         """Return what a run is looked at with: the runs it was forked from, and its race. Raises UnknownRunError."""
         with self._db.read() as db:
-            return family(db, run)
+            return family(db, run_id)
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
         """Return the catalogue, newest first."""
         with self._db.read() as db:
             return [info for info, _ in listed(db, "ORDER BY number DESC LIMIT ?", (limit,))]
 
-    def start(self, run: str, device: str) -> None:
+    def start(self, run_id: str, device: str) -> None:
         """Note the device that a running run has got."""
-        self._set(run, "device = ?", device)
+        self._set(run_id, "device = ?", device)
 
-    def describe(self, run: str, spec: Mapping[str, Any]) -> None:
+    def describe(self, run_id: str, spec: Mapping[str, Any]) -> None:
         """Change what a recorded run says of itself. Raises UnknownRunError."""
-        self._set(run, "spec = ?", json.dumps(dict(spec)))
+        self._set(run_id, "spec = ?", json.dumps(dict(spec)))
 
-    def set_paused(self, run: str, paused: bool) -> None:
+    def set_paused(self, run_id: str, paused: bool) -> None:
         """Note that a run is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
         with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
-                (new, time.time(), run, old),
+                (new, time.time(), run_id, old),
             )
 
     def beat(self, runs: Sequence[str]) -> None:
         """Note that this process still holds these runs, for processes on other hosts."""
         with self._db.write() as db:
-            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run) for run in runs])
+            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run_id) for run_id in runs])
 
-    def end(self, run: str, outcome: Outcome) -> None:
+    def end(self, run_id: str, outcome: Outcome) -> None:
         """Write how a run ended. Raises UnknownRunError."""
-        self._set(run, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
+        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
 
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
@@ -208,7 +226,7 @@ class RunStore:
                 )
         return [info.run for info in gone]
 
-    def requeue(self, run: str, *, here: bool = False) -> list[str]:
+    def requeue(self, run_id: str, *, here: bool = False) -> list[str]:
         """Put a run that was stopped, interrupted or failed into the queue again, with its race; return them.
 
         here: they are running in this process at once instead.
@@ -217,19 +235,19 @@ class RunStore:
         me = this_process()
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
-            info, _ = find(db, run)
+            info, _ = find(db, run_id)
             if info.recorded:
                 raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
                     f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
                 )
-            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run]
+            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run_id]
             change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
             db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
 
-    def rewind(self, run: str, step: int, evaluated: int, changed: int | None = None) -> None:
+    def rewind(self, run_id: str, step: int, evaluated: int, changed: int | None = None) -> None:
         """Take back records of steps > `step` and evaluations > `evaluated`, which are about to be made again.
 
         changed: events of later steps are taken back, too; None is `step`. A checkpoint after step t may hold a change
@@ -237,7 +255,7 @@ class RunStore:
         Raises UnknownRunError.
         """
         with self._db.write() as db:
-            take_back(db, position(db, run), step, evaluated, step if changed is None else changed)
+            take_back(db, position(db, run_id), step, evaluated, step if changed is None else changed)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each write of this process, on the thread that wrote; see `version` for others."""
@@ -247,31 +265,31 @@ class RunStore:
         """Return a number that changes whenever another thread or process has written; costs microseconds."""
         return self._db.version()
 
-    def withdraw(self, run: str) -> bool:
+    def withdraw(self, run_id: str) -> bool:
         """End a run that still waits in the queue; False if it no longer waits."""
         outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
         with self._db.write() as db:
             db.execute(
                 "UPDATE runs SET state = 'stopped', outcome = ? WHERE run = ? AND state = 'queued'",
-                (json.dumps(outcome.to_dict()), run),
+                (json.dumps(outcome.to_dict()), run_id),
             )
             return db.changes() > 0
 
-    def delete(self, run: str) -> None:
+    def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
         with self._db.write() as db:
-            info, number = find(db, run)
+            info, number = find(db, run_id)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
             db.execute("DELETE FROM runs WHERE number = ?", (number,))
-        self.checkpoints.delete(run)
+        self.checkpoints.delete(run_id)
 
     def close(self) -> None:
         """Close this thread's connection."""
         self._db.close()
 
-    def _set(self, run: str, assignment: str, *values: str) -> None:
+    def _set(self, run_id: str, assignment: str, *values: str) -> None:
         with self._db.write() as db:
-            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run))
+            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run_id))
             if not db.changes():
-                raise UnknownRunError(run)
+                raise UnknownRunError(run_id)

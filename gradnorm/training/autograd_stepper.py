@@ -15,14 +15,14 @@ from gradnorm.metrics import known, task_losses
 from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.batched.group import Result
 from gradnorm.training.batched.optimizers import MOMENTUM
-from gradnorm.training.prefetcher import Ahead
+from gradnorm.training.prefetcher import Prefetcher
 from gradnorm.training.run import Run, learning_rate, to_device, use_threads
 
 # Threads that read and turn pictures for a GPU; a CPU that trains has no core to spare for more than one.
 READERS = 8
 
 
-class Alone:
+class AutogradStepper:
     """What a `Group` of one is to its user, for a run that can be in no group."""
 
     def __init__(self, run: Run) -> None:
@@ -37,7 +37,7 @@ class Alone:
         self._optimizer.load_state_dict({"state": dict(run.optimizer_state), "param_groups": groups})
         slow = run.source.slow
         readers = min(READERS, os.cpu_count() or 1) if slow and run.device.type != "cpu" else 1
-        self._batches = Ahead(self._made, run.spec.steps, run.block, readers)
+        self._batches = Prefetcher(self._made, run.spec.steps, run.block, readers)
 
     def step(self) -> list[Result]:
         """Take the next step; an error takes the place of the record."""

@@ -83,9 +83,3 @@ class Control:
                 return False
             self._steps_allowed -= 1
             return True
-
-    def give_back_step(self) -> None:
-        """Allow a single step again that turned out to be none; nothing once the pause is over."""
-        with self._changed:
-            if self._paused:
-                self._steps_allowed += 1

@@ -18,7 +18,7 @@ def block_of(batch_bytes: int) -> int:
     return max(1, min(MOST_STEPS, MOST_BYTES // max(1, batch_bytes)))
 
 
-class Ahead(Generic[Made]):
+class Prefetcher(Generic[Made]):
     """Makes what the steps to come need while the present ones are computed.
 
     make: returns what belongs to `count` steps from `first` on; what it raises comes out of `take`.

@@ -128,6 +128,7 @@ def test_what_is_not_in_the_working_directory_is_looked_for_below_the_data_root(
     assert result["spec"]["file"] == str(tmp_path / "data" / "homes.csv")
 
 
+@pytest.mark.slow
 def test_the_script_of_a_table_finds_it(capsys, houses, monkeypatch, tmp_path):
     _, result, _ = train(capsys, "--dataset", "table:houses.csv", "--targets", "z")
     monkeypatch.delenv("GRADNORM_DATA")

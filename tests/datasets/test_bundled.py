@@ -39,6 +39,7 @@ def test_each_picture_of_overlay_holds_one_digit_and_one_garment():
             assert any((inside <= picture[y : y + 28, x : x + 28]).all((1, 2)).any() for y, x in places)
 
 
+@pytest.mark.slow
 def test_ink_is_the_sum_of_the_reconstruction_and_both_are_the_picture():
     batch = Overlay().load(1).batch(3, 7)
     _, _, ink, reconstruction = batch.targets

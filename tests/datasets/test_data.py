@@ -56,7 +56,14 @@ def test_adding_a_task_leaves_the_others_alone():
         assert torch.equal(value, dict(second.named_parameters())[name])
 
 
-@pytest.mark.parametrize("name", [name for name, dataset in datasets().items() if not dataset.by_path])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "rooms" else ())
+        for name, dataset in datasets().items()
+        if not dataset.by_path
+    ],
+)
 def test_the_batch_is_a_function_of_seed_and_step(name):
     dataset = datasets()[name]()
     one, two, other = dataset.load(3), dataset.load(3), dataset.load(4)

@@ -245,6 +245,7 @@ def test_a_line_without_an_end_is_a_bad_line(root):
     assert "training.txt line 1: 2048 fields" in refusal()
 
 
+@pytest.mark.slow
 def test_of_a_huge_picture_nobody_warns_besides(root):
     picture(root / "mtfl" / "huge.png", size=(9500, 9500))
     add(root, f"huge.png {POINTS} 1 1 1 1")

@@ -16,6 +16,7 @@ def degrees(found, true):
     return np.degrees(np.arccos(np.clip((found * true).sum(0)[known], -1, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "size"), [(2, (96, 128)), pytest.param(24, (480, 640), marks=pytest.mark.slow)], ids=["small", "whole"]
 )

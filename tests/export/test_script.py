@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from gradnorm.config.spec import RunSpec, preset
 from gradnorm.export.script import NoScriptError, script
 from gradnorm.lab.run_writer import record
 from gradnorm.runs.recorder import Recorder
-from gradnorm.runs.records import StepRecord
+from gradnorm.runs.records import Event, StepRecord
 from gradnorm.runs.store import RunStore
 from gradnorm.training.control import Control
 from gradnorm.training.engine import train
+from gradnorm.training.run import learning_rate
 from tests.factories import ROOT, TINY
 
 
@@ -79,15 +81,32 @@ def test_methods_of_every_kind(store, tmp_path, changes):
     check(store, run, tmp_path)
 
 
+@pytest.mark.slow
 def test_alpha_is_moved_where_it_was(store, tmp_path):
     # Of the updates that move by how far a norm is from its target, not only by which side it is on.
     spec = RunSpec.parse({**TINY, "update": "sgd", "alpha": 0.12, "steps": 60, "learning_rate": 0.02})
     run = trained(store, spec, {20: 1.7, 40: 0.35})
     source = check(store, run, tmp_path)
-    assert "ALPHAS = {21: 1.7, 41: 0.35}" in source
+    assert "CHANGES = {\n    21: {'alpha': 1.7},\n    41: {'alpha': 0.35},\n}\n" in source
     still = trained(store, spec)
     gap = np.abs(store.read(still).vector("weights")[-1] - store.read(run).vector("weights")[-1]).max()
     assert gap > 1e-3
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "steps"])
+def test_every_change_that_training_used_is_repeated(store, schedule):
+    spec = RunSpec.parse({**TINY, "steps": 30, "schedule": schedule})
+    run = trained(store, spec)
+    moves = {3: ("hold", [2]), 5: ("weight_learning_rate", 0.5), 7: ("paused", True), 9: ("learning_rate", 0.25)}
+    store.append(run, [], events=[Event(step, key, value, 0.0) for step, (key, value) in moves.items()])
+    store.append(run, [], events=[Event(5, "alpha", 0.3, 0.0), Event(31, "alpha", 3.0, 0.0)])
+    names: dict[str, Any] = {}
+    exec(script(store, run), names)
+    # A pause changes nothing, and no step has used the last α.
+    assert names["CHANGES"] == {3: {"hold": (2,)}, 5: {"weight_learning_rate": 0.5, "alpha": 0.3}}
+    for step in range(1, 31):
+        changed = spec.model_copy(update={"learning_rate": 0.25}) if step >= 9 else spec
+        assert names["learning_rate"](step) == learning_rate(changed, step)
 
 
 def test_the_script_leans_on_the_library_alone_and_is_short(store):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradnorm import Balancer, GradNorm
-from gradnorm.gradients.general import General, shared_parameters
+from gradnorm.gradients.general import SeparatePasses, shared_parameters
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.methods.gradnorm import GradNormMethod
@@ -33,7 +33,7 @@ class Case:
     dilation: int = 1
     padding_mode: str = "zeros"
     after: str = "nothing"
-    given: str = "output"
+    features: str = "output"
     which: str = "layer"
     heads: tuple[str, ...] = ("affine", "affine")
     frozen: tuple[bool, ...] = (False, False)
@@ -90,7 +90,7 @@ class Net(nn.Module):
             None if absent else 3.0**i * self.loss(i, kind, top)
             for i, (kind, absent) in enumerate(zip(self.case.heads, self.case.absent, strict=True))
         ]
-        return losses, {"input": hidden, "output": z, "top": top}[self.case.given]
+        return losses, {"input": hidden, "output": z, "top": top}[self.case.features]
 
     def loss(self, i, kind, top):
         if kind == "direct":
@@ -134,7 +134,7 @@ def cases(draw):
         dilation=draw(st.sampled_from([1, 2])),
         padding_mode=draw(st.sampled_from(["zeros", "zeros", "circular"])),
         after=draw(st.sampled_from(["nothing", "nothing", "relu", "tanh", "norm", "residual"])),
-        given=draw(st.sampled_from(["input", "output", "top"])),
+        features=draw(st.sampled_from(["input", "output", "top"])),
         which=draw(st.sampled_from(["layer", "layer", "weight", "bias", "several"])) if trunk else "layer",
         heads=tuple(
             draw(st.sampled_from(["affine", "affine", "direct", "sum", "twice", "in place"])) for _ in range(tasks)
@@ -148,8 +148,8 @@ def cases(draw):
 
 
 def both(case, scale=None):
-    """Return (norms, gradients) by one pass and by the general way; None for the first where it does not apply."""
-    found = []
+    """Return (norms, gradients) by one pass and by separate passes; None for the first where it does not apply."""
+    results = []
     for one_pass in (True, False):
         net = Net(case)
         losses, features = net.run(net.inputs())
@@ -159,11 +159,11 @@ def both(case, scale=None):
             cut = OnePass.plan(losses, features, shared)
             measured = None if cut is None else OnePass(losses, cut, shared, names, scale)
         else:
-            measured = General(losses, shared, names, scale)
+            measured = SeparatePasses(losses, shared, names, scale)
         if measured is not None:
             measured.backward(torch.linspace(0.3, 2, len(losses), dtype=torch.float64))
-        found.append(None if measured is None else (measured.norms, {n: p.grad for n, p in net.named_parameters()}))
-    return found
+        results.append(None if measured is None else (measured.norms, {n: p.grad for n, p in net.named_parameters()}))
+    return results
 
 
 def assert_same(case, scale=None):
@@ -173,24 +173,25 @@ def assert_same(case, scale=None):
     assert not ours[0].requires_grad
     torch.testing.assert_close(ours[0], general[0], equal_nan=True, **EXACT)
     for name, grad in general[1].items():
-        found = ours[1][name]
-        assert (found is None) == (grad is None), name
+        by_one_pass = ours[1][name]
+        assert (by_one_pass is None) == (grad is None), name
         if grad is not None:
-            torch.testing.assert_close(found, grad, msg=name, **EXACT)
+            torch.testing.assert_close(by_one_pass, grad, msg=name, **EXACT)
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(cases(), st.sampled_from([None, 4.0]))
 def test_one_pass_equals_the_general_way(case, scale):
     assert_same(case, None if scale is None else torch.tensor(scale, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("given", ["input", "output"])
+@pytest.mark.parametrize("features", ["input", "output"])
 @pytest.mark.parametrize("after", ["nothing", "relu", "norm"])
 @pytest.mark.parametrize("layer", ["linear", "linear of 3 dimensions", "conv1d", "conv2d", "conv3d"])
-def test_usual_networks_go_the_one_way(layer, after, given):
-    assert assert_same(Case(layer=layer, after=after, given=given, groups=2, stride=2))
+def test_usual_networks_go_the_one_way(layer, after, features):
+    assert assert_same(Case(layer=layer, after=after, features=features, groups=2, stride=2))
 
 
 @pytest.mark.parametrize("layer", ["linear", "linear of 3 dimensions", "conv1d", "conv2d", "conv3d"])

@@ -50,5 +50,5 @@ def test_single_precision_is_kept():
     ],
 )
 def test_others_are_left_to_torch(shape, stride, dilation, groups, dtype):
-    assert winograd.serves(torch.zeros(16, 16, 3, 3), (1, 1), (1, 1), 1)
-    assert not winograd.serves(torch.zeros(shape, dtype=dtype), (stride, stride), (dilation, dilation), groups)
+    assert winograd.is_faster(torch.zeros(16, 16, 3, 3), (1, 1), (1, 1), 1)
+    assert not winograd.is_faster(torch.zeros(shape, dtype=dtype), (stride, stride), (dilation, dilation), groups)

@@ -484,6 +484,7 @@ def test_static_repeats_the_run_with_its_mean_weights(lab, store, ended):
         lab.static(waiting)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_where_it_was(lab, store, going, ended):
     run = lab.launch(tiny(steps=600, checkpoint_every=50))
     going(run)
@@ -498,6 +499,7 @@ def test_a_stopped_run_goes_on_where_it_was(lab, store, going, ended):
         lab.go_on(run)
 
 
+@pytest.mark.slow
 def test_an_interrupted_race_goes_on_together(labs, store, going):
     lab = labs()
     runs = lab.race(

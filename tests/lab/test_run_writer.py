@@ -8,7 +8,7 @@ from threading import Event, Thread
 import apsw
 import pytest
 
-from gradnorm.lab.run_writer import BLOCK_SECONDS, BLOCK_STEPS, failed, record, record_race
+from gradnorm.lab.run_writer import BLOCK_SECONDS, BLOCK_STEPS, failed, record, record_group
 from gradnorm.runs.records import Checkpoint, Outcome, StepRecord
 from gradnorm.training.control import Control
 from tests.factories import SPEC, evaluation, finished, step_record, step_records, wait_for
@@ -257,6 +257,27 @@ def test_a_resume_during_the_evaluation_of_a_single_step_is_not_lost(store, run)
 
 def test_a_failure_is_named_by_its_type_and_message():
     assert failed(7, ZeroDivisionError("no good")) == Outcome("failed", 7, "ZeroDivisionError: no good")
+
+
+def in_lock_step(sources):
+    """Yield what `train_group` would: a training step of each source in turn, with what else comes before it."""
+    going = dict(enumerate(sources))
+    while going:
+        for index, source in list(going.items()):
+            try:
+                for item in source:
+                    yield index, item
+                    if isinstance(item, StepRecord):
+                        break
+                else:
+                    del going[index]
+            except Exception as error:
+                del going[index]
+                yield index, error
+
+
+def record_race(store, sources, control, left=None):
+    return record_group(store, list(sources), in_lock_step(sources.values()), control, left)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_a_single_task_is_weighed_alone():
         RunSpec.parse({"tasks": 2, "method": "single", "task": 3})
 
 
+@pytest.mark.slow
 def test_random_weights_are_a_softmax_of_normals():
     state, method, drawn = begin(RandomWeights(), 3), RandomWeights(), []
     for step in range(1, 4001):

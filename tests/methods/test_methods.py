@@ -55,8 +55,9 @@ def test_weights_are_finite_and_what_is_promised(method):
 
 
 def test_promises_are_made():
-    assert {m.name for m in METHODS if m.sums_to_tasks} == {"equal", "static", "rlw", "dwa", "gradnorm"}
-    assert {m.name for m in METHODS if not m.positive} == {m.name for m in METHODS if m.trunk_only} | {"single"}
+    # At least these: a new method is one file, with no list to add it to.
+    assert {"equal", "static", "rlw", "dwa", "gradnorm"} <= {m.name for m in METHODS if m.sums_to_tasks}
+    assert not any(m.positive for m in METHODS if m.trunk_only or m.name == "single")
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m.name not in BY_NUMBER])
@@ -82,13 +83,13 @@ def test_what_a_method_needs_suffices_and_is_needed(method):
     m = method()
     state = m.start(torch.ones(3, dtype=torch.float64), KINDS)
     full = next(signals())
-    given = {
+    signals_by_need = {
         Needs.LOSSES: Signal(full.losses),
         Needs.NORMS: Signal(full.losses, norms=full.norms),
         Needs.GRAMIAN: Signal(full.losses, gramian=full.gramian),
     }
-    assert m.balance(state, given.pop(m.needs))[0].weights.isfinite().all()
-    for less in given.values():
+    assert m.balance(state, signals_by_need.pop(m.needs))[0].weights.isfinite().all()
+    for less in signals_by_need.values():
         if m.needs is not Needs.LOSSES:
             with pytest.raises(AssertionError, match="needs"):
                 m.balance(state, less)
@@ -274,10 +275,10 @@ def test_several_runs_in_one_call_are_each_what_they_are_alone(method, complete)
         for run, own in enumerate((signal, second)):
             alone, states[run] = each[run].balance(states[run], Signal(own.losses, own.norms, step=t + 1))
             for name in ("weights", "loss_ratios", "relative_rates", "gradient_norms", "targets", "imbalance"):
-                found, expected = getattr(balance, name), getattr(alone, name)
-                assert (found is None) == (expected is None)
-                if found is not None:
-                    torch.testing.assert_close(found[run], expected, rtol=1e-9, atol=1e-12, equal_nan=True)
+                computed, expected = getattr(balance, name), getattr(alone, name)
+                assert (computed is None) == (expected is None)
+                if computed is not None:
+                    torch.testing.assert_close(computed[run], expected, rtol=1e-9, atol=1e-12, equal_nan=True)
     torch.testing.assert_close(state.weights, stacked(states).weights, rtol=1e-9, atol=1e-12)
 
 

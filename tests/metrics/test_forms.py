@@ -130,6 +130,7 @@ def test_a_map_without_a_valid_pixel_costs_nothing_and_has_a_gradient(task):
     assert math.isnan(first)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 7), st.integers(0, 2**31 - 1))
 def test_losses_and_metrics_do_not_depend_on_how_the_set_is_cut(chunk, seed):
     random = torch.Generator().manual_seed(seed)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gradnorm.datasets.base import Task
-from gradnorm.gradients.general import General, shared_parameters
+from gradnorm.gradients.general import SeparatePasses, shared_parameters
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.models.landmarks import Landmarks
@@ -38,6 +38,7 @@ def pictures(name):
     return torch.randint(0, 256, (2, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "millions", "exactly"),
     [
@@ -161,7 +162,7 @@ def test_one_pass_gives_the_norms_and_gradients_of_the_general_way(name):
             assert Layer.find(cut, shared) is not None
             measured = OnePass(losses, cut, shared, NAMES)
         else:
-            measured = General(losses, shared, NAMES)
+            measured = SeparatePasses(losses, shared, NAMES)
         measured.backward(torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64))
         found.append((measured.norms, [p.grad for p in net.parameters()]))
     assert float(found[0][0].min()) > 0

@@ -90,9 +90,10 @@ def test_a_map_without_channels_is_refused(outputs):
 
 
 @pytest.mark.slow
-def test_the_benchmark_says_what_a_step_costs():
-    from benchmarks.segnet import ratio
+def test_the_benchmark_leaves_two_rounds_out_and_tells_its_two_steps_apart(monkeypatch):
+    from benchmarks import segnet
 
-    found = ratio(rounds=1)
-    assert set(found) == {"ratio", "gradnorm_ms", "plain_ms"}
-    assert all(value > 0 for value in found.values())
+    # Two rounds to warm up; in the third the plain step comes first.
+    times = iter([99, 99, 99, 99, 10, 14])
+    monkeypatch.setattr(segnet, "_milliseconds", lambda step, device: (step(), next(times))[1])
+    assert segnet.ratio(rounds=1) == {"ratio": 1.4, "gradnorm_ms": 14, "plain_ms": 10}

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.factories import ROOT
 
 
+@pytest.mark.slow
 def test_the_first_page_loads_neither_torch_nor_pandas(tmp_path):
     code = f"""
 import sys

@@ -7,10 +7,12 @@ import re
 import pytest
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.lab.run_writer import record_race
+from gradnorm.lab.run_writer import record_group
 from gradnorm.training.control import Control
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, finished
+
+pytestmark = pytest.mark.slow  # a second or two each: a run with checkpoints, then whole pages of pictures
 
 OVERLAY = {
     "dataset": "overlay",
@@ -35,7 +37,8 @@ def make(*methods: str, **changes) -> list[str]:
         store.create(*entries[0], tasks, queued=False)
     ]  # fmt: skip
     controls = {run: Control() for run in runs}
-    for _ in record_race(store, records_of(store, [store.info(run) for run in runs], controls), controls[runs[0]]):
+    items = records_of(store, [store.info(run) for run in runs], controls)
+    for _ in record_group(store, runs, items, controls[runs[0]]):
         pass
     return runs
 

@@ -36,6 +36,7 @@ def at_step(step: int, **query: str) -> Tab:
     return page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 def test_every_step_has_words_a_chart_a_question_and_an_answer(step):
     page, words = at_step(step), pages()[step - 1]
@@ -48,6 +49,7 @@ def test_every_step_has_words_a_chart_a_question_and_an_answer(step):
     assert page.query == {"step": str(step)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "kind", "key", "value"),
     [
@@ -129,6 +131,7 @@ def test_the_playground_keeps_its_settings():
     assert not page.errors
 
 
+@pytest.mark.slow
 def test_the_page_does_not_load_torch():
     code = "import sys, gradnorm.ui.lesson.page; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)

@@ -48,6 +48,7 @@ def test_the_first_page_shows_a_preset_and_its_address(tab):
     assert "run" not in page.query
 
 
+@pytest.mark.slow
 def test_drawing_the_page_does_not_load_torch(home):
     program = """
 import sys
@@ -66,6 +67,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] == "torch")[:5])
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "method"), [("toy", "gradnorm"), ("diamonds", "gradnorm"), ("digits", "uncertainty"), ("toy", "equal")]
 )
@@ -116,6 +118,7 @@ def test_wrong_sigmas_are_explained_and_change_nothing(tab, text):
     assert not page.errors, "A message is told once."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_a_preset_sets_everything(tab, name):
     page = tab(dataset="toy", tasks="3", seed="9", width="7", optimizer="adam")

@@ -114,6 +114,7 @@ def test_a_stuck_task_is_named_with_the_reason(tab):
     assert "GradNorm keeps raising its weight" in warning
 
 
+@pytest.mark.slow
 def test_holding_a_stuck_task_reaches_the_run_that_goes_on(tab, monkeypatch):
     opened = tab(preset="noise", width="8", depth="1", batch_size="4", device="cpu", steps="1000000", eval_every="20")
     opened.press("start")

@@ -216,6 +216,7 @@ def test_logging_costs_little(store):
     assert store.info(ours.run).steps == 2000
 
 
+@pytest.mark.slow
 def test_ten_lines_in_somebody_s_script(tmp_path):
     code = (ROOT / "tests" / "own_loop.py").read_text()
     environment = {"PATH": "", "GRADNORM_HOME": str(tmp_path)}

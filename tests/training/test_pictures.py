@@ -19,6 +19,7 @@ ROOMS = {"dataset": "rooms", "count": 8, "size": 32, "channels": 0.05, "batch_si
 SHORT = {"steps": 4, "eval_every": 2, "checkpoint_every": 2, "method": "gradnorm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, {"network": "resnet_fcn"}, {"learn_keypoints": True}, {"method": "pcgrad"}], ids=str
 )
@@ -51,6 +52,7 @@ def test_a_later_batch_may_tell_nothing_of_a_task(monkeypatch, method):
     assert all(math.isfinite(value) for record in records for value in (*record.weights, *record.losses[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unlabelled", "where"), [("test", "test set"), ("train", "first batch")])
 def test_a_task_without_a_single_target_ends_the_run_with_a_sentence(tmp_path, unlabelled, where):
     labels = pictures(8)[2]
@@ -62,6 +64,7 @@ def test_a_task_without_a_single_target_ends_the_run_with_a_sentence(tmp_path, u
     assert f"failed: The {where} should have something to learn for 'classes'" in told.stdout
 
 
+@pytest.mark.slow
 def test_what_reading_finds_wrong_ends_the_run_and_its_threads(tmp_path):
     labels = pictures(12)[2]
     labels[drawn(12)[0][3], 20:, 20:] = 4000

@@ -94,6 +94,7 @@ def test_the_picture_is_the_test_set_s(trained):
     assert (shown.picture(2) == source.test.inputs[2].permute(1, 2, 0).numpy()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", ["raw", "centred", "standardised"])
 def test_a_reconstruction_is_a_picture_again_in_every_unit(units):
     dataset = Overlay(units=units)

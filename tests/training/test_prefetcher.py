@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gradnorm.training.prefetcher import MOST_BYTES, Ahead, block_of
+from gradnorm.training.prefetcher import MOST_BYTES, Prefetcher, block_of
 from gradnorm.training.prefetcher import MOST_STEPS as BLOCK
 
 
@@ -18,7 +18,7 @@ def made_by(log):
 
 def test_each_step_gets_its_own_made_once_and_mostly_by_the_other_thread():
     log = []
-    ahead = Ahead(made_by(log), 3 * BLOCK + 2)
+    ahead = Prefetcher(made_by(log), 3 * BLOCK + 2)
     assert [ahead.take(step) for step in range(1, 3 * BLOCK + 3)] == [10 * step for step in range(1, 3 * BLOCK + 3)]
     ahead.close()
     assert log == [(1 + BLOCK * i, BLOCK, i == 0) for i in range(4)]
@@ -26,7 +26,7 @@ def test_each_step_gets_its_own_made_once_and_mostly_by_the_other_thread():
 
 def test_a_start_in_the_middle_takes_the_same_blocks():
     log = []
-    ahead = Ahead(made_by(log), 5 * BLOCK)
+    ahead = Prefetcher(made_by(log), 5 * BLOCK)
     assert ahead.take(2 * BLOCK + 3) == 10 * (2 * BLOCK + 3)
     assert ahead.take(2) == 20
     assert ahead.take(BLOCK + 1) == 10 * (BLOCK + 1)
@@ -40,7 +40,7 @@ def test_what_the_maker_raises_comes_out_where_it_is_due():
             raise OSError("disk gone")
         return list(range(first, first + count))
 
-    ahead = Ahead(make, 3 * BLOCK)
+    ahead = Prefetcher(make, 3 * BLOCK)
     assert [ahead.take(step) for step in range(1, BLOCK + 1)] == list(range(1, BLOCK + 1))
     with pytest.raises(OSError, match="disk gone"):
         ahead.take(BLOCK + 1)

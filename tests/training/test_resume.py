@@ -37,6 +37,7 @@ def same_state(a, b):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", list(methods()))
 def test_every_method_goes_on_bit_for_bit(method):
     spec = tiny(method=method, optimizer="adam", schedule="cosine")
@@ -77,6 +78,7 @@ def test_no_checkpoints_where_none_are_wanted():
     assert not any(isinstance(item, Checkpoint) for item in train(tiny(checkpoint_every=0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

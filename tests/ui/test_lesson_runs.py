@@ -9,7 +9,7 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.ui.lesson import lesson_runs as runs
 from gradnorm.ui.lesson.steps import ALPHAS, NOISE_ALPHAS, SCALES, WEIGHT_RATES
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*ScriptRunContext")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*ScriptRunContext")]
 
 
 @pytest.fixture(scope="module")

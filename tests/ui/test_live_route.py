@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 import json
 import socket
@@ -23,7 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, columns
+from gradnorm.runs.records import Checkpoint, Evaluation, Event, Outcome, columns
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import wire
 from gradnorm.ui.live.feed import Hub
@@ -38,7 +37,8 @@ class Server:
 
     def __init__(self, store, **options):
         self.store = store
-        app = Starlette(routes=live_routes(lambda: store, **options))
+        self._hubs = []
+        app = Starlette(routes=live_routes(lambda: store, make_hub=self._make_hub, **options))
         config = uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -69,10 +69,13 @@ class Server:
     def get(self, path):
         return httpx.get(f"http://{self.host}{path}", timeout=60)
 
+    def _make_hub(self, store):
+        self._hubs.append(Hub(store))
+        return self._hubs[-1]
+
     def hub(self):
-        found = [thing for thing in gc.get_objects() if type(thing) is Hub and thing.store is self.store]
-        assert len(found) == 1
-        return found[0]
+        (hub,) = self._hubs
+        return hub
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,7 @@ class Told:
     def __init__(self, client):
         self.client, self.messages, self.blocks = client, [], []
         self.hello, self.states, self.evaluations, self.status = None, [], [], None
-        self.checkpoints = []
+        self.checkpoints, self.events = [], []
 
     def next(self, timeout=30):
         message = self.client.recv(timeout=timeout)
@@ -130,6 +133,8 @@ class Told:
             self.evaluations += [Evaluation.from_dict(row) for row in body["rows"]]
         elif body["type"] == "checkpoints":
             self.checkpoints.append(body["steps"])
+        elif body["type"] == "events":
+            self.events.append(body)
         else:
             assert body["type"] == "status"
             self.status = body
@@ -208,6 +213,35 @@ def test_evaluations_and_the_end_are_told(server, store, run):
     assert told.evaluations == list(store.read(run).evaluations)
     assert (told.status["step"], told.status["message"]) == (90, "Enough.")
     assert told.states[-2:] == ["running", "stopped"]
+
+
+def events_told(told):
+    """Return what a page holds of a run's events after what it was told."""
+    held = []
+    for message in told.events:
+        held = [*held[: message["known"]], *((row["step"], row["label"]) for row in message["rows"])]
+    return held
+
+
+def test_events_are_told_once_and_those_before_to_whoever_comes(server, store, run):
+    store.append(run, step_records(1, 5), events=[Event(3, "alpha", 0.5, 1.0)])
+    with server.watch(run) as client:
+        told = Told(client).until(lambda t: t.events)
+        store.append(run, step_records(6, 9), events=[Event(6, "alpha", 0.25, 2.0), Event(8, "paused", True, 3.0)])
+        told.until(lambda t: len(events_told(t)) == 3)
+    assert events_told(told) == [(3, "α 0.5"), (6, "α 0.25"), (8, "paused")]
+    with server.watch(run, "?since=9") as client:
+        again = Told(client).until(lambda t: t.events)
+    assert events_told(again) == events_told(told)
+
+
+def test_events_that_are_taken_back_leave_the_page(server, store, run):
+    store.append(run, step_records(1, 9), events=[Event(3, "alpha", 0.5, 1.0), Event(8, "alpha", 0.25, 2.0)])
+    with server.watch(run) as client:
+        told = Told(client).until(lambda t: len(events_told(t)) == 2)
+        store.rewind(run, 5, 5)
+        told.until(lambda t: len(events_told(t)) == 1)
+    assert events_told(told) == [(3, "α 0.5")]
 
 
 def test_a_run_that_has_ended_is_told_whole(server, over, store):
@@ -493,6 +527,7 @@ def deaf(server, run):
         yield
 
 
+@pytest.mark.slow
 def test_a_viewer_that_never_reads_stops_nobody(server, store):
     tasks = tuple(f"task {i}" for i in range(64))
     run = store.create("wide", {**SPEC, "tasks": 64, "steps": 4096}, tasks, queued=False)

@@ -105,7 +105,7 @@ class Criterion:
         self._excess = logits.exp_().scatter_add_(-1, chosen, -torch.ones_like(chosen, dtype=logits.dtype))
         return sums * self._share
 
-    def slopes(self, weights: Float[Tensor, "runs tasks"]) -> Float[Tensor, "runs batch wide"]:
+    def output_gradients(self, weights: Float[Tensor, "runs tasks"]) -> Float[Tensor, "runs batch wide"]:
         """Return ∂(Σ_i w_i L_i)/∂outputs for the last `losses`, shape [N, B, T·O]; to be taken once.
 
         weights: w, shape [N, T].
@@ -113,13 +113,17 @@ class Criterion:
         kept = self._gaps if self._kinds[0] else self._excess
         factors = (weights * self._steepness)[:, None, :, None]
         if not self._kinds[1]:
-            found = self._gaps.mul_(factors)
+            gradients = self._gaps.mul_(factors)
         else:
-            found = kept.new_empty(*kept.shape[:2], len(self._share), self._outputs)
+            gradients = kept.new_empty(*kept.shape[:2], len(self._share), self._outputs)
             if self._kinds[0]:
-                found[:, :, self._regressions] = self._gaps.mul_(factors[:, :, self._regressions])
-            found[:, :, self._classifications] = self._excess.mul_(factors[:, :, self._classifications])
-        return (found if self._plain else found.mul_(self._scale)).flatten(2)
+                gradients[:, :, self._regressions] = self._gaps.mul_(factors[:, :, self._regressions])
+            gradients[:, :, self._classifications] = self._excess.mul_(factors[:, :, self._classifications])
+        return (gradients if self._plain else gradients.mul_(self._scale)).flatten(2)
+
+    def slopes(self, weights: Float[Tensor, "runs tasks"]) -> Float[Tensor, "runs batch wide"]:
+        """Return `output_gradients`; scripts exported before version 0.2 call it by this name."""
+        return self.output_gradients(weights)
 
     @staticmethod
     def _squares(gaps: Tensor) -> Tensor:

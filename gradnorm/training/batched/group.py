@@ -18,10 +18,10 @@ from gradnorm.methods.base import Needs, NonFiniteLossError
 from gradnorm.models.mlp import MLP
 from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.batched.criterion import Criterion, Targets
-from gradnorm.training.batched.methods import Panel
-from gradnorm.training.batched.optimizers import flat_optimizer, steps_of
+from gradnorm.training.batched.methods import BatchedMethods
+from gradnorm.training.batched.optimizers import batched_optimizer, steps_of
 from gradnorm.training.batched.stack import Stack
-from gradnorm.training.prefetcher import Ahead
+from gradnorm.training.prefetcher import Prefetcher
 from gradnorm.training.run import Run, learning_rate
 
 # Beyond this a network's own products keep a processor busy, and more networks at once only spill its caches.
@@ -73,14 +73,14 @@ class Group:
         self._spec, self._device = first.spec, first.device
         self._stack = Stack([cast("MLP", run.model) for run in runs], self._spec.batch_size)
         states = [run.optimizer_state for run in runs]
-        self._optimizer = flat_optimizer(self._spec.optimizer, self._stack, states)
+        self._optimizer = batched_optimizer(self._spec.optimizer, self._stack, states)
         self._criterion = Criterion(first.source.tasks, self._spec.batch_size, self._stack.parameters)
-        self._panel = Panel([run.balancer for run in runs], self._stack.parameters)
+        self._methods = BatchedMethods([run.balancer for run in runs], self._stack.parameters)
         self._measures = first.spec.watch_norms or any(r.balancer.method.needs is Needs.NORMS for r in runs)
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
-        self._batches = Ahead(self._made, self._spec.steps, first.block)
+        self._batches = Prefetcher(self._made, self._spec.steps, first.block)
         self._settled = -1
 
     def step(self) -> list[Result]:
@@ -91,10 +91,10 @@ class Group:
         """Take the next step on what `batch` returned; see `step`."""
         step = self.runs[0].taken + 1
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
-        slopes = self._criterion.slopes(self._panel.before(losses, step))
-        norms = self._stack.backward(slopes, decay=self._optimizer.decay, measure=self._measures)
+        output_gradients = self._criterion.output_gradients(self._methods.before(losses, step))
+        norms = self._stack.backward(output_gradients, decay=self._optimizer.decay, measure=self._measures)
         self._optimizer.step([learning_rate(run.spec, step) for run in self.runs])
-        found = self._panel.after(losses, norms, step)
+        found = self._methods.after(losses, norms, step)
         results = [_result(run, step, numbers) for run, numbers in zip(self.runs, found, strict=True)]
         for run in self.runs:
             run.taken = step
@@ -104,7 +104,7 @@ class Group:
         """Change hyperparameters of one run from the next step on. Raises ValueError, with nothing changed."""
         self.settle()
         self.runs[place].balancer.retune(**changes)
-        self._panel = Panel([run.balancer for run in self.runs], self._stack.parameters)
+        self._methods = BatchedMethods([run.balancer for run in self.runs], self._stack.parameters)
 
     def checkpoint(self, place: int) -> Checkpoint:
         """Return the whole state of one run."""
@@ -116,7 +116,7 @@ class Group:
         taken = self.runs[0].taken
         if self._settled != taken:
             self._settled = taken
-            self._panel.settle(taken)
+            self._methods.settle(taken)
             for place, run in enumerate(self.runs):
                 run.optimizer_state = self._optimizer.state_of(place)
 

@@ -14,7 +14,7 @@ from gradnorm.methods.base import Balance, Method, Needs, Signal, State
 
 
 @dataclass
-class _Party:
+class _MethodGroup:
     """Runs of one method, which may differ in numbers such as α. rows: which; state: of shape [n, T]."""
 
     rows: list[int]
@@ -23,7 +23,7 @@ class _Party:
     balance: Balance | None = None
 
 
-class Panel:
+class BatchedMethods:
     """Decides the weights of N balancers of the same tasks, none of which wants a Gramian.
 
     balancers: those of the runs; `settle` brings them up to date.  like: says precision and device.
@@ -34,21 +34,21 @@ class Panel:
         kinds: dict[Any, list[int]] = {}
         for row, balancer in enumerate(balancers):
             kinds.setdefault(_kind(balancer.method), []).append(row)
-        self._parties = [_party(rows, [balancers[row] for row in rows], like) for rows in kinds.values()]
+        self._groups = [_group(rows, [balancers[row] for row in rows], like) for rows in kinds.values()]
 
     def before(self, losses: Tensor, step: int) -> Tensor:
         """Return w(t), shape [N, T], from L(t) of that shape; methods that need no norms have decided then."""
         used: list[Tensor] = []
-        for party in self._parties:
-            if party.method.needs is Needs.LOSSES:
-                self._decide(party, Signal(_rows(losses, party.rows), step=step, complete=True))
-                assert party.balance is not None
-                used.append(party.balance.weights)
+        for group in self._groups:
+            if group.method.needs is Needs.LOSSES:
+                self._decide(group, Signal(_rows(losses, group.rows), step=step, complete=True))
+                assert group.balance is not None
+                used.append(group.balance.weights)
             else:
-                used.append(party.state.weights)
+                used.append(group.state.weights)
         if len(used) == 1:
             return used[0]
-        return torch.cat(used)[_inverse([row for party in self._parties for row in party.rows])]
+        return torch.cat(used)[_inverse([row for group in self._groups for row in group.rows])]
 
     def after(self, losses: Tensor, norms: Tensor | None, step: int) -> list[dict[str, Any]]:
         """Return the numbers of the step for each run; `StepRecord`'s fields by name, but for step and alpha.
@@ -56,26 +56,26 @@ class Panel:
         norms: G_i(t) = ‖∇_W w_i L_i‖₂, shape [N, T]; None where they were not measured.
         """
         found: list[dict[str, Any]] = [{} for _ in losses]
-        for party in self._parties:
-            G = None if norms is None else _rows(norms, party.rows)
-            if party.method.needs is Needs.NORMS:
+        for group in self._groups:
+            G = None if norms is None else _rows(norms, group.rows)
+            if group.method.needs is Needs.NORMS:
                 assert G is not None
-                signal = Signal(_rows(losses, party.rows), G / party.state.weights, None, step, complete=True)
-                self._decide(party, signal)
-            assert party.balance is not None
-            for row, numbers in zip(party.rows, _numbers(party.balance, G), strict=True):
+                signal = Signal(_rows(losses, group.rows), G / group.state.weights, None, step, complete=True)
+                self._decide(group, signal)
+            assert group.balance is not None
+            for row, numbers in zip(group.rows, _numbers(group.balance, G), strict=True):
                 found[row] = numbers
         return found
 
     @staticmethod
-    def _decide(party: _Party, signal: Signal) -> None:
-        party.balance, party.state = party.method.balance(party.state, signal)
+    def _decide(group: _MethodGroup, signal: Signal) -> None:
+        group.balance, group.state = group.method.balance(group.state, signal)
 
     def settle(self, steps: int) -> None:
         """Hand each balancer its state after `steps` steps."""
-        for party in self._parties:
-            for i, row in enumerate(party.rows):
-                s = party.state
+        for group in self._groups:
+            for i, row in enumerate(group.rows):
+                s = group.state
                 memory = {name: value[i].clone() for name, value in s.memory.items()}
                 state = State(s.weights[i].clone(), s.initial_losses[i].clone(), memory)
                 self._balancers[row].place(state, steps)
@@ -107,7 +107,7 @@ def _kind(method: Method) -> Any:
     return type(method), tuple(fixed.items())
 
 
-def _party(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _Party:
+def _group(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _MethodGroup:
     states = [balancer.state for balancer in balancers]
     memory = {name: torch.stack([state.memory[name].to(like) for state in states]) for name in states[0].memory}
     weights = torch.stack([state.weights.to(like) for state in states])
@@ -118,7 +118,7 @@ def _party(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _Par
         if isinstance(value, float) and any(other != value for other in values):
             columns[name] = weights.new_tensor(values)[:, None]
     # Not validated on purpose: a column of numbers that were validated one by one.
-    return _Party(rows, first.model_copy(update=columns), state)
+    return _MethodGroup(rows, first.model_copy(update=columns), state)
 
 
 def _rows(values: Tensor, rows: list[int]) -> Tensor:

@@ -21,7 +21,7 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 OptimizerState = Mapping[int, Mapping[str, Tensor]]
 
 
-class FlatOptimizer(ABC):
+class BatchedOptimizer(ABC):
     """Moves a stack's parameters; `decay` is what `Stack.backward` is to keep of the gradients before.
 
     stack: of N runs.  states: theirs; empty before a first step.
@@ -62,7 +62,7 @@ class FlatOptimizer(ABC):
             parameter.sub_(part * rates)
 
 
-class Momentum(FlatOptimizer):
+class Momentum(BatchedOptimizer):
     """SGD with momentum 0.9: the gradients, kept with decay 0.9, are the velocity."""
 
     decay = MOMENTUM
@@ -71,11 +71,11 @@ class Momentum(FlatOptimizer):
         return {"momentum_buffer": self._gradients}
 
     def step(self, learning_rates: Sequence[float]) -> None:
-        """See `FlatOptimizer.step`."""
+        """See `BatchedOptimizer.step`."""
         self._move(self._gradients, learning_rates)
 
 
-class Adam(FlatOptimizer):
+class Adam(BatchedOptimizer):
     """Adam (Kingma and Ba, 2015, Algorithm 1) with torch's defaults."""
 
     decay = 0.0
@@ -86,7 +86,7 @@ class Adam(FlatOptimizer):
         return {"exp_avg": self._mean, "exp_avg_sq": self._square}
 
     def step(self, learning_rates: Sequence[float]) -> None:
-        """See `FlatOptimizer.step`."""
+        """See `BatchedOptimizer.step`."""
         self._taken += 1
         self._mean.lerp_(self._gradients, 1 - BETA1)
         self._square.mul_(BETA2).addcmul_(self._gradients, self._gradients, value=1 - BETA2)
@@ -95,12 +95,12 @@ class Adam(FlatOptimizer):
         self._move(by, [rate / (1 - BETA1**self._taken) for rate in learning_rates])
 
     def state_of(self, run: int) -> OptimizerState:
-        """See `FlatOptimizer.state_of`."""
+        """See `BatchedOptimizer.state_of`."""
         step = torch.tensor(float(self._taken))
         return {place: {"step": step, **own} for place, own in super().state_of(run).items()}
 
 
-def flat_optimizer(kind: str, stack: Stack, states: Sequence[OptimizerState]) -> FlatOptimizer:
+def batched_optimizer(kind: str, stack: Stack, states: Sequence[OptimizerState]) -> BatchedOptimizer:
     """Return the optimizer of runs that have one kind, "sgd" or "adam", and are at the same step."""
     return (Momentum if kind == "sgd" else Adam)(stack, states)
 

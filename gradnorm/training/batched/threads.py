@@ -16,7 +16,7 @@ from gradnorm.training.batched.group import Group, Result
 from gradnorm.training.run import Run, use_threads
 
 
-class Teams:
+class ThreadedGroup:
     """N runs that go in step, as `Group` has them, on several cores of a CPU or on one GPU.
 
     runs: of one shape, at the same step (`gradnorm.training.batched.group.partition`).

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from gradnorm.runs.records import RunInfo
+from gradnorm.runs.records import Event, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live import wire
 
@@ -57,6 +57,7 @@ class Feed:
         self._every = wire.stride(info.total or info.steps)
         self._cursor = info.steps
         self._evaluated = -1
+        self._known_events = 0
         self._info = info
         self._speeds: deque[tuple[float, int]] = deque()
         self._last_status = ""
@@ -92,9 +93,9 @@ class Feed:
             now = time.monotonic()
             watched = now if self._viewers else watched
             self._written.clear()
-            found = self._store.version()
-            if found != version:
-                version, changed = found, now
+            newest = self._store.version()
+            if newest != version:
+                version, changed = newest, now
             if changed == now or now - self._status_at > 1:
                 try:
                     self._tick()
@@ -109,12 +110,15 @@ class Feed:
             viewer.put(None)
 
     def _tick(self) -> None:
-        snapshot = self._store.read(self.run, self._cursor, evaluated_since=self._evaluated)
+        snapshot = self._store.read(
+            self.run, self._cursor, evaluated_since=self._evaluated, known_events=self._known_events
+        )
         if snapshot.info.spec != self._info.spec:
             # A recorded run says what it measures as it comes to it: described again, with its evaluations.
             self._send(wire.hello(snapshot.info))
-            snapshot = self._store.read(self.run, self._cursor, evaluated_since=-1)
+            snapshot = self._store.read(self.run, self._cursor, evaluated_since=-1, known_events=self._known_events)
         self._info = snapshot.info
+        self._tell_events(snapshot.events)
         # A run that goes on was taken back to its checkpoint: what comes again is sent again.
         self._cursor = min(self._cursor, self._info.steps)
         self._evaluated = min(self._evaluated, self._info.steps)
@@ -127,15 +131,25 @@ class Feed:
         self._tell_checkpoints()
         self._tell_status()
 
+    def _tell_events(self, events: Sequence[Event]) -> None:
+        known = self._known_events
+        if self._info.steps < self._cursor:
+            # The run was taken back to its checkpoint, and perhaps events with it: all are told once more.
+            known, events = 0, self._store.read(self.run, self._cursor).events
+        elif not events:
+            return
+        self._send(wire.events(events, known))
+        self._known_events = known + len(events)
+
     def _tell_checkpoints(self) -> None:
         now = time.monotonic()
         if now - self._listed_at < CHECKPOINT_SECONDS and not self._info.ended:
             return
         self._listed_at = now
-        found = self._store.checkpoints.steps(self.run)
-        if found != self._checkpoints:
-            self._checkpoints = found
-            self._send(wire.checkpoints(found))
+        steps = self._store.checkpoints.steps(self.run)
+        if steps != self._checkpoints:
+            self._checkpoints = steps
+            self._send(wire.checkpoints(steps))
 
     def _tell_status(self) -> None:
         now = time.monotonic()
@@ -170,10 +184,12 @@ class Feed:
             yield wire.block(wire.LIVE, wire.thin(rows, self._every), self._every)
             since = until
         # Evaluations are few: a viewer that comes back gets them all, and keeps those it lacks.
-        found = self._store.read(self.run, cursor, cursor, evaluated_since=-1).evaluations
-        found = [e for e in found if e.step <= evaluated]
-        if found:
-            yield wire.evaluations(found)
+        snapshot = self._store.read(self.run, cursor, evaluated_since=-1)
+        held = [each for each in snapshot.evaluations if each.step <= evaluated]
+        if held:
+            yield wire.evaluations(held)
+        if snapshot.events or since:
+            yield wire.events(snapshot.events, 0)
         yield wire.checkpoints(self._store.checkpoints.steps(self.run))
         yield wire.status(info, None)
 

@@ -32,18 +32,24 @@ CHUNK = 1 << 16
 MOST_STEPS = 2**53
 
 
-def live_routes(store: Callable[[], RunStore], base: str = "", allowed_origins: Sequence[str] = ()) -> list[BaseRoute]:
+def live_routes(
+    store: Callable[[], RunStore],
+    base: str = "",
+    allowed_origins: Sequence[str] = (),
+    make_hub: Callable[[RunStore], Hub] = Hub,
+) -> list[BaseRoute]:
     """Return the routes under `base`/live.
 
     store: gives the store when first asked, so that building routes touches no file.
     allowed_origins: origins other than the server's own that may open the socket, as in
         ["https://lab.example"]; Streamlit's own checks do not cover these routes.
+    make_hub: called once, in the server's event loop, when the first page asks for a run.
     """
     hubs: list[Hub] = []
 
     def hub() -> Hub:
         if not hubs:
-            hubs.append(Hub(store()))
+            hubs.append(make_hub(store()))
         return hubs[0]
 
     async def socket(ws: WebSocket) -> None:

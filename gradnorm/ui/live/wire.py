@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from gradnorm.charts.palette import task_style
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import ERRORS, METRICS
-from gradnorm.runs.records import Evaluation, Row, RunInfo, columns, json_safe
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
@@ -23,13 +25,13 @@ MOST_DETAIL = 1024
 
 def stride(steps: int, most: int = MOST_ROWS) -> int:
     """Return every how many steps a row is sent, a power of two, so that at most `most` are."""
-    found = 1
-    while found * most < steps:
-        found *= 2
-    return found
+    every = 1
+    while every * most < steps:
+        every *= 2
+    return every
 
 
-def thin(rows: Row, every: int) -> Row:
+def thin(rows: Rows, every: int) -> Rows:
     """Return the rows whose step is a multiple of `every`, and the newest row."""
     if every == 1 or not len(rows):
         return rows
@@ -38,13 +40,13 @@ def thin(rows: Row, every: int) -> Row:
     return rows[keep]
 
 
-def block(kind: int, rows: Row, every: int) -> bytes:
+def block(kind: int, rows: Rows, every: int) -> bytes:
     """Return rows as one message: four uint32 (kind, rows, columns, stride), then float32, little endian."""
     head = struct.pack("<4I", kind, rows.shape[0], rows.shape[1], every)
     return head + np.ascontiguousarray(rows, dtype="<f4").tobytes()
 
 
-def read_block(message: bytes) -> tuple[int, Row, int]:
+def read_block(message: bytes) -> tuple[int, Rows, int]:
     """Return kind, rows and stride of a `block`. Raises ValueError if it is not one."""
     if len(message) < 16:
         raise ValueError(f"A block should have at least 16 bytes. Found {len(message)}.")
@@ -101,9 +103,15 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     }
 
 
-def evaluations(found: Sequence[Evaluation]) -> str:
+def evaluations(newest: Sequence[Evaluation]) -> str:
     """Return the message that brings evaluations."""
-    return json.dumps({"type": "evaluations", "rows": [json_safe(e.to_dict()) for e in found]})
+    return json.dumps({"type": "evaluations", "rows": [json_safe(each.to_dict()) for each in newest]})
+
+
+def events(newest: Sequence[Event], known: int) -> str:
+    """Return the message that brings live changes, to be put after the first `known` of those that a page holds."""
+    rows = [{**asdict(event), "label": event.label} for event in newest]
+    return json.dumps({"type": "events", "known": known, "rows": json_safe(rows)})
 
 
 def checkpoints(steps: Sequence[int]) -> str:

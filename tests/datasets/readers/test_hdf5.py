@@ -70,6 +70,7 @@ def test_declaring_more_than_is_held_is_refused(file):
         hdf5.dataset(file, "chunk", (None, None, None), "u")
 
 
+@pytest.mark.slow
 def test_noise_that_compresses_a_little_passes(file):
     noise = np.random.default_rng(0).integers(0, 4, (70, 1 << 20), np.uint8)
     file.create_dataset("noise", data=noise, compression="gzip", compression_opts=1)

@@ -53,6 +53,7 @@ def back(table):
     return found
 
 
+@pytest.mark.slow
 @given(tables(), st.sampled_from(",;\t|"), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.booleans())
 def test_a_written_csv_comes_back(tmp_path_factory, columns, delimiter, encoding, zipped):
     text = io.StringIO(newline="")
@@ -70,6 +71,7 @@ def test_a_written_csv_comes_back(tmp_path_factory, columns, delimiter, encoding
         assert column.distinct == len({cell for cell in cells if cell is not None})
 
 
+@pytest.mark.slow
 @given(tables())
 def test_a_written_parquet_comes_back(tmp_path_factory, columns):
     path = tmp_path_factory.mktemp("parquet") / "t.parquet"
@@ -260,8 +262,14 @@ print(json.dumps([message, seconds, peak]))
 """
 
 
+# Tens or hundreds of megabytes to write and to read; each has a smaller one of its kind beside it.
+LONG = {"ten million columns", "too many cells", "large gzip", "parquet bomb", "text at the end"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(HOSTILE))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in HOSTILE]
+)
 def test_a_hostile_file_costs_little(tmp_path, name):
     make, file, expected = HOSTILE[name]
     make(tmp_path / file)

@@ -5,7 +5,7 @@ import torch
 
 from gradnorm.datasets.base import Task
 from gradnorm.models.mlp import MLP
-from gradnorm.training.batched.optimizers import flat_optimizer, steps_of
+from gradnorm.training.batched.optimizers import batched_optimizer, steps_of
 from gradnorm.training.batched.stack import Stack
 
 TASKS = (Task("a", "regression", 2), Task("b", "regression", 1))
@@ -36,7 +36,7 @@ def test_steps_are_torch_s(kind, rates):
             for model, optimizer in ((alone[run], plain[run]), (together[run], faces[run])):
                 step_by_torch(model, optimizer, gradients(step, run, list(model.parameters())), rates[run])
     stack = Stack(together, 1)
-    flat = flat_optimizer(kind, stack, [face.state_dict()["state"] for face in faces])
+    flat = batched_optimizer(kind, stack, [face.state_dict()["state"] for face in faces])
     for step in range(3, 9):
         for run in range(3):
             found = gradients(step, run, list(alone[run].parameters()))

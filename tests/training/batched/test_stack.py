@@ -80,7 +80,7 @@ def test_losses_norms_and_gradients_are_autograd_s(tasks, runs, batch, width, de
     stack.gradients.fill_(0.5)
 
     losses = criterion.losses(stack.forward(torch.stack([x for x, _ in seen])), packed)
-    norms = stack.backward(criterion.slopes(weights), decay=decay, measure=measure)
+    norms = stack.backward(criterion.output_gradients(weights), decay=decay, measure=measure)
 
     for run, model in enumerate(references):
         inputs, targets = seen[run if own_data else 0]
@@ -110,16 +110,18 @@ def test_the_networks_are_views_of_the_stack():
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_rows_that_no_task_uses_stay_zero(optimizer):
-    from gradnorm.training.batched.optimizers import flat_optimizer
+    from gradnorm.training.batched.optimizers import batched_optimizer
 
     tasks, models = networks([Task("a", "regression", 4), Task("b", "classification", 2)], 2, 5, 1)
     stack = Stack(models, 3)
-    flat = flat_optimizer(optimizer, stack, [{}, {}])
+    flat = batched_optimizer(optimizer, stack, [{}, {}])
     criterion = Criterion(tasks, 3, stack.parameters)
     inputs, targets = examples(tasks, 3, 0)
     for _ in range(5):
         criterion.losses(stack.forward(inputs[None]), criterion.pack(targets))
-        stack.backward(criterion.slopes(torch.ones(2, 2, dtype=torch.float64)), decay=flat.decay, measure=True)
+        stack.backward(
+            criterion.output_gradients(torch.ones(2, 2, dtype=torch.float64)), decay=flat.decay, measure=True
+        )
         flat.step([0.1, 0.01])
     heads = stack.layout.parts(stack.parameters)[-2].view(2, 2, 4, 5)
     assert bool((heads[:, 1, 2:] == 0).all())

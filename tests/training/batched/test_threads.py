@@ -8,7 +8,7 @@ import torch
 from gradnorm.config.spec import RunSpec
 from gradnorm.runs.records import Checkpoint
 from gradnorm.training.batched.group import Group
-from gradnorm.training.batched.threads import Teams
+from gradnorm.training.batched.threads import ThreadedGroup
 from gradnorm.training.run import Run
 from tests.factories import TINY
 
@@ -32,7 +32,7 @@ def runs(count, **changes):
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_teams_step_as_one_group_does(count, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    teams, group = Teams(runs(count)), Group(runs(count))
+    teams, group = ThreadedGroup(runs(count)), Group(runs(count))
     for _ in range(6):
         for one, other in zip(teams.step(), group.step(), strict=True):
             assert (one.step, one.alpha) == (other.step, other.alpha)
@@ -50,13 +50,13 @@ def test_teams_step_as_one_group_does(count, monkeypatch):
 def test_as_many_teams_as_threads_are_allowed(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     for count, threads, expected in ((1, 1, [1]), (2, 1, [1, 1]), (5, 1, [2, 2, 1]), (4, 0, [4])):
-        teams = Teams(runs(count, threads=threads))
+        teams = ThreadedGroup(runs(count, threads=threads))
         assert [len(group.runs) for group in teams._groups] == expected
         teams.close()
 
 
 def test_equal_data_are_in_one_team(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    teams = Teams(runs(6))
+    teams = ThreadedGroup(runs(6))
     assert [{run.spec.seed for run in group.runs} for group in teams._groups] == [{0}, {1}]
     teams.close()

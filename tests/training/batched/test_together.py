@@ -10,14 +10,15 @@ import time
 import pytest
 
 from gradnorm.config.spec import RunSpec, SpecError, methods
-from gradnorm.lab.run_writer import record_race
+from gradnorm.lab.run_writer import record_group
 from gradnorm.methods.base import Needs
-from gradnorm.runs.records import Checkpoint, Evaluation, Outcome, StepRecord
-from gradnorm.training.autograd_stepper import Alone
+from gradnorm.runs.records import Checkpoint, Evaluation, Event, Outcome, StepRecord
+from gradnorm.training.autograd_stepper import AutogradStepper
 from gradnorm.training.batched.group import Group, fits, partition
 from gradnorm.training.control import Control
-from gradnorm.training.engine import Entry, enter, train, train_together
+from gradnorm.training.engine import Entry, train, train_group
 from gradnorm.training.run import Run
+from gradnorm.training.together import iterators, train_together
 from tests.factories import TINY
 
 BASE = {**TINY, "tasks": 3, "sigmas": (1.0, 2.0, 4.0), "width": 12, "depth": 3, "steps": 30, "eval_every": 10}
@@ -62,6 +63,7 @@ def same(one, other, rel=2e-3):
             assert a == b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_each_leaves_the_records_it_leaves_alone(optimizer):
     specs = [spec(method=name, optimizer=optimizer) for name in TOGETHER]
@@ -80,10 +82,11 @@ def test_each_leaves_the_records_it_leaves_alone(optimizer):
         same(one, list(train(alone)))
 
 
+@pytest.mark.slow
 def test_the_general_way_leaves_the_same_records():
-    """The program against autograd: the same run, stepped by `Alone`."""
+    """The program against autograd: the same run, stepped by `AutogradStepper`."""
     for name in TOGETHER:
-        run = Alone(Run.build(spec(method=name)))
+        run = AutogradStepper(Run.build(spec(method=name)))
         general = [run.step()[0] for _ in range(30)]
         same([r for r in train(spec(method=name)) if isinstance(r, StepRecord)], general)
 
@@ -94,7 +97,7 @@ def test_classes_and_numbers_together(name):
     base |= {"eval_every": 50, "checkpoint_every": 0, "output_scale": name == "diamonds"}
     specs = [RunSpec.parse({**base, "alpha": alpha}) for alpha in (0.0, 2.0)]
     for records, alone in zip(pulled(specs), specs, strict=True):
-        run = Alone(Run.build(alone))
+        run = AutogradStepper(Run.build(alone))
         general = [run.step()[0] for _ in range(12)]
         same([r for r in records if isinstance(r, StepRecord)], general, rel=1e-2)
 
@@ -166,18 +169,19 @@ def test_one_that_cannot_be_built_fails_alone():
     def broken():
         raise SpecError("no such thing")
 
-    first, second = enter([lambda: Entry(spec()), broken])
+    first, second = iterators([lambda: Entry(spec()), broken])
     with pytest.raises(SpecError, match="no such thing"):
         next(second)
     same(list(first), list(train(spec())))
 
 
+@pytest.mark.slow
 def test_runs_that_have_too_little_in_common_go_by_themselves():
     told = []
     specs = [spec(), spec(alpha=0.1), spec(width=11), spec(method="mgda"), spec(batch_size=5), spec(optimizer="adam")]
     entries = [lambda s=s: Entry(s, on_device=told.append) for s in specs]
     assert partition([Run.build(s) for s in specs]) == [[0, 1], [2], [3], [4], [5]]
-    for records, alone in zip([list(r) for r in enter(entries)], specs, strict=True):
+    for records, alone in zip([list(r) for r in iterators(entries)], specs, strict=True):
         same(records, list(train(alone)))
     assert told.count("cpu, 2 runs as one program") == 2
     assert told.count("cpu") == 4
@@ -195,7 +199,7 @@ def test_a_group_goes_on_from_its_checkpoints():
     whole = pulled(specs)
     starts = [next(r for r in records if isinstance(r, Checkpoint) and r.step == 20) for records in whole]
     entries = [lambda s=s, c=c: Entry(s, start=c) for s, c in zip(specs, starts, strict=True)]
-    for rest, records in zip(enter(entries), whole, strict=True):
+    for rest, records in zip(iterators(entries), whole, strict=True):
         after = [r for r in records if isinstance(r, StepRecord) and r.step > 20]
         assert [r for r in rest if isinstance(r, StepRecord)] == after
 
@@ -208,6 +212,7 @@ def test_a_checkpoint_holds_one_run_alone():
     assert len(alone[-1].payload) < 3 * 4 * parameters + 20_000
 
 
+@pytest.mark.slow
 def test_a_run_s_first_step_does_not_wait_for_torch_s_compiler():
     code = (
         "import sys, itertools; from gradnorm import RunSpec, train; from gradnorm.config.spec import preset;"
@@ -222,8 +227,8 @@ def test_what_is_asked_for_counts_from_the_next_step_however_often_it_was_asked(
     runs = store.create_race([(s.title, s.flat()) for s in specs], ("a", "b", "c"), queued=False)
     controls = [Control(), Control()]
     found = {run: [] for run in runs}
-    sources = dict(zip(runs, train_together(specs, controls), strict=True))
-    for run, item in record_race(store, sources, controls[0]):
+    entries = [lambda s=s, c=c: Entry(s, c) for s, c in zip(specs, controls, strict=True)]
+    for run, item in record_group(store, runs, train_group(entries), controls[0]):
         if isinstance(item, StepRecord):
             found[run].append(item)
             if run == runs[1]:
@@ -234,16 +239,17 @@ def test_what_is_asked_for_counts_from_the_next_step_however_often_it_was_asked(
 
 def test_a_change_that_cannot_be_ends_its_run_alone():
     controls = [Control() for _ in range(3)]
-    iterators = train_together([spec(alpha=a) for a in (0.1, 0.2, 0.3)], controls)
-    for records in iterators:
+    three = train_together([spec(alpha=a) for a in (0.1, 0.2, 0.3)], controls)
+    for records in three:
         assert [next(records).step for _ in range(2)] == [0, 1]
     controls[1].retune(alpha=99)
     controls[2].retune(alpha=3.0)
-    assert next(iterators[0]).alpha == 0.1
+    assert next(three[0]).alpha == 0.1
     with pytest.raises(ValueError, match=r"alpha should be in \[0, 5\]"):
-        next(iterators[1])
-    assert [type(next(iterators[2])), next(iterators[2]).alpha] == [Checkpoint, 3.0]
-    assert [list(records)[-1].kind for records in (iterators[0], iterators[2])] == ["finished"] * 2
+        next(three[1])
+    assert [type(next(three[2])) for _ in range(2)] == [Event, Checkpoint]
+    assert next(three[2]).alpha == 3.0
+    assert [list(records)[-1].kind for records in (three[0], three[2])] == ["finished"] * 2
 
 
 def test_a_contender_whose_store_is_gone_fails_alone():
@@ -251,7 +257,7 @@ def test_a_contender_whose_store_is_gone_fails_alone():
         raise OSError("disk full")
 
     entries = [lambda: Entry(spec(), on_device=gone), lambda: Entry(spec(alpha=0.3)), lambda: Entry(spec(width=11))]
-    first, *others = enter(entries)
+    first, *others = iterators(entries)
     assert next(first).step == 0
     with pytest.raises(OSError, match="disk full"):
         list(first)

@@ -1,0 +1,71 @@
+"""GradNorm with the paper's own argument names: what a user puts into a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gradnorm.balancer.arguments import build_method
+from gradnorm.balancer.balancer import Balancer
+
+if TYPE_CHECKING:
+    from gradnorm.methods.gradnorm import Update
+
+
+class GradNorm(Balancer):
+    """Balance the losses of T tasks by GradNorm in your own training loop.
+
+    At each step GradNorm lowers L_grad(t) = Σ_i |G_i(t) − Ḡ(t)·r_i(t)^α| (Eq. 2) by one step on the weights w,
+    where G_i = ‖∇_W w_i L_i‖₂ is a task's weighted gradient norm at the last shared layer W, Ḡ is their mean,
+    and r_i is the relative inverse training rate. The weights then sum to T.
+
+    tasks: T ≥ 1, or T different names.
+    alpha: the asymmetry α, in [0, 5]. The larger it is, the more strongly slow tasks are pulled up.
+    learning_rate: step size of the weights, in (0, 1]. None means 0.01 for update="log" and 0.025, the
+        paper's, for the others.
+    update: "log" multiplies w_i by exp(∓learning_rate); "adam" runs Adam on w, as the paper does; "sgd" runs
+        plain gradient descent on w.
+    initial_losses: L_i(0) > 0, shape [T]. None means the losses of the first call. For cross entropy over
+        C classes the paper suggests log C.
+    Raises ValueError for a value out of range, or a wrong number of initial losses.
+
+    Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
+    Differs from the paper: update="log" is the default, since Adam's steps are too coarse for a task that
+    needs a very small weight.
+
+    >>> import torch
+    >>> from gradnorm import GradNorm
+    >>> _ = torch.manual_seed(0)
+    >>> shared = torch.nn.Linear(3, 4)
+    >>> heads = torch.nn.ModuleList([torch.nn.Linear(4, 1), torch.nn.Linear(4, 1)])
+    >>> optimizer = torch.optim.SGD([*shared.parameters(), *heads.parameters()], lr=0.01)
+    >>> balancer = GradNorm(tasks=["depth", "normals"], alpha=0.12)
+    >>> for step in range(3):
+    ...     x = torch.randn(8, 3)
+    ...     features = shared(x)
+    ...     targets = x.sum(1, keepdim=True), 10 * x.prod(1, keepdim=True)
+    ...     losses = [(head(features.relu()) - y).square().mean() for head, y in zip(heads, targets)]
+    ...     optimizer.zero_grad()
+    ...     balance = balancer.backward(losses, shared=shared, features=features)
+    ...     optimizer.step()
+    >>> balance.gradient_norms.shape, round(balancer.weights.sum().item(), 4)
+    (torch.Size([2]), 2.0)
+    """
+
+    def __init__(
+        self,
+        tasks: int | Sequence[str],
+        alpha: float = 1.5,
+        learning_rate: float | None = None,
+        update: Update = "log",
+        initial_losses: Sequence[float] | Tensor | None = None,
+    ) -> None:
+        # With pydantic, which the import of this module should not have to wait for.
+        from gradnorm.methods.gradnorm import GradNormMethod
+
+        if learning_rate is None:
+            learning_rate = 0.01 if update == "log" else 0.025
+        hyperparameters = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
+        super().__init__(tasks, build_method(GradNormMethod, hyperparameters), initial_losses=initial_losses)

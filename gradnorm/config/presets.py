@@ -1,0 +1,28 @@
+"""Named starting points: flat keys of a spec each. `gradnorm.config.spec.preset` makes a spec of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "toy-2": {"dataset": "toy", "tasks": 2, "sigmas": (1.0, 100.0), "method": "gradnorm", "alpha": 0.12},
+        # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
+        "toy-10": {
+            "dataset": "toy",
+            "tasks": 10,
+            "sigmas": (12.6, 13.2, 64.0, 10.5, 53.6, 36.2, 130.0, 94.7, 70.4, 127.0),
+            "method": "gradnorm",
+            "alpha": 0.12,
+        },
+        # What a task that cannot improve does to GradNorm.
+        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
+        "digits": {"dataset": "digits", "method": "gradnorm"},
+        "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
+        "bikes": {"dataset": "bikes", "method": "gradnorm"},
+        "rooms": {"dataset": "rooms", "method": "gradnorm"},
+        "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
+    }
+)

@@ -1,0 +1,103 @@
+"""What a balancer decides at one step, and what it raises for a run that has diverged.
+
+Apart from the methods, so that a user's `from gradnorm import GradNorm` need not load pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Any, Literal
+
+from gradnorm.common.shapes import PerTask, Scalar
+
+Kind = Literal["regression", "classification"]
+
+
+class NonFiniteLossError(ValueError):
+    """A task's loss is NaN or infinite: the run has diverged.
+
+    task: the task's name.  value: its loss.
+
+    >>> import torch
+    >>> from gradnorm import GradNorm, NonFiniteLossError
+    >>> shared = torch.nn.Parameter(torch.ones(2))
+    >>> try:
+    ...     _ = GradNorm(["depth", "normals"]).backward([shared.sum(), shared.sum() / 0], shared=shared)
+    ... except NonFiniteLossError as error:
+    ...     print(error.task, error.value)
+    normals inf
+    """
+
+    def __init__(self, task: str, value: float) -> None:
+        self.task = task
+        self.value = value
+        super().__init__(
+            f"The loss of {task!r} should be finite. Found {value}. "
+            "Lower the learning rate, or check the batch for missing values."
+        )
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a balancer measured and decided at one step.
+
+    All tensors are detached and, unless said otherwise, of shape [T] with NaN for absent tasks.
+
+    weights: w(t), the weights used in this step's backward pass. An absent task has a weight, too.
+    losses: L_i(t) ≥ 0, unweighted.
+    loss_ratios: L̃_i(t) = L_i(t)/L_i(0), the inverse training rate.
+    relative_rates: r_i(t) = L̃_i(t)/mean_j L̃_j(t); their mean is 1.
+    gradient_norms: G_i(t) = ‖∇_W w_i L_i‖₂; None if the norms were not measured.
+    targets: Ḡ(t)·r_i(t)^α (Eq. 1); None for a method without targets.
+    imbalance: L_grad(t) = Σ_i |G_i − target_i| (Eq. 2), a scalar; None for a method without targets.
+
+    >>> import torch
+    >>> from gradnorm import GradNorm
+    >>> shared = torch.nn.Parameter(torch.ones(1))
+    >>> balance = GradNorm(2, alpha=0).backward([(2 * shared).sum(), (6 * shared).sum()], shared=shared)
+    >>> balance.gradient_norms.tolist(), balance.targets.tolist(), balance.imbalance.item()
+    ([2.0, 6.0], [4.0, 4.0], 4.0)
+    """
+
+    weights: PerTask
+    losses: PerTask
+    loss_ratios: PerTask
+    relative_rates: PerTask
+    gradient_norms: PerTask | None = None
+    targets: PerTask | None = None
+    imbalance: Scalar | None = None
+
+    def numbers(self) -> dict[str, tuple[float, ...] | float | None]:
+        """Return every field as plain numbers, with one transfer from the device.
+
+        A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
+        """
+        import torch
+
+        plain: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        measured = {name: value for name, value in plain.items() if value is not None}
+        # Joined in the highest precision among them, so that none is rounded.
+        joined = iter(torch.cat([value.reshape(-1) for value in measured.values()]).tolist())
+        for name, value in measured.items():
+            plain[name] = next(joined) if value.ndim == 0 else tuple(islice(joined, value.numel()))
+        return plain
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What `Method.decide` returns.
+
+    weights: w(t+1), shape [T].
+    memory: the new `State.memory`.
+    targets: Ḡ·r_i^α, shape [T], and imbalance: L_grad, a scalar; None for a method without targets.
+    used: w(t), shape [T], if the method chooses it from this step's own signal. None means that the weights
+        decided at the step before are used.
+    """
+
+    weights: PerTask
+    memory: Mapping[str, PerTask]
+    targets: PerTask | None = None
+    imbalance: Scalar | None = None
+    used: PerTask | None = None

@@ -1,0 +1,16 @@
+"""The examples in the docstrings of what a user calls."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from gradnorm.runs import recorder, store
+
+
+@pytest.mark.parametrize("module", [recorder, store], ids=lambda module: module.__name__)
+def test_examples_print_what_they_say(module):
+    ran = doctest.testmod(module)
+    assert ran.attempted >= 5
+    assert ran.failed == 0
