@@ -73,8 +73,9 @@ def written_out(tasks: int, runs: int) -> Callable[[], list[list[float]]]:
 def by_functions(tasks: int, runs: int) -> Callable[[], list[list[float]]]:
     """Return the same step by torch.func: `stack_module_state` and `functional_call` under `vmap`.
 
-    It has no needless work but a second pass over W's layer (see `_gradients_of`): each head is differentiated for its own task, W once for each
-    task, the trunk once with the weighted sum. Optimizer and method are the same, and so is the record's one transfer.
+    It has no needless work but a second pass over W's layer (see `_gradients_of`): each head is differentiated for its
+    own task, W once for each task, the trunk once with the weighted sum. Optimizer and method are the same, and so is
+    the record's one transfer.
     """
     made = built(tasks, runs)
     models = [cast("MLP", each.model) for each in made]
