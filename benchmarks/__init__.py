@@ -12,6 +12,7 @@ NAMED: Mapping[str, str] = MappingProxyType(
     {
         "overhead": "GradNorm's step over a plain step with equal weights",
         "batched": "contenders as one program against one after another",
+        "functional": "the hand-written step of small networks against the same step by torch.func",
         "throughput": "steps a second against the rate of the step's matrix products alone",
         "peers": "a step against other implementations of GradNorm",
         "startup": "from the command, and from a click on Start, to the first painted point",

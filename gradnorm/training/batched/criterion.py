@@ -1,4 +1,4 @@
-"""The losses of all tasks of N runs at once, and their slopes, for outputs as `Stack` lays them out."""
+"""The losses of all tasks of N runs at once, and their gradients by the outputs, which are laid out as in `Stack`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Criterion:
         return functional.pad(target, (0, missing)) if missing else target
 
     def losses(self, outputs: Float[Tensor, "runs batch wide"], targets: Targets) -> Float[Tensor, "runs tasks"]:
-        """Return L_i, shape [N, T]; keeps what `slopes` needs.
+        """Return L_i, shape [N, T]; keeps what `output_gradients` needs.
 
         outputs: [N, B, T·O].  targets: for each run, or one for all.
         """

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from gradnorm.methods.adam import BETA1, BETA2, EPS
 from gradnorm.training.batched.stack import Stack
 
 MOMENTUM = 0.9
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 # Of one run: by the place of each parameter in the network, the tensors that its optimizer keeps, by torch's names.
 OptimizerState = Mapping[int, Mapping[str, Tensor]]

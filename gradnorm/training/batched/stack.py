@@ -80,10 +80,10 @@ class Stack:
             for parameter, view in zip(model.parameters(), self.layout.of_run(self.parameters, run), strict=True):
                 view.copy_(parameter.detach())
                 parameter.data = view
-        parts, slopes = self.layout.parts(self.parameters), self.layout.parts(self.gradients)
+        parts, gradients = self.layout.parts(self.parameters), self.layout.parts(self.gradients)
         self._weights, self._biases = parts[0::2], parts[1::2]
         self._transposed = [weight.mT for weight in self._weights]
-        self._weight_slopes, self._bias_slopes = slopes[0::2], slopes[1::2]
+        self._weight_gradients, self._bias_gradients = gradients[0::2], gradients[1::2]
         # As a factor it sums over a batch and adds to what was there in one operation.
         self._ones = like.new_ones(len(models), 1, batch)
         # What each layer, W and the heads included, puts out.
@@ -111,32 +111,32 @@ class Stack:
         return x
 
     def backward(
-        self, slopes: Float[Tensor, "runs batch outputs"], *, decay: float, measure: bool
+        self, output_gradients: Float[Tensor, "runs batch outputs"], *, decay: float, measure: bool
     ) -> Float[Tensor, "runs tasks"] | None:
         """Set `gradients` to decay·gradients + ∇ of the sum of all losses; return ‖∇_W L_i‖₂ of each, shape [N, T].
 
-        slopes: ∂L_i/∂(head i's outputs), shape [N, B, T·O], of losses with their weights already in.
+        output_gradients: ∂L_i/∂(head i's outputs), shape [N, B, T·O], of losses with their weights already in.
         decay: in [0, 1); with SGD's momentum the gradients are the velocity, in the product's own pass over them.
         measure: whether the norms are wanted; None is returned otherwise.
         """
         top = len(self._weights) - 1
-        self._accumulate(top, slopes, decay)
+        self._accumulate(top, output_gradients, decay)
         if measure:
-            norms, delta = self._at_shared_layer(slopes, decay)
+            norms, delta = self._at_shared_layer(output_gradients, decay)
         else:
-            norms, delta = None, self._down(slopes, top)
+            norms, delta = None, self._down(output_gradients, top)
             self._accumulate(top - 1, delta, decay)
         for i in range(top - 2, -1, -1):
             delta = self._down(delta, i + 1)
             self._accumulate(i, delta, decay)
         return norms
 
-    def _at_shared_layer(self, slopes: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+    def _at_shared_layer(self, output_gradients: Tensor, decay: float) -> tuple[Tensor, Tensor]:
         """Return the norms at W, and Σ_i ∂L_i/∂Z, shape [N, B, K], from each task's own ∂L_i/∂Z and ∇_W L_i."""
-        (runs, batch, _), tasks = slopes.shape, len(self.layout.outputs)
+        (runs, batch, _), tasks = output_gradients.shape, len(self.layout.outputs)
         heads, top = self._weights[-1], len(self._weights) - 1
         units, inputs = self._weights[top - 1].shape[1:]
-        own = slopes.view(runs, batch, tasks, -1).transpose(1, 2).reshape(runs * tasks, batch, -1)
+        own = output_gradients.view(runs, batch, tasks, -1).transpose(1, 2).reshape(runs * tasks, batch, -1)
         each = torch.bmm(own, heads.view(runs * tasks, -1, units), out=self._by_output)
         each = each.view(runs, tasks, batch, units)
         each.mul_(self._inputs[top].sign().unsqueeze(1))
@@ -144,9 +144,9 @@ class Stack:
         by_weight = torch.bmm(self._by_output.mT, below, out=self._by_weight).view(runs, tasks, units, inputs)
         by_bias = each.sum(2)
         squares = torch.linalg.vector_norm(by_weight, dim=(2, 3)), torch.linalg.vector_norm(by_bias, dim=2)
-        torch.add(by_weight.sum(1), self._weight_slopes[top - 1], alpha=decay, out=self._weight_slopes[top - 1])
+        torch.add(by_weight.sum(1), self._weight_gradients[top - 1], alpha=decay, out=self._weight_gradients[top - 1])
         delta = each.sum(1)
-        self._bias_slopes[top - 1].baddbmm_(self._ones, delta, beta=decay)
+        self._bias_gradients[top - 1].baddbmm_(self._ones, delta, beta=decay)
         return torch.hypot(*squares), delta
 
     def _down(self, delta: Tensor, layer: int) -> Tensor:
@@ -155,5 +155,5 @@ class Stack:
         return torch.ops.aten.threshold_backward(torch.bmm(delta, self._weights[layer]), self._inputs[layer], 0)
 
     def _accumulate(self, layer: int, delta: Tensor, decay: float) -> None:
-        self._weight_slopes[layer].baddbmm_(delta.mT, self._inputs[layer], beta=decay)
-        self._bias_slopes[layer].baddbmm_(self._ones, delta, beta=decay)
+        self._weight_gradients[layer].baddbmm_(delta.mT, self._inputs[layer], beta=decay)
+        self._bias_gradients[layer].baddbmm_(self._ones, delta, beta=decay)
