@@ -3,7 +3,10 @@
 /** What every layout has a place for, −1 where a run lacks it. */
 const QUANTITIES = ["alpha", "imbalance", "weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates"];
 
-/** Where each quantity begins among the columns of the live rows: those of the run, which may be of another version. */
+/**
+ * Where each quantity begins among the columns of the live rows: those of the run, which may be of another version.
+ * @returns {Record<string, number>}
+ */
 export function rowLayout(run) {
   const layout = Object.fromEntries(QUANTITIES.map((name) => [name, -1]));
   run.columns.forEach((column, i) => {
