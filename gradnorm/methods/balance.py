@@ -74,15 +74,28 @@ class Balance:
 
         A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
         """
+        return self.numbers_of_runs()[0]
+
+    def numbers_of_runs(self) -> list[dict[str, tuple[float, ...] | float | None]]:
+        """Return `numbers` for each of n runs, whose vectors have the shape [n, T] and whose imbalance has [n].
+
+        This, too, takes one transfer from the device.
+        """
         import torch
 
-        plain: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
-        measured = {name: value for name, value in plain.items() if value is not None}
+        tasks = self.losses.shape[-1]
+        values: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        measured = {name: value for name, value in values.items() if value is not None}
+        columns = [value.reshape(-1, 1 if name == "imbalance" else tasks) for name, value in measured.items()]
         # Joined in the highest precision among them, so that none is rounded.
-        joined = iter(torch.cat([value.reshape(-1) for value in measured.values()]).tolist())
-        for name, value in measured.items():
-            plain[name] = next(joined) if value.ndim == 0 else tuple(islice(joined, value.numel()))
-        return plain
+        runs: list[dict[str, Any]] = []
+        for row in torch.cat(columns, 1).tolist():
+            rest = iter(row)
+            plain: dict[str, Any] = dict.fromkeys(values)
+            for name in measured:
+                plain[name] = next(rest) if name == "imbalance" else tuple(islice(rest, tasks))
+            runs.append(plain)
+        return runs
 
 
 @dataclass(frozen=True)

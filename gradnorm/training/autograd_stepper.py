@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from gradnorm.datasets.base import Batch
-from gradnorm.methods.base import Balance
 from gradnorm.metrics import known, task_losses
 from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.batched.group import Result
@@ -87,14 +85,5 @@ class AutogradStepper:
         balance = run.balancer.backward(present, shared=W, features=features, trunk=trunk)
         self._optimizer.step()
         run.taken = step
-        return _record(step, balance, alpha)
-
-
-def _record(step: int, balance: Balance, alpha: float | None) -> StepRecord:
-    """Return the plain numbers of a step."""
-    vectors = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
-    there = {name: vector for name in vectors if (vector := cast("Tensor | None", getattr(balance, name))) is not None}
-    rows: list[list[float]] = torch.stack([*there.values()]).tolist()
-    found: dict[str, Any] = {name: tuple(row) for name, row in zip(there, rows, strict=True)}
-    imbalance = None if balance.imbalance is None else balance.imbalance.item()
-    return StepRecord(step=step, alpha=alpha, imbalance=imbalance, **found)
+        numbers: dict[str, Any] = balance.numbers()
+        return StepRecord(step=step, alpha=alpha, **numbers)

@@ -9,8 +9,17 @@ from typing import Any
 class Control:
     """Steers a run from another thread; every method returns at once, except `wait`.
 
-    What is asked for takes effect at the next step boundary. Whoever pulls records from `train` pauses by
+    A request takes effect at the next step boundary. Whoever pulls records from `train` pauses by
     not pulling (`wait`); the engine itself looks at `stopping` and `take_changes`.
+
+    >>> from gradnorm import Control, RunSpec, train
+    >>> control = Control()
+    >>> spec = RunSpec.parse({"dataset": "toy", "tasks": 2, "steps": 3, "checkpoint_every": 0})
+    >>> for record in train(spec, control):
+    ...     if type(record).__name__ == "StepRecord":
+    ...         control.stop()
+    >>> record.kind, record.step
+    ('stopped', 1)
     """
 
     def __init__(self) -> None:

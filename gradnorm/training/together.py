@@ -21,6 +21,18 @@ def train_together(specs: Sequence[RunSpec], controls: Sequence[Control] | None 
     iterator to drop its run.
 
     controls: one for each spec, to steer its run.
+
+    >>> from gradnorm import RunSpec, train_together
+    >>> spec = {"dataset": "toy", "tasks": 2, "steps": 2, "eval_every": 1, "checkpoint_every": 0}
+    >>> runs = train_together([RunSpec.parse({**spec, "alpha": alpha}) for alpha in (0.0, 1.5)])
+    >>> for records in zip(*runs):
+    ...     print([type(record).__name__ for record in records])
+    ['Evaluation', 'Evaluation']
+    ['StepRecord', 'StepRecord']
+    ['Evaluation', 'Evaluation']
+    ['StepRecord', 'StepRecord']
+    ['Evaluation', 'Evaluation']
+    ['Outcome', 'Outcome']
     """
     steering = controls or [Control() for _ in specs]
     entries = [partial(Entry, spec, control) for spec, control in zip(specs, steering, strict=True)]

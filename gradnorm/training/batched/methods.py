@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -55,7 +55,7 @@ class BatchedMethods:
 
         norms: G_i(t) = ‖∇_W w_i L_i‖₂, shape [N, T]; None where they were not measured.
         """
-        found: list[dict[str, Any]] = [{} for _ in losses]
+        of_runs: list[dict[str, Any]] = [{} for _ in losses]
         for group in self._groups:
             G = None if norms is None else _rows(norms, group.rows)
             if group.method.needs is Needs.NORMS:
@@ -63,9 +63,10 @@ class BatchedMethods:
                 signal = Signal(_rows(losses, group.rows), G / group.state.weights, None, step, complete=True)
                 self._decide(group, signal)
             assert group.balance is not None
-            for row, numbers in zip(group.rows, _numbers(group.balance, G), strict=True):
-                found[row] = numbers
-        return found
+            measured = replace(group.balance, gradient_norms=G)
+            for row, numbers in zip(group.rows, measured.numbers_of_runs(), strict=True):
+                of_runs[row] = numbers
+        return of_runs
 
     @staticmethod
     def _decide(group: _MethodGroup, signal: Signal) -> None:
@@ -79,26 +80,6 @@ class BatchedMethods:
                 memory = {name: value[i].clone() for name, value in s.memory.items()}
                 state = State(s.weights[i].clone(), s.initial_losses[i].clone(), memory)
                 self._balancers[row].place(state, steps)
-
-
-_VECTORS = ("losses", "weights", "loss_ratios", "relative_rates")
-
-
-def _numbers(balance: Balance, G: Tensor | None) -> list[dict[str, Any]]:
-    """Return a record's numbers for each run, with one transfer from the device."""
-    parts: dict[str, Tensor | None] = {name: getattr(balance, name) for name in _VECTORS}
-    parts |= {"gradient_norms": G, "targets": balance.targets}
-    there = {name: part for name, part in parts.items() if part is not None}
-    tensors = [*there.values()]
-    if balance.imbalance is not None:
-        tensors.append(balance.imbalance.unsqueeze(1))
-    tasks = balance.losses.shape[1]
-    found: list[dict[str, Any]] = []
-    for numbers in torch.cat(tensors, 1).tolist():
-        record: dict[str, Any] = {name: tuple(numbers[k * tasks : (k + 1) * tasks]) for k, name in enumerate(there)}
-        record["imbalance"] = None if balance.imbalance is None else numbers[-1]
-        found.append(record)
-    return found
 
 
 def _kind(method: Method) -> Any:
