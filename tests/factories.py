@@ -97,7 +97,7 @@ def start_python(home: Path, *arguments: str, **options: Any) -> subprocess.Pope
 
 def trained_together(specs: Sequence[Any]) -> list[list[Any]]:
     """Return the records of each run; runs that can be are stepped as one program, which is much the quicker."""
-    from gradnorm.training.engine import train_together
+    from gradnorm.training.together import train_together
 
     iterators = train_together(specs)
     records: list[list[Any]] = [[] for _ in specs]

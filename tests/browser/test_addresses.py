@@ -159,7 +159,7 @@ def test_a_run_of_the_command_line_is_watched_but_not_steered(server, open_page,
         seen = tab.wait_for_step(info.steps)
         tab.wait_for_step(seen + 30)
         tab.wait_for_points(seen, "weights", "norms")
-        expect(tab.page.get_by_text("belongs to another process")).to_be_visible()
+        expect(tab.page.get_by_text("Another process trains this run")).to_be_visible()
         for name in ("Pause", "Step", "Stop"):
             expect(tab.button(name)).to_be_disabled()
         expect(tab.button("Start")).to_be_enabled()

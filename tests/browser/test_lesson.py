@@ -80,7 +80,7 @@ def test_it_is_walked_to_the_end_by_keyboard_alone(lesson):
     tab.wait_for_reading("gradient norm at the shared layer is [12]\\d times")
     tab.wait_for_step(1)
     # Open an answer.
-    answer = tab.page.get_by_text("The gradient of a squared error is the error itself")
+    answer = tab.page.get_by_text("The gradient of a squared error is proportional to the error")
     expect(answer).to_be_hidden()
     tab.tab_to("SUMMARY .*Answer")
     tab.press("Enter")

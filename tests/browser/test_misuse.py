@@ -47,7 +47,7 @@ def test_settings_changed_in_mid_run_are_for_the_next_one(server, open_page):
     tab.wait_for_step(5)
     tab.tag()
     tab.write("Tasks", "5")
-    expect(tab.page.get_by_text("they are for the next one")).to_be_visible(timeout=PATIENCE)
+    expect(tab.page.get_by_text("They apply to the next run")).to_be_visible(timeout=PATIENCE)
     tab.wait_for_step(tab.step + 20)
     assert tab.is_tagged()
     assert len(server.store.info(tab.run).tasks) == 3

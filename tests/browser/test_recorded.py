@@ -36,7 +36,7 @@ def test_a_script_s_run_is_drawn_while_it_logs(server, open_page, wait):
             expect(tab.panel.get_by_role("heading", name="my network")).to_be_visible()
             for word in ("depth", "normals", "rmse"):
                 expect(tab.panel.get_by_test_id("task-table")).to_contain_text(word, ignore_case=True)
-            expect(tab.page.get_by_text("recorded by a script")).to_be_visible(timeout=PATIENCE)
+            expect(tab.page.get_by_text("A script records this run")).to_be_visible(timeout=PATIENCE)
             for name in ("Pause", "Step", "Stop"):
                 expect(tab.button(name)).to_be_disabled()
             assert all(tab.pixels(chart) > 100 for chart in ("weights", "norms", "test"))
