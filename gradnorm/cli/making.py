@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gradnorm.cli.output import check_writable, write_json
+from gradnorm.cli.parser import benchmarks
 from gradnorm.common.extras import MissingPackageError, missing
 from gradnorm.config.spec import SpecError
 
@@ -56,15 +57,13 @@ def dashboard(arguments: argparse.Namespace) -> int:
 
 def bench(arguments: argparse.Namespace) -> int:
     """Run a benchmark."""
-    try:
-        from benchmarks import measure
-    except ModuleNotFoundError as error:
-        if error.name != "benchmarks":
-            raise
+    if not benchmarks():
         raise SpecError(
             "bench should be run in a checkout of the source, with `python -m gradnorm bench`. "
             "Found no benchmarks there. Get the source, and run `make run` in it once."
-        ) from None
+        )
+    from benchmarks import measure
+
     if arguments.name in _IN_A_BROWSER:
         _check_browser(f"gradnorm bench {arguments.name}")
     check_writable(arguments.json)

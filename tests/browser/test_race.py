@@ -110,6 +110,7 @@ def test_a_race_is_started_watched_and_forked_at_its_middle(server, open_page):
     changes = {**BASE, "method": "gradnorm", "alpha": 0.5, "sigmas": "1,100"}
     tab = open_page(f"{server.url}/?{urlencode(changes)}")
     tab.page.locator("[data-testid=stSidebar] details").filter(has_text="Contenders").locator("summary").click()
+    tab.settle()
     tab.press("Start race")
     tab.wait_for_query("run=")
     expect(tab.panel).not_to_have_attribute("data-run", "", timeout=PATIENCE)
