@@ -160,8 +160,8 @@ class _Rounds:
 
     @property
     def step(self) -> int:
-        """The number of steps taken, by those that have not ended."""
-        return self.going[0].run.taken
+        """The number of steps taken; also while the last member that was going is being left out."""
+        return self._members[0].run.taken
 
     def begin(self) -> Iterator[tuple[int, Item]]:
         """Yield what comes before the first step: the first evaluations."""

@@ -293,3 +293,13 @@ def test_one_that_is_closed_before_it_began_is_never_stepped():
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_a_run_left_out_in_the_middle_of_a_round_leaves_the_others_going():
+    left, kept = set(), []
+    entries = [lambda w=w: Entry(spec(width=w, steps=6)) for w in (10, 11)]
+    for index, item in train_group(entries, left):
+        kept += [item] if index == 0 else []
+        if index == 0 and isinstance(item, StepRecord) and item.step == 3:
+            left.add(1)
+    assert kept[-1].kind == "finished"
