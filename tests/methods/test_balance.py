@@ -27,4 +27,4 @@ def test_numbers_take_one_transfer_however_much_was_measured(monkeypatch):
     tolist = torch.Tensor.tolist
     monkeypatch.setattr(torch.Tensor, "tolist", lambda self: calls.append(self.shape) or tolist(self))
     Balance(*torch.ones(6, 3), imbalance=torch.tensor(2.0)).numbers()
-    assert calls == [(19,)]
+    assert calls == [(1, 19)]
