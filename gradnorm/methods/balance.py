@@ -6,7 +6,7 @@ Apart from the methods, so that a user's `from gradnorm import GradNorm` need no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -74,7 +74,8 @@ class Balance:
 
         A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
         """
-        return self.numbers_of_runs()[0]
+        one_run: dict[str, Any] = {name: None if value is None else value[None] for name, value in vars(self).items()}
+        return Balance(**one_run).numbers_of_runs()[0]
 
     def numbers_of_runs(self) -> list[dict[str, tuple[float, ...] | float | None]]:
         """Return `numbers` for each of n runs, whose vectors have the shape [n, T] and whose imbalance has [n].
@@ -84,9 +85,9 @@ class Balance:
         import torch
 
         tasks = self.losses.shape[-1]
-        values: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        values: dict[str, Any] = vars(self)
         measured = {name: value for name, value in values.items() if value is not None}
-        columns = [value.reshape(-1, 1 if name == "imbalance" else tasks) for name, value in measured.items()]
+        columns = [value[:, None] if name == "imbalance" else value for name, value in measured.items()]
         # Joined in the highest precision among them, so that none is rounded.
         runs: list[dict[str, Any]] = []
         for row in torch.cat(columns, 1).tolist():
