@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from gradnorm.datasets.forms.base import AnswerView, Array, Form, Meter, ratio
+from gradnorm.datasets.forms.base import AnswerView, Array, Meter, ratio
+from gradnorm.datasets.forms.regression import Regression
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,35 +17,16 @@ if TYPE_CHECKING:
 FAILURE = 10
 
 
-class Landmarks(Form):
+class Landmarks(Regression):
     """Targets [B, outputs], float32: x and y of each point in turn, in [0, 1] of the picture.
 
-    The first two points are the eyes.
+    The first two points are the eyes. The loss is that of any regression.
     """
 
     name: ClassVar[str] = "landmarks"
     metrics: ClassVar[Mapping[str, bool]] = {"landmark_error": False, "failure": False}
     headline: ClassVar[str] = "off by {:.1f} % of the eyes’ distance"
     view: ClassVar[AnswerView] = "landmarks"
-    batched: ClassVar[bool] = True
-
-    def target_shape(self, outputs: int, size: int, maps: tuple[int, int]) -> tuple[int, ...]:
-        """Return (B, outputs)."""
-        return size, outputs
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the squared error, mean over examples and coordinates; both arguments are [B, outputs]."""
-        from torch.nn import functional
-
-        return functional.mse_loss(output, target)
-
-    def count(self, target: Tensor) -> int:
-        """Return B."""
-        return len(target)
-
-    def constant_loss(self, target: Tensor, outputs: int) -> float:
-        """Return the variance of the coordinates, mean over them."""
-        return target.double().var(dim=0, correction=0).mean().item()
 
     def meter(self, task: Task) -> Meter:
         """Return a meter of distances."""
