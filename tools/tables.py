@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from gradnorm.config.spec import PRESETS, preset
@@ -86,6 +87,41 @@ def stuck_tasks() -> None:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
+def still_steps() -> None:
+    """Print in how many steps no weight moves although a norm is more than 10 % off its share; then the last metrics.
+
+    Shares are the proportions of r_i^α: those that the norms would have if the weights were as they should be.
+    """
+    for name, alpha in (("digits", 1.5), ("diamonds", 3.0)):
+        tasks = preset(name).dataset.task_names
+        print(f"| {name}, α {alpha:g} | still | {' | '.join(tasks)} | Σ L/L(0) |\n|{'---|' * (len(tasks) + 3)}")
+        for seed in SEEDS:
+            steps: list[StepRecord] = []
+            evaluation = None
+            for item in train(preset(name, {"alpha": alpha, "seed": seed, "checkpoint_every": 0})):
+                if isinstance(item, StepRecord):
+                    steps.append(item)
+                elif isinstance(item, Evaluation):
+                    evaluation = item
+            assert evaluation is not None
+            still = [now for now, after in pairwise(steps) if now.weights == after.weights and _off(now, alpha)]
+            cells = [
+                f"{metric} {value:.3f}" for scores in evaluation.metrics for metric, value in [*scores.items()][:1]
+            ]
+            share = f"{len(still) / (len(steps) - 1):.1%}"
+            print(
+                f"| seed {seed} | {share} | {' | '.join(cells)} | {evaluation.task_normalized_loss:.3f} |", flush=True
+            )
+
+
+def _off(record: StepRecord, alpha: float) -> bool:
+    """Return whether a task's share of all norms is more than 10 % off that of r_i^α."""
+    assert record.gradient_norms is not None
+    powers = [rate**alpha for rate in record.relative_rates]
+    mean = sum(record.gradient_norms) / sum(powers)
+    return any(abs(norm / (mean * power) - 1) > 0.1 for norm, power in zip(record.gradient_norms, powers, strict=True))
+
+
 def main() -> None:
     """Print the table that was asked for."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
@@ -93,6 +129,8 @@ def main() -> None:
         stuck_tasks()
     elif name == "toy-2":
         toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
+    elif name == "still":
+        still_steps()
     elif name == "update":
         pairs = [("log", 0.003), ("log", 0.01), ("log", 0.03), ("adam", 0.025), ("adam", 0.003)]
         toy([(f"{u}, {r:g}", {"update": u, "weight_learning_rate": r}) for u, r in pairs])
@@ -109,7 +147,7 @@ def main() -> None:
         names = ("classes miou", "classes pixel_accuracy", "depth rmse", "normals angle_mean", "normals within_11")
         by_seed(name, [("equal", {"method": "equal"}), ("gradnorm", {})], names)
     else:
-        sys.exit("Usage: python tools/tables.py toy-2 | update | diamonds | stuck | overlay | bikes | rooms")
+        sys.exit("Usage: python tools/tables.py toy-2 | update | still | diamonds | stuck | overlay | bikes | rooms")
 
 
 if __name__ == "__main__":

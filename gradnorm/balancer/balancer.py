@@ -6,6 +6,7 @@ A user's training loop and the training engine use the same class.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -46,6 +47,7 @@ class Balancer:
     kinds: "regression" or "classification" for each task, since some methods treat them differently.
         Left out, all are regressions.
     watch_norms: whether to measure gradient norms even if the method does not need them.
+    seed: ≥ 0, of the random numbers that RLW and PCGrad draw.
     Raises ValueError for a wrong number of names, kinds or initial losses.
 
     >>> import torch
@@ -68,9 +70,11 @@ class Balancer:
         initial_losses: Sequence[float] | Tensor | None = None,
         kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
+        seed: int = 0,
     ) -> None:
         self.names = arguments.task_names(tasks)
         self.method = method
+        self.seed = seed
         self._measures_norms = watch_norms or method.needs is Needs.NORMS
         each: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
         if len(each) != len(self.names):
@@ -81,6 +85,7 @@ class Balancer:
         self._state = state
         self._all_seen = initial_losses is not None
         self._steps = 0
+        self._earlier: list[Signal] = []
         general.allow_several_passes()
 
     @property
@@ -119,6 +124,7 @@ class Balancer:
         features: Tensor | None = None,
         trunk: Iterable[Tensor] | None = None,
         scaler: LossScaler | None = None,
+        last: bool = True,
     ) -> Balance:
         """Run one step of Algorithm 1: measure, decide the weights, back-propagate Σ_i w_i(t)·L_i(t).
 
@@ -132,6 +138,8 @@ class Balancer:
             weights apply to these parameters, and each head gets the gradient of its own loss.
         scaler: the `torch.amp.GradScaler` in use, if any. Pass the losses unscaled: `.grad` is then scaled as
             the scaler expects, and the norms are those of the unscaled gradients.
+        last: False for all micro-batches of an optimizer step but the last, where gradients are accumulated. The
+            weights then stay until the last one, and are decided from the mean losses and mean norms of all.
         Returns the `Balance` of this step. The gradients are added to `.grad` of every parameter.
         Raises ValueError for losses of a wrong number, shape or sign, a loss without a gradient, or a shared
         layer that a loss does not reach; NonFiniteLossError for a loss that is NaN or infinite. The balancer
@@ -159,9 +167,13 @@ class Balancer:
             None if measurement is None else measurement.to(values.dtype)
             for measurement in (measured.norms, measured.gramian)
         )
-        signal = Signal(values, norms, gramian, self._steps + 1, complete)
-        balance, state = self.method.balance(self._state, signal)
+        signal = Signal(values, norms, gramian, self._steps + 1, complete, self.seed)
+        balance, state = self.method.balance(self._state, _mean([*self._earlier, signal]) if last else signal)
         measured.backward(balance.weights)
+        if not last:
+            self._earlier.append(signal)
+            return balance
+        self._earlier = []
         self._steps += 1
         if scaler is None or norms is None:
             self._state = state
@@ -289,6 +301,17 @@ class Balancer:
         self._state = State(
             s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
         )
+
+
+def _mean(signals: Sequence[Signal]) -> Signal:
+    """Return the mean losses and norms of an optimizer step's micro-batches, and the Gramian of the last one."""
+    *_, final = signals
+    if len(signals) == 1:
+        return final
+    losses = torch.stack([signal.losses for signal in signals]).nanmean(0)
+    norms = [signal.norms for signal in signals if signal.norms is not None]
+    mean = torch.stack(norms).nanmean(0) if norms else None
+    return replace(final, losses=losses, norms=mean, complete=all(signal.complete for signal in signals))
 
 
 def _select_state(condition: Tensor, new: State, old: State) -> State:

@@ -15,7 +15,6 @@ DISTRIBUTION = "gradnorm-live"
 EXTRA_OF: Mapping[str, str] = MappingProxyType(
     {
         "torchjd": "surgery",
-        "cvxpy": "surgery",
         "clarabel": "surgery",
         "scipy": "data",
         "pandas": "data",

@@ -182,6 +182,7 @@ def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str,
     decide = Template(DECIDE["losses" if spec.method.needs is Needs.LOSSES else "norms"]).substitute(
         decay="0.0" if optimizer == "adam" else "MOMENTUM",
         measure=spec.watch_norms or spec.method.needs is Needs.NORMS,
+        seed=spec.seed,
     )
     return {
         "first": textwrap.indent("".join(f"{line}\n" for line in first), " " * 8),

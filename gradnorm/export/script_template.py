@@ -68,7 +68,7 @@ $threads    data = $dataset.load($seed)
     trunk = [*model.trunk.parameters(), *model.last_shared_layer.parameters()]
     method = $method
     names = [task.name for task in data.tasks]
-    balancer = Balancer(names, method, kinds=[task.kind for task in data.tasks], watch_norms=$watch)
+    balancer = Balancer(names, method, kinds=[task.kind for task in data.tasks], watch_norms=$watch, seed=$seed)
     $optimizer
     for step, batch in enumerate(batches(data), 1):
 $first        for group in optimizer.param_groups:
@@ -97,12 +97,12 @@ IMPORTS = {
 
 # Methods that need losses alone choose this step's weights from them; the others decide for the next step.
 DECIDE = {
-    "losses": """balance, state = method.balance(state, Signal(losses[0], step=step, complete=True))
+    "losses": """balance, state = method.balance(state, Signal(losses[0], step=step, complete=True, seed=$seed))
 stack.backward(criterion.output_gradients(balance.weights[None]), decay=$decay, measure=$measure)
 """,
     "norms": """at_outputs = criterion.output_gradients(state.weights[None])  # of the weighted losses
 (G,) = stack.backward(at_outputs, decay=$decay, measure=$measure)  # their gradients' norms at the shared layer
-signal = Signal(losses[0], G / state.weights, step=step, complete=True)
+signal = Signal(losses[0], G / state.weights, step=step, complete=True, seed=$seed)
 balance, state = method.balance(state, signal)
 """,
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gradnorm.common.shapes import Mean, PerTask
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+_LARGEST = 1e18
 
 
 def adam_memory(ones: PerTask) -> dict[str, PerTask]:
@@ -34,7 +35,8 @@ def adam_step(
     tensor([-0.1000,  0.1000])
     """
     present = ~gradient.isnan()
-    g = gradient.nan_to_num()
+    # In single precision the square of a larger gradient would be infinite, and its task would never move again.
+    g = gradient.nan_to_num().clamp(-_LARGEST, _LARGEST)
     m = (BETA1 * memory["adam_m"] + (1 - BETA1) * g).where(present, memory["adam_m"])
     v = (BETA2 * memory["adam_v"] + (1 - BETA2) * g * g).where(present, memory["adam_v"])
     k = memory["adam_k"] + present

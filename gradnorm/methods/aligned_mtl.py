@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from numpy.random import Generator
+
+from gradnorm.common.shapes import Gramian, PerTask
+from gradnorm.methods.surgery import GramianMethod
 
 
 class AlignedGradients(GramianMethod):
@@ -34,8 +37,13 @@ class AlignedGradients(GramianMethod):
         "year={2023}}"
     )
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's implementation."""
+    packages: ClassVar[tuple[str, ...]] = ("torchjd",)
+
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return TorchJD's weights; arguments as in the base class.
+
+        Components that rounding hides behind the largest count as zero: the norms of tasks may be 10⁷ apart.
+        """
         from torchjd.aggregation import AlignedMTLWeighting
 
-        return AlignedMTLWeighting()
+        return AlignedMTLWeighting()(gramian / gramian.diagonal().max())

@@ -29,6 +29,12 @@ MIN_WEIGHT = 1e-8
 # no other ratio.
 _TINY = 1.1754944e-38
 
+# No ratio counts as more, so that sums of ratios stay finite in single precision.
+_HUGE = 1e36
+
+# No proposed weight counts as more. Against it the least weight still keeps a positive share.
+_MAX_WEIGHT = 1e8
+
 
 class Method(BaseModel, ABC):
     """A weighting method. Its fields are its hyperparameters, each declared with range, default and help.
@@ -95,7 +101,7 @@ class Method(BaseModel, ABC):
         losses, initial = signal.losses, state.initial_losses
         if signal.step == 1 or not signal.complete:
             initial = losses.where(initial.isnan(), initial)
-        ratios = losses / initial
+        ratios = (losses / initial).clamp(max=_HUGE)
         # With every loss at zero all tasks have trained equally far: r_i = 1.
         rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
         decision = self.decide(state, signal, rates)
@@ -146,8 +152,9 @@ def keep_absent(new: PerTask, old: PerTask, losses: PerTask) -> PerTask:
 def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     """Return weights that sum to T: w_i·T/Σ_j w_j (the last line of Algorithm 1).
 
-    weights: the proposed w(t+1), shape [T]; each is raised to 1e-8 at least.
-    old: w(t), shape [T]; absent tasks keep theirs, and only the others are scaled.
+    weights: the proposed w(t+1), shape [T]; each is brought into [1e-8, 1e8] first.
+    old: w(t), shape [T]; absent tasks keep theirs, and only the others are scaled. If the absent ones have all of T,
+        the others get 1e-8 each.
     signal: its losses tell which tasks are absent.
 
     >>> import torch
@@ -155,11 +162,11 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     tensor([0.5000, 1.5000])
     """
     tasks = weights.shape[-1]
-    weights = weights.clamp(min=MIN_WEIGHT)
+    weights = weights.clamp(MIN_WEIGHT, _MAX_WEIGHT)
     if signal.complete:
         return weights * (tasks / weights.sum(-1, keepdim=True))
     present = ~signal.losses.isnan()
     weights = keep_absent(weights, old, signal.losses)
     remaining = tasks - (weights * ~present).sum(-1, keepdim=True)
     scale = remaining / (weights * present).sum(-1, keepdim=True)
-    return (weights * scale).where(present, weights)
+    return (weights * scale).clamp(min=MIN_WEIGHT).where(present, weights)

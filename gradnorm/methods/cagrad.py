@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
+from numpy.random import Generator
 from pydantic import Field
 
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from gradnorm.common.shapes import Gramian, PerTask
+from gradnorm.methods.surgery import GramianMethod, cosines, unit_gradients
+
+# Below this, relative to the gradients, a gradient counts as zero: no direction in the ball helps every task.
+_STATIONARY = 1e-9
 
 
 class ConflictAverse(GramianMethod):
@@ -45,8 +51,49 @@ class ConflictAverse(GramianMethod):
         description="Radius of the ball around the mean gradient, relative to its norm. 0 gives the mean gradient.",
     )
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's implementation."""
-        from torchjd.aggregation import CAGradWeighting
+    packages: ClassVar[tuple[str, ...]] = ("clarabel", "scipy")
 
-        return CAGradWeighting(c=self.c)
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return 1/n + c·‖g₀‖/‖g_w‖·w, where w solves the dual problem; arguments as in the base class.
+
+        w minimises g_w·g₀ + c‖g₀‖‖g_w‖ over w ≥ 0, Σ_i w_i = 1, with g_w = Jᵀw. Where g₀ or g_w
+        is zero the gradients are Pareto-stationary, and the mean gradient is left as it is.
+        """
+        norms, C = cosines(gramian)
+        n = len(norms)
+        U, mean = unit_gradients(C), norms / norms.max() / n
+        g0 = mean @ U
+        equal = norms.new_full((n,), 1 / n)
+        size = g0.norm()
+        if size < _STATIONARY * mean.sum():
+            return equal
+        x = _least(U @ g0 / size, self.c, U, norms.min() / norms)
+        length = (x @ U).norm()
+        return equal if length < _STATIONARY else equal + self.c * size * norms.max() * x / norms / length
+
+
+def _least(slopes: PerTask, c: float, U: Gramian, scale: PerTask) -> PerTask:
+    """Return the x ≥ 0 with scale·x = 1 that minimises slopes·x + c‖Uᵀx‖: a second-order cone program.
+
+    slopes, scale: shape [n].  U: unit gradients as rows, shape [n, n].
+    """
+    import numpy as np
+    import torch
+    from scipy import sparse
+
+    clarabel: Any = import_module("clarabel")
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    n = len(slopes)
+    # The unknowns are x and a bound on ‖Uᵀx‖. Rows: the sum, x ≥ 0, the bound, Uᵀx.
+    rows = np.zeros((2 * n + 2, n + 1))
+    rows[0, :n] = scale
+    rows[1 : n + 1, :n] = -np.eye(n)
+    rows[n + 1, n] = -1
+    rows[n + 2 :, :n] = -U.T.numpy()
+    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(n), clarabel.SecondOrderConeT(n + 1)]
+    cost, bounds = np.append(slopes.numpy(), c), np.eye(2 * n + 2)[0]
+    quadratic, linear = sparse.csc_matrix((n + 1, n + 1)), sparse.csc_matrix(rows)
+    solver = clarabel.DefaultSolver(quadratic, cost, linear, bounds, cones, settings)
+    return torch.tensor(solver.solve().x[:n], dtype=slopes.dtype).clamp(min=0)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
 from gradnorm.common.shapes import PerTask
-from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state, renormalize
+
+# The smallest normal number in single precision, and a ratio whose softmax is already that of one task alone.
+_TINY, _HIGHEST = 1.1754944e-38, 1e6
 
 
 class DynamicWeightAverage(Method):
@@ -70,8 +74,9 @@ class DynamicWeightAverage(Method):
         if signal.step % self.period:
             return Decision(state.weights, {"sum": total, "seen": seen, "before": before})
         mean = total / seen  # NaN for a task that was absent from the whole period
-        ratio = mean / before
-        softmax = (ratio / self.temperature).softmax(-1) * ratio.shape[-1]
+        # A loss that was 0 in both periods has not changed. From 0 upwards the ratio is as high as it can be.
+        ratio = ((mean + _TINY) / (before + _TINY)).clamp(max=_HIGHEST)
+        softmax = renormalize((ratio / self.temperature).softmax(-1), state.weights, replace(signal, losses=ratio))
         # The weights stay until every task has been seen in two periods.
         weights = softmax.where(~ratio.isnan().any(-1, keepdim=True), state.weights)
         kept = mean.where(~mean.isnan(), before)

@@ -34,7 +34,7 @@ class GradNormMethod(Method):
     """Pull every task's gradient norm towards the mean norm times its relative inverse training rate to the α.
 
     One step on w lowers L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2 of the paper) with the target Ḡ·r_i^α held constant.
-    The weights are then scaled to sum to T.
+    The weights are then scaled to sum to T. A step at which a norm is not finite moves no weight.
 
     alpha: the asymmetry α, in [0, 5].
     update: "log" multiplies w_i by exp(∓weight_learning_rate); "adam" runs Adam on w; "sgd" gradient descent.
@@ -43,7 +43,8 @@ class GradNormMethod(Method):
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
     Differs from the paper: update="log" is the default, because Adam's steps of 0.025 are too coarse for a task
-    whose weight has to be small (0.01, say). Held tasks are an addition.
+    whose weight has to be small (0.01, say). Its targets are divided by the mean of r_j^α, which is 1 for α = 0 and 1:
+    otherwise all norms can lie on one side of their targets, and no weight moves. Held tasks are an addition.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -117,9 +118,13 @@ class GradNormMethod(Method):
             signal = replace(signal, losses=losses, complete=False)
             relative_rates = relative_rates / signal.mean(relative_rates)
         G = w * norms
-        targets = signal.mean(G) * relative_rates**self.alpha
+        mean, powers = signal.mean(G), relative_rates**self.alpha
+        # For "log", the common part of all gaps is taken out: where all have one sign, every weight would get the same
+        # factor, which the scaling takes back, and nothing would move.
+        targets = powers * (mean / signal.mean(powers) if self.update == "log" else mean)
         gap = G - targets
-        gradient = gap.sign() * norms
+        # A norm that is not finite says nothing of the other tasks: no weight moves at such a step.
+        gradient = (gap.sign() * norms).where(mean.isfinite(), 0.0)
         proposed, memory = self._proposed_weights(state, gradient)
         return Decision(
             weights=renormalize(proposed, w, signal),

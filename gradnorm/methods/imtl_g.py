@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from numpy.random import Generator
+
+from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.methods.imtl_l import ImpartialLosses
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from gradnorm.methods.surgery import GramianMethod, cosines
+
+# A smaller sum of weights, relative to that of their sizes, counts as zero.
+_NO_SUM = 1e-12
 
 
 class ImpartialGradients(GramianMethod):
@@ -30,8 +36,16 @@ class ImpartialGradients(GramianMethod):
     summary: ClassVar[str] = "Steps in the direction whose projections on all gradients are equal."
     citation: ClassVar[str] = ImpartialLosses.citation
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's implementation."""
-        from torchjd.aggregation import IMTLGWeighting
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return w ∝ v/‖g‖, where C v = 1 for the cosines C; arguments as in the base class.
 
-        return IMTLGWeighting()
+        Where the sum of the w is zero no such direction exists, and all tasks weigh the same.
+        """
+        import torch
+
+        norms, C = cosines(gramian)
+        weights = torch.linalg.pinv(C, hermitian=True).sum(1) * norms.min() / norms
+        total = weights.sum()
+        if total.abs() < _NO_SUM * weights.abs().sum():
+            return torch.full_like(norms, 1 / len(norms))
+        return weights / total

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from numpy.random import Generator
+
+from gradnorm.common.shapes import Gramian, PerTask
+from gradnorm.methods.surgery import GramianMethod, cosines, unit_gradients
 
 
 class MultipleGradientDescent(GramianMethod):
     """Step in the common descent direction of least norm: w minimises ‖Jᵀw‖² over w_i ≥ 0, Σ_i w_i = 1.
 
-    It is solved by Frank–Wolfe (Algorithm 2 of Sener and Koltun). J has one row for each task: its
-    gradient of all shared parameters. The weights apply to these parameters alone.
+    J has one row for each task: its gradient of all shared parameters. The weights apply to these parameters alone.
 
     Papers: Désidéri, "Multiple-gradient descent algorithm", 2012; Sener, Koltun, "Multi-Task Learning as
     Multi-Objective Optimization", NeurIPS 2018 (arXiv:1810.04650).
+    Differs from the papers: the minimum is found exactly, not by Frank–Wolfe, which stops far above it where norms
+    are unequal.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -33,8 +37,22 @@ class MultipleGradientDescent(GramianMethod):
         "{Sener, Ozan and Koltun, Vladlen}, booktitle={NeurIPS}, year={2018}}"
     )
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's implementation."""
-        from torchjd.aggregation import MGDAWeighting
+    packages: ClassVar[tuple[str, ...]] = ("scipy",)
 
-        return MGDAWeighting()
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return the w that minimises ‖Jᵀw‖²; arguments as in the base class.
+
+        The x ≥ 0 that minimises ‖Jᵀx‖² + (Σ_i x_i − 1)² is a multiple of it. That is a problem of non-negative least
+        squares (Lawson and Hanson, "Solving Least Squares Problems", chapter 23), which an active-set method solves to
+        rounding. x is sought in units of 1/‖g_i‖, so that norms may be far apart.
+        """
+        import numpy as np
+        import torch
+        from scipy.optimize import nnls
+
+        norms, C = cosines(gramian)
+        scale = norms.min() / norms
+        A = np.vstack([unit_gradients(C).T.numpy(), scale.numpy()])
+        x, _ = nnls(A, np.eye(len(A))[-1], maxiter=100 * len(A))
+        weights = torch.from_numpy(x) * scale
+        return weights / weights.sum()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from numpy.random import Generator
+
 from gradnorm.common.shapes import Gramian, PerTask
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from gradnorm.methods.surgery import GramianMethod, cosines
 
 # The most Newton steps. About ten are enough, however unequal the gradients are.
 _MAX_STEPS = 100
@@ -41,11 +43,9 @@ class NashBargaining(GramianMethod):
         "booktitle={ICML}, year={2022}}"
     )
 
-    packages: ClassVar[tuple[str, ...]] = ()
-
-    def weighting(self) -> Weighting:
-        """Return `nash_weights`. TorchJD's weighting needs ECOS, whose licence is the GPL; see docs/decisions/0003."""
-        return nash_weights
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return `nash_weights`; arguments as in the base class."""
+        return nash_weights(gramian)
 
 
 def nash_weights(gramian: Gramian) -> PerTask:
@@ -54,7 +54,7 @@ def nash_weights(gramian: Gramian) -> PerTask:
     w minimises the convex function ½wᵀGw − Σ_i log w_i. The minimum is found by damped Newton steps of size
     1/(1 + λ), λ being the Newton decrement (Boyd and Vandenberghe, "Convex Optimization", section 9.6).
 
-    gramian: G = J Jᵀ of the n tasks that are present, shape [n, n].
+    gramian: G = J Jᵀ of n tasks, shape [n, n], with a positive diagonal.
 
     >>> import torch
     >>> nash_weights(torch.diag(torch.tensor([4.0, 1.0], dtype=torch.float64))).round(decimals=4)
@@ -63,8 +63,8 @@ def nash_weights(gramian: Gramian) -> PerTask:
     import torch
 
     # A unit diagonal removes the scales of the tasks; w = v/‖g‖ restores them.
-    norms = gramian.diagonal().clamp(min=1e-300).sqrt()
-    G: Any = gramian / norms / norms[:, None] + _REGULARIZATION * torch.eye(len(norms)).to(gramian)
+    norms, C = cosines(gramian)
+    G: Any = C + _REGULARIZATION * torch.eye(len(norms)).to(C)
     v = torch.ones_like(norms)
     for _ in range(_MAX_STEPS):
         gradient = G @ v - 1 / v

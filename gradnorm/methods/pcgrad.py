@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from numpy.random import Generator
+
+from gradnorm.common.shapes import Gramian, PerTask
+from gradnorm.methods.surgery import GramianMethod, cosines
 
 
 class ProjectedConflicts(GramianMethod):
@@ -33,8 +36,12 @@ class ProjectedConflicts(GramianMethod):
         "booktitle={NeurIPS}, year={2020}}"
     )
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's implementation."""
-        from torchjd.aggregation import PCGradWeighting
-
-        return PCGradWeighting()
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return the sum of the projected gradients in terms of all gradients; arguments as in the base class."""
+        norms, C = cosines(gramian)
+        projected = norms.diag()  # row i: g_i in units of the unit gradients
+        for i, row in enumerate(projected):
+            for j in random.permutation(len(norms)):
+                if j != i and (conflict := C[j] @ row) < 0:
+                    row[j] -= conflict
+        return projected.sum(0) / norms

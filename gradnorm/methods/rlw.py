@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from gradnorm.common.randomness import stream
@@ -17,7 +18,7 @@ class RandomWeights(Method):
 
     A baseline that is hard to beat.
 
-    draw: the seed of the weights, in [0, 2³¹ − 1]. Equal seeds draw equal weights at equal steps.
+    draw: in [0, 2³¹ − 1]. Runs of one seed that differ in it draw different weights.
 
     Paper: Lin, Ye, Zhang, Tsang, "Reasonable Effectiveness of Random Weighting", TMLR 2022 (arXiv:2111.10603),
     with normally distributed z.
@@ -42,7 +43,7 @@ class RandomWeights(Method):
     needs: ClassVar[Needs] = Needs.LOSSES
     sums_to_tasks: ClassVar[bool] = True
 
-    draw: int = Field(0, ge=0, le=2**31 - 1, title="Draw", description="Seed of the random weights.")
+    draw: int = Field(0, ge=0, le=2**31 - 1, title="Draw", description="Draws other weights with the same seed.")
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w_i = 1, which the first draw replaces; arguments as in `Method.start`."""
@@ -53,6 +54,9 @@ class RandomWeights(Method):
 
         Each step has a random stream of its own, so that a resumed run draws the same weights.
         """
-        z = stream(self.draw, "random weights", signal.step).standard_normal(state.weights.shape[-1])
-        used = (state.weights.new_tensor(z).softmax(0) * len(z)).expand_as(state.weights)
+        tasks = state.weights.shape[-1]
+        seeds = [signal.seed] if isinstance(signal.seed, int) else signal.seed
+        each = [stream(seed, "random weights", self.draw, signal.step).standard_normal(tasks) for seed in seeds]
+        z = np.array(each[0] if isinstance(signal.seed, int) else each)
+        used = (state.weights.new_tensor(z).softmax(-1) * tasks).expand_as(state.weights)
         return Decision(used, {}, used=used)

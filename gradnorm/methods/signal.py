@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -30,6 +30,7 @@ class Signal:
     norms: ‖∇_W L_i‖₂ ≥ 0 of the *unweighted* losses at the shared layer, shape [T]; None if not measured.
     gramian: ∇L_i·∇L_j over all shared parameters, shape [T, T]; None if not measured.
     step: t, from 1.
+    seed: ≥ 0, of the random numbers that a method draws; one for each run where n runs are decided in one call.
     complete: whether every task is in this batch and in all before it. It is False where that is not known,
         which is always safe; True saves the operations that look for absent tasks.
 
@@ -43,6 +44,7 @@ class Signal:
     gramian: Gramian | None = None
     step: int = 1
     complete: bool = False
+    seed: int | Sequence[int] = 0
 
     def mean(self, values: PerTask) -> Mean:
         """Return the mean over the tasks that are present, shape [1].

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from gradnorm.methods.surgery import GramianMethod, Weighting
+from numpy.random import Generator
 
-# Added to the diagonal, relative to its largest entry; keeps the quadratic program strictly convex.
-_REGULARIZATION = 1e-6
+from gradnorm.common.shapes import Gramian, PerTask
+from gradnorm.methods.surgery import GramianMethod, cosines, unit_gradients
 
 
 class UnconflictingProjection(GramianMethod):
@@ -37,42 +35,32 @@ class UnconflictingProjection(GramianMethod):
         "Pierre and Rey, Val{\\'e}rian}, journal={arXiv:2406.16232}, year={2024}}"
     )
 
-    def weighting(self) -> Weighting:
-        """Return TorchJD's weighting with Clarabel as the solver of its quadratic programs."""
-        from torchjd.aggregation import UPGradWeighting
+    packages: ClassVar[tuple[str, ...]] = ("scipy",)
 
-        return UPGradWeighting(projector=clarabel_projector())
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return the mean of the projections in terms of all gradients; arguments as in the base class."""
+        norms, C = cosines(gramian)
+        return norms @ dual_cone_projections(C) / norms / len(norms)
 
 
-@cache
-def clarabel_projector() -> Any:
-    """Return a projector onto the dual cone: v minimises vᵀGv subject to v ≥ u (Proposition 1 of the paper).
+def dual_cone_projections(cosines: Gramian) -> Gramian:
+    """Return the projections of n unit gradients onto the directions that conflict with none of them.
 
-    It takes U, shape [k, n], and the Gramian G, shape [n, n], and returns the v of each row of U, shape [k, n].
-    TorchJD's own projector needs quadprog, whose licence is the GPL; see docs/decisions/0003.
+    Row i holds the v of Uᵀv, the projection of u_i: it minimises ‖Uᵀv‖² subject to v ≥ e_i (Proposition 1 of the
+    paper). With v = e_i + z this is a problem of non-negative least squares in z, which an active-set method solves to
+    rounding.
+
+    cosines: U Uᵀ with a unit diagonal, shape [n, n], in double precision on the CPU.
+
+    >>> import torch
+    >>> dual_cone_projections(torch.tensor([[1.0, -0.5], [-0.5, 1.0]]).double()).round(decimals=4)
+    tensor([[1.0000, 0.5000],
+            [0.5000, 1.0000]], dtype=torch.float64)
     """
     import numpy as np
     import torch
-    from scipy import sparse
-    from torch import Tensor
-    from torchjd.linalg import DualConeProjector
+    from scipy.optimize import nnls
 
-    clarabel: Any = import_module("clarabel")
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-
-    class Clarabel(DualConeProjector):
-        def __call__(self, U: Tensor, G: Tensor) -> Tensor:
-            size = len(G)
-            scale = G.diagonal().max().clamp(min=1e-300)
-            gram = (G / scale).double().cpu().numpy() + _REGULARIZATION * np.eye(size)
-            P = sparse.csc_matrix(np.triu(gram))
-            A, cones = sparse.csc_matrix(-np.eye(size)), [clarabel.NonnegativeConeT(size)]
-
-            def project(u: np.ndarray) -> np.ndarray:
-                return np.array(clarabel.DefaultSolver(P, np.zeros(size), A, -u, cones, settings).solve().x)
-
-            rows = np.apply_along_axis(project, -1, U.detach().double().cpu().numpy())
-            return torch.as_tensor(rows, device=G.device, dtype=G.dtype)
-
-    return Clarabel()
+    U = unit_gradients(cosines).T.numpy()
+    added = np.stack([nnls(U, -unit, maxiter=100 * len(U))[0] for unit in U.T])
+    return torch.from_numpy(np.eye(len(U)) + added)

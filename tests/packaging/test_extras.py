@@ -90,16 +90,16 @@ def test_the_library_alone_lists_methods_and_says_what_each_command_lacks(home):
 
 def test_what_only_some_runs_need_is_said_before_there_is_a_run(home):
     told = commands_without(
-        {"pandas", "torchjd", "pyarrow", "playwright"},
+        {"pandas", "clarabel", "pyarrow", "playwright"},
         "train --preset bikes",
-        "train --preset toy-2 --race equal,pcgrad",
+        "train --preset toy-2 --race equal,cagrad",
         "train --dataset table:gradnorm/datasets/builtin/files/diamonds.csv.gz --targets price",
         "bench streaming",
     )
     needs = "Found it not installed. Install it with: pip install"
     assert [(code, out, err) for code, out, err in told] == [
         (2, "", f"gradnorm: Data set bikes needs pandas. {needs} 'gradnorm-live[data]'\n"),
-        (2, "", f"gradnorm: Method pcgrad needs torchjd. {needs} 'gradnorm-live[surgery]'\n"),
+        (2, "", f"gradnorm: Method cagrad needs clarabel. {needs} 'gradnorm-live[surgery]'\n"),
         (2, "", f"gradnorm: gradnorm train needs pyarrow. {needs} 'gradnorm-live[data]'\n"),
         (2, "", f"gradnorm: gradnorm bench streaming needs playwright. {needs} playwright\n"),
     ]
@@ -119,7 +119,7 @@ def test_a_library_user_is_told_too():
     code = """
 for attempt in (
     "from gradnorm import Recorder",
-    "from gradnorm import Balancer; from gradnorm.methods.pcgrad import ProjectedConflicts as P; Balancer(2, P())",
+    "from gradnorm import Balancer; from gradnorm.methods.aligned_mtl import AlignedGradients as A; Balancer(2, A())",
 ):
     try:
         exec(attempt)
@@ -128,7 +128,7 @@ for attempt in (
 """
     first, second = without(OPTIONAL, code).splitlines()
     assert first.endswith("pip install 'gradnorm-live[recorder]'")
-    assert second.startswith("Method pcgrad needs torchjd.")
+    assert second.startswith("Method aligned-mtl needs torchjd.")
 
 
 def test_an_import_that_no_extra_mends_stays_an_error():

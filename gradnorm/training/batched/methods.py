@@ -18,6 +18,7 @@ class _MethodGroup:
     """Runs of one method, which may differ in numbers such as α. rows: which; state: of shape [n, T]."""
 
     rows: list[int]
+    seeds: tuple[int, ...]
     method: Method
     state: State
     balance: Balance | None = None
@@ -41,7 +42,7 @@ class BatchedMethods:
         used: list[Tensor] = []
         for group in self._groups:
             if group.method.needs is Needs.LOSSES:
-                self._decide(group, Signal(_rows(losses, group.rows), step=step, complete=True))
+                self._decide(group, Signal(_rows(losses, group.rows), step=step, complete=True, seed=group.seeds))
                 assert group.balance is not None
                 used.append(group.balance.weights)
             else:
@@ -60,7 +61,7 @@ class BatchedMethods:
             G = None if norms is None else _rows(norms, group.rows)
             if group.method.needs is Needs.NORMS:
                 assert G is not None
-                signal = Signal(_rows(losses, group.rows), G / group.state.weights, None, step, complete=True)
+                signal = Signal(_rows(losses, group.rows), G / group.state.weights, None, step, True, group.seeds)
                 self._decide(group, signal)
             assert group.balance is not None
             measured = replace(group.balance, gradient_norms=G)
@@ -99,7 +100,8 @@ def _group(rows: list[int], balancers: Sequence[Balancer], like: Tensor) -> _Met
         if isinstance(value, float) and any(other != value for other in values):
             columns[name] = weights.new_tensor(values)[:, None]
     # Not validated on purpose: a column of numbers that were validated one by one.
-    return _MethodGroup(rows, first.model_copy(update=columns), state)
+    seeds = tuple([balancer.seed for balancer in balancers])
+    return _MethodGroup(rows, seeds, first.model_copy(update=columns), state)
 
 
 def _rows(values: Tensor, rows: list[int]) -> Tensor:
