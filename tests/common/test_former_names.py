@@ -23,6 +23,7 @@ PRINTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_script_of_the_version_before_runs_and_comes_to_its_numbers(name, tmp_path):
     (tmp_path / "old.py").write_text((SCRIPTS / f"{name}.py.txt").read_text())

@@ -6,7 +6,7 @@ import sys
 from importlib.machinery import PathFinder
 
 # What the extras bring, and nothing else does.
-_NAMES = """torchjd cvxpy clarabel scipy pandas pyarrow h5py PIL apsw psutil tqdm streamlit starlette uvicorn websockets
+_NAMES = """torchjd clarabel scipy pandas pyarrow h5py PIL apsw psutil tqdm streamlit starlette uvicorn websockets
 plotly tensorboardX matplotlib playwright"""
 OPTIONAL = frozenset(_NAMES.split())
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 from gradnorm.cli import main
 from gradnorm.common.extras import EXTRA_OF, PARTS, MissingPackageError, explain_import, requirement
 from tests.factories import ROOT
@@ -64,10 +66,12 @@ def commands_without(packages, *commands):
     return json.loads(without(packages, COMMANDS, json.dumps([command.split() for command in commands])))
 
 
+@pytest.mark.slow
 def test_the_library_alone_trains():
     assert without(OPTIONAL, LIBRARY) == ""
 
 
+@pytest.mark.slow
 def test_the_library_alone_lists_methods_and_says_what_each_command_lacks(home):
     told = commands_without(OPTIONAL, "methods", "cite", "train --preset toy-2", "runs", "dashboard", "figure2")
     (methods, out, _), (cite, entries, _) = told[:2]
@@ -88,6 +92,7 @@ def test_the_library_alone_lists_methods_and_says_what_each_command_lacks(home):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_what_only_some_runs_need_is_said_before_there_is_a_run(home):
     told = commands_without(
         {"pandas", "clarabel", "pyarrow", "playwright"},
@@ -115,6 +120,7 @@ def test_a_benchmark_in_a_browser_says_which_browser_it_lacks(monkeypatch, capsy
     )
 
 
+@pytest.mark.slow
 def test_a_library_user_is_told_too():
     code = """
 for attempt in (

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.factories import ROOT
 
 
@@ -25,6 +27,7 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - 
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_gradnorm_brings_nothing_that_torch_has_not_brought():
     assert brought_by("import torch", "from gradnorm import GradNorm, Balancer, Balance, NonFiniteLossError") == [
         "gradnorm"
@@ -35,6 +38,7 @@ def test_the_package_itself_brings_nothing_at_all():
     assert brought_by("", "import gradnorm") == ["gradnorm"]
 
 
+@pytest.mark.slow
 def test_methods_and_data_sets_are_declared_without_torch():
     assert {"torch", "pandas", "scipy", "apsw", "plotly", "streamlit", "jaxtyping"}.isdisjoint(
         brought_by("", "from gradnorm.config.options import options; options()")

@@ -80,6 +80,7 @@ def gradnorm(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_an_installed_method_and_data_set_are_listed_and_train(tmp_path, gradnorm):
     entries = "[gradnorm.methods]\nhalves = tiny_method:Halves\n\n[gradnorm.datasets]\nsquares = tiny_data\n"
     install(tmp_path / "site", "tiny", entries, tiny_method=METHOD, tiny_data=DATA)

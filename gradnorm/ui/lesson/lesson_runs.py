@@ -80,8 +80,9 @@ def trained(sigmas: tuple[float, ...], alpha: float | None = None, weight_rate: 
 
 
 def targets(norms: Numbers, rates: Numbers, alpha: float) -> Numbers:
-    """Return Ḡ·r_i^α (Eq. 2), shape [T], for G_i and r_i of shape [T]."""
-    return norms.mean() * rates**alpha
+    """Return Ḡ·r_i^α/mean_j r_j^α, shape [T], for G_i and r_i of shape [T]: the targets of the log update."""
+    powers = rates**alpha
+    return norms.mean() * powers / powers.mean()
 
 
 def unrenormalized(course: Course, weight_rate: float) -> Numbers:
