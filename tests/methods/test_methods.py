@@ -15,6 +15,7 @@ from gradnorm.methods.base import Needs, Signal, State
 from gradnorm.methods.uncertainty import UncertaintyWeighting
 
 METHODS = list(methods().values())
+by_name = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 KINDS = ("regression", "classification", "regression")
 
 
@@ -44,7 +45,7 @@ def run(method, order=(0, 1, 2)):
     return balances, state
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_weights_are_finite_and_what_is_promised(method):
     for balance in run(method())[0]:
         assert bool(balance.weights.isfinite().all())
@@ -60,13 +61,13 @@ def test_promises_are_made():
     assert not any(m.positive for m in METHODS if m.trunk_only or m.name == "single")
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m.name not in BY_NUMBER])
+@pytest.mark.parametrize("method", [m for m in METHODS if m.name not in BY_NUMBER], ids=lambda m: m.name)
 def test_permuting_tasks_permutes_weights(method):
     order = [2, 0, 1]
     torch.testing.assert_close(run(method(), order)[1].weights, run(method())[1].weights[order], rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_a_method_is_pure(method):
     m = method()
     first, second = run(m)[1], run(m)[1]
@@ -78,7 +79,7 @@ def test_a_method_is_pure(method):
     assert state.weights.tolist() == m.start(torch.ones(3, dtype=torch.float64), KINDS).weights.tolist()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_what_a_method_needs_suffices_and_is_needed(method):
     m = method()
     state = m.start(torch.ones(3, dtype=torch.float64), KINDS)
@@ -95,7 +96,7 @@ def test_what_a_method_needs_suffices_and_is_needed(method):
                 m.balance(state, less)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch):
     measured = []
     for owner, name in ((general, "gradient_norms"), (balancer_module, "Jacobian")):
@@ -107,7 +108,7 @@ def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch
     assert measured == expected[method.needs]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_a_state_survives_a_save_and_load_bit_for_bit(method, tmp_path):
     def step(balancer, t):
         u = torch.nn.Parameter(torch.tensor([1.0, 0.5 + t / 10]))
@@ -124,7 +125,7 @@ def test_a_state_survives_a_save_and_load_bit_for_bit(method, tmp_path):
         assert torch.equal(step(one, t), step(other, t))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_trunk_and_heads_get_the_gradients_of_the_paper(method):
     """Surgery weighs the shared parameters alone; all other methods weigh the losses, heads included."""
     torch.manual_seed(0)
@@ -148,7 +149,7 @@ def test_trunk_and_heads_get_the_gradients_of_the_paper(method):
             torch.testing.assert_close(parameter.grad, factor * grad)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_an_absent_task_keeps_its_weight(method):
     m = method()
     state = run(m)[1]
@@ -163,7 +164,7 @@ def test_an_absent_task_keeps_its_weight(method):
     assert all(bool(v.isfinite().all()) for k, v in after.memory.items() if k != "before")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@by_name
 def test_a_method_declares_itself(method):
     assert method.name
     assert method.title
@@ -250,7 +251,7 @@ def test_a_balancer_runs_every_method_on_a_network():
 ALONG_AN_AXIS = [m for m in METHODS if m.needs is not Needs.GRAMIAN]
 
 
-@pytest.mark.parametrize("method", ALONG_AN_AXIS)
+@pytest.mark.parametrize("method", ALONG_AN_AXIS, ids=lambda method: method.name)
 @pytest.mark.parametrize("complete", [True, False])
 def test_several_runs_in_one_call_are_each_what_they_are_alone(method, complete):
     """States of shape [n, T]; numbers that multiply may differ from run to run."""
