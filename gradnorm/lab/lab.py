@@ -15,6 +15,7 @@ from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights, records_of
 from gradnorm.lab.run_writer import failed, record_group
+from gradnorm.runs.database import PASSING
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -44,6 +45,8 @@ class Lab:
         self._wake = Event()
         self._closing = False
         self._lock = Lock()
+        # How runs ended whose end could not be written yet.
+        self._owed: dict[str, Outcome] = {}
         store.reap()
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
@@ -98,8 +101,20 @@ class Lab:
     def warm(self) -> None:
         """Start the workers, which load torch in the background, if they are not there yet."""
         with self._lock:
-            if not self._threads and not self._closing:
+            if self._closing:
+                return
+            if not self._threads:
                 self._spawn(0)
+            for index, thread in enumerate(self._threads):
+                if not thread.is_alive():
+                    self._spawn(index)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps runs from being trained or recorded now, as a sentence; None if nothing does."""
+        if self._threads and not any(thread.is_alive() for thread in self._threads):
+            return "No worker is left to train runs. Restart the server."
+        return next((control.trouble for control in list(self._controls.values()) if control.trouble), None)
 
     def pause(self, run: str) -> None:
         """Hold a run, with its race, at the next step boundary. Raises NotHereError, UnknownRunError."""
@@ -188,7 +203,7 @@ class Lab:
 
     def _spawn(self, index: int) -> None:
         thread = Thread(target=self._work, args=(index,), name=f"gradnorm-worker-{index}", daemon=True)
-        self._threads.append(thread)
+        self._threads[index : index + 1] = [thread]
         thread.start()
 
     def _work(self, index: int) -> None:
@@ -205,14 +220,15 @@ class Lab:
         while not self._closing:
             self._wake.clear()
             try:
+                self._pay()
                 claimed = self.store.claim()
+                if claimed:
+                    self._train(claimed)
             except Exception:
                 # A full disk, say: the thread must outlive it, or nothing would ever run again.
-                log.exception("The queue could not be read.")
+                log.exception("The queue could not be worked on.")
                 claimed = []
-            if claimed:
-                self._train(claimed)
-            else:
+            if not claimed:
                 self._wake.wait(IDLE_SECONDS)
         self.store.close()
 
@@ -243,10 +259,20 @@ class Lab:
                 self._controls.pop(info.run, None)
 
     def _end(self, run: str, outcome: Outcome) -> None:
+        self._owed[run] = outcome
         try:
-            self.store.end(run, outcome)
-        except UnknownRunError:
-            log.warning("Run %s was removed while it trained.", run)
+            self._pay()
+        except PASSING as error:
+            log.warning("The end of run %s cannot be written now: %s. It is tried again.", run, error)
+
+    def _pay(self) -> None:
+        """Write how runs ended."""
+        for run, outcome in list(self._owed.items()):
+            try:
+                self.store.end(run, outcome)
+            except UnknownRunError:
+                log.warning("Run %s was removed while it trained.", run)
+            self._owed.pop(run, None)
 
 
 def _workers_from_environment() -> int | None:

@@ -26,7 +26,7 @@ SCRIPT = Path(__file__).with_name("main.py")
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
     origins = cast("list[str]", st.get_option("server.corsAllowedOrigins") or [])
-    return live_routes(lambda: lab().store, base_path(), origins)
+    return live_routes(lambda: lab().store, base_path(), origins, trouble=lambda: lab().trouble)
 
 
 def base_path() -> str:

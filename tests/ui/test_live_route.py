@@ -424,6 +424,20 @@ def test_details_of_a_run_that_is_over_are_given(server, over):
         assert ask(client, '{"detail": [3, 4]}')[0][:, 0].tolist() == [3, 4]
 
 
+def test_a_long_message_closes_the_socket_before_it_is_read(server, over):
+    with server.watch(over) as client:
+        client.send('{"detail": [1, ' + "9" * 2000 + "]}")
+        wait_for(lambda: client.close_code)
+        assert client.close_code == 1009
+
+
+@pytest.mark.parametrize(("wrong", "status", "text"), [(None, 200, "ok"), ("No disk.", 503, "No disk.")])
+def test_health_is_that_of_the_lab(store, wrong, status, text):
+    with Server(store, trouble=lambda: wrong) as server:
+        answer = server.get("/live/health")
+    assert (answer.status_code, answer.text) == (status, text)
+
+
 NONSENSE = [
     "",
     "{",
@@ -451,7 +465,7 @@ def test_nonsense_is_passed_over(server, over):
         assert ask(client, '{"detail": [3, 4]}')[0][:, 0].tolist() == [3, 4]
 
 
-@pytest.mark.parametrize("message", [b"\x00\x01", '{"detail": [0, 1e999]}', "[" * 50_000], ids=["bytes", "inf", "deep"])
+@pytest.mark.parametrize("message", [b"\x00\x01", '{"detail": [0, 1e999]}', "[" * 900], ids=["bytes", "inf", "deep"])
 def test_odd_nonsense_is_passed_over_too(server, over, message):
     with server.watch(over) as client:
         client.send(message)
