@@ -44,6 +44,7 @@ def record_group(
     items: Iterator[tuple[int, Record | Exception]],
     control: Control,
     left: set[int] | None = None,
+    held: Callable[[bool], None] = lambda held: None,
 ) -> Generator[tuple[str, Record]]:
     """Write each record of runs that train in lock step, and yield it with the id of its run.
 
@@ -51,11 +52,13 @@ def record_group(
         runs go on, and so they do if a run is deleted.
     control: pauses the group, and lets it take single steps. Stopping is the engine's own.
     left: gets the indexes of runs that were deleted, so that the engine leaves them out.
+    held: called with True when the group is held by a pause, and with False before it goes on; single steps in
+        between end no pause.
 
     If the caller stops pulling, what came until then is written first. While the store cannot be written (a full disk,
     a file that another process holds), the runs wait, and what has come is kept: `control.trouble` says why.
     """
-    group = _Group(store, runs, control, set() if left is None else left)
+    group = _Group(store, runs, control, set() if left is None else left, held)
     try:
         while group.writers:
             group.hold_if_paused()
@@ -102,8 +105,15 @@ def _next(items: Iterator[tuple[int, Record | Exception]]) -> tuple[int | None, 
 class _Group:
     """The runs that are still going, by index, each with its writer."""
 
-    def __init__(self, store: RunStore, runs: Sequence[str], control: Control, left: set[int]) -> None:
-        self._store, self._control, self._left = store, control, left
+    def __init__(
+        self,
+        store: RunStore,
+        runs: Sequence[str],
+        control: Control,
+        left: set[int],
+        held: Callable[[bool], None],
+    ) -> None:
+        self._store, self._control, self._left, self._held = store, control, left, held
         self.writers = {index: _Writer(store, run) for index, run in enumerate(runs)}
         self._paused = False
         # The smallest number of steps taken; None before the first record.
@@ -139,11 +149,13 @@ class _Group:
             return
         self.flush()
         self._set_paused(True)
+        self._held(True)
         try:
             while self.writers and not self._control.wait(BEAT_SECONDS):
                 self._insist(lambda: self._store.beat([writer.run for writer in self.writers.values()]))
         finally:
             if not self._control.paused or self._control.stopping:
+                self._held(False)
                 self._set_paused(False)
 
     def _set_paused(self, paused: bool) -> None:

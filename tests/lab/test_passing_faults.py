@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 
 import apsw
@@ -198,3 +199,46 @@ def test_a_run_without_changes_begins_again_without_a_checkpoint(store):
     store.append(run, step_records(1, 5))
     store.end(run, Outcome("interrupted", 5, ""))
     assert store.requeue(run) == [run]
+
+
+def test_a_paused_run_lets_others_train_and_goes_on_after_them(lab):
+    store = lab.store
+    spec = RunSpec.parse({**TINY, "steps": 1_000_000, "eval_every": 1_000_000})
+    first = lab.launch(spec, paused=True)
+    lab.step(first)
+    wait_for(lambda: store.info(first).state == "paused" and store.info(first).steps == 1)
+    second = lab.launch(spec)
+    wait_for(lambda: store.info(second).steps > 20)
+    # Steps wait for nobody; going on does.
+    lab.step(first)
+    wait_for(lambda: store.info(first).steps == 2)
+    lab.resume(first)
+    time.sleep(0.3)
+    assert store.info(first).steps == 2
+    lab.stop(second)
+    wait_for(lambda: store.info(first).steps > 20)
+    lab.stop(first)
+    wait_for(lambda: store.info(first).ended)
+    assert lab.trouble is None
+
+
+def test_a_run_that_waits_for_a_worker_can_be_stopped(lab):
+    store = lab.store
+    spec = RunSpec.parse({**TINY, "steps": 1_000_000, "eval_every": 1_000_000})
+    first = lab.launch(spec, paused=True)
+    wait_for(lambda: store.info(first).state == "paused")
+    second = lab.launch(spec)
+    wait_for(lambda: store.info(second).steps > 20)
+    lab.resume(first)
+    lab.stop(first)
+    wait_for(lambda: store.info(first).ended, timeout=10)
+    assert store.info(second).state == "running"
+
+
+def test_stop_ends_the_wait_of_a_slow_pace(lab):
+    store = lab.store
+    run = lab.launch(RunSpec.parse({**TINY, "pace": 0.0005}))
+    wait_for(lambda: store.info(run).device)
+    time.sleep(0.5)
+    lab.stop(run)
+    wait_for(lambda: store.info(run).ended, timeout=5)

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.export import tables
 from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
 
@@ -73,20 +73,6 @@ def live_routes(
         Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
         Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
     ]
-
-
-def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
-    """Whether a page of `origin` may open the socket of a server reached as `host`.
-
-    A browser always names its origin; a program that is no browser sends none and is let in.
-    """
-    if origin is None:
-        return True
-    try:
-        netloc = urlsplit(origin).netloc
-    except ValueError:
-        return False
-    return netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
 
 
 async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
