@@ -30,7 +30,7 @@ EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "\
 import http.client, os, sys; \
 c = http.client.HTTPConnection('127.0.0.1', int(os.environ['GRADNORM_PORT']), timeout=4); \
-c.request('GET', '/_stcore/health'); \
+c.request('GET', '/live/health'); \
 sys.exit(c.getresponse().status != 200)"]
 USER 10001
 CMD ["python", "-m", "gradnorm", "dashboard"]

@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    from gradnorm.ui.server import SCRIPT, lifespan, routes
+    from gradnorm.ui.server import SCRIPT, lifespan, middleware, routes
 
-    app = st.App(SCRIPT, routes=routes(), lifespan=lifespan)
+    app = st.App(SCRIPT, routes=routes(), lifespan=lifespan, middleware=middleware())
 else:
     from gradnorm.ui.main import main
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from gradnorm.ui import session
 from gradnorm.ui.live.panel import live_panel
+from gradnorm.ui.playground import server_notice
 from gradnorm.ui.playground.controls import controls
 from gradnorm.ui.playground.run_bar import runbar
 from gradnorm.ui.playground.stuck_notice import notice
@@ -15,6 +16,7 @@ with st.sidebar:
 # Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
 runbar(info)
+server_notice.notice()
 notice(info)
 live_panel(info)
 session.write_address()

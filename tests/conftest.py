@@ -27,7 +27,7 @@ def home(tmp_path, monkeypatch):
     """A directory for runs, also for whatever reads GRADNORM_HOME; made when first written to."""
     path = tmp_path / "home"
     monkeypatch.setenv("GRADNORM_HOME", str(path))
-    for name in ("GRADNORM_DATA", "GRADNORM_WORKERS", "GRADNORM_PORT", "GRADNORM_ADDRESS"):
+    for name in ("GRADNORM_DATA", "GRADNORM_WORKERS", "GRADNORM_PORT", "GRADNORM_ADDRESS", "GRADNORM_HOSTS"):
         monkeypatch.delenv(name, raising=False)
     return path
 

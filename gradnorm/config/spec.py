@@ -115,7 +115,7 @@ class RunSpec(BaseModel):
         ge=0,
         le=100_000,
         title="Pace",
-        description="Steps a second at most, to watch in slow motion. 0 is full speed.",
+        description="Steps a second at most, to watch in slow motion; below 0.1 counts as 0.1. 0 is full speed.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto takes a GPU if there is one."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from threading import Event, Lock, Thread
+from functools import partial
+from threading import Event, Lock, Semaphore, Thread
 from typing import Any
 
 from gradnorm.config.options import live_keys
@@ -15,6 +16,7 @@ from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights, records_of
 from gradnorm.lab.run_writer import failed, record_group
+from gradnorm.runs.database import PASSING
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -29,11 +31,31 @@ class NotHereError(RuntimeError):
     """The run is not in the hands of this process, so it can be watched but not steered."""
 
 
+class _Slot:
+    """A worker's turn to train. There are as many as workers are wanted; a run that is held gives its own away."""
+
+    def __init__(self, free: Semaphore) -> None:
+        self._free, self._mine = free, False
+
+    def take(self, called_off: Callable[[], bool]) -> None:
+        """Return when it is this worker's turn, or soon after it is called off."""
+        while not self._mine and not called_off():
+            self._mine = self._free.acquire(timeout=0.05)
+
+    def give(self) -> None:
+        """Let another worker train."""
+        if self._mine:
+            self._mine = False
+            self._free.release()
+
+
 class Lab:
     """Queues runs, trains them first come, first served, and steers them.
 
     store: where runs live.  workers: how many train at once; None takes GRADNORM_WORKERS, else one a GPU
-    (one where there is none). Threads start with the first `launch` or `warm`.
+    (one where there is none). Threads start with the first `launch` or `warm`. A run that is paused counts for nothing:
+    another one trains meanwhile, and the paused one waits for a worker when it is to go on. Its single steps wait for
+    nobody.
     """
 
     def __init__(self, store: RunStore, workers: int | None = None) -> None:
@@ -44,6 +66,10 @@ class Lab:
         self._wake = Event()
         self._closing = False
         self._lock = Lock()
+        # Slots, those of them that are free, and how many threads hold none because their runs are paused.
+        self._slots, self._free, self._held = 1, Semaphore(1), 0
+        # How runs ended whose end could not be written yet.
+        self._owed: dict[str, Outcome] = {}
         store.reap()
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
@@ -98,8 +124,20 @@ class Lab:
     def warm(self) -> None:
         """Start the workers, which load torch in the background, if they are not there yet."""
         with self._lock:
-            if not self._threads and not self._closing:
+            if self._closing:
+                return
+            if not self._threads:
                 self._spawn(0)
+            for index, thread in enumerate(self._threads):
+                if not thread.is_alive():
+                    self._spawn(index)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps runs from being trained or recorded now, as a sentence; None if nothing does."""
+        if self._threads and not any(thread.is_alive() for thread in self._threads):
+            return "No worker is left to train runs. Restart the server."
+        return next((control.trouble for control in list(self._controls.values()) if control.trouble), None)
 
     def pause(self, run: str) -> None:
         """Hold a run, with its race, at the next step boundary. Raises NotHereError, UnknownRunError."""
@@ -188,7 +226,7 @@ class Lab:
 
     def _spawn(self, index: int) -> None:
         thread = Thread(target=self._work, args=(index,), name=f"gradnorm-worker-{index}", daemon=True)
-        self._threads.append(thread)
+        self._threads[index : index + 1] = [thread]
         thread.start()
 
     def _work(self, index: int) -> None:
@@ -200,23 +238,44 @@ class Lab:
         if index == 0:
             with self._lock:
                 for other in range(1, self._wanted or max(1, run.count_gpus())):
+                    self._slots += 1
+                    self._free.release()
                     self._spawn(other)
         run.use_gpu(index)
+        slot = _Slot(self._free)
         while not self._closing:
+            slot.take(lambda: self._closing)
             self._wake.clear()
+            claimed: Sequence[RunInfo] = []
             try:
+                self._pay()
                 claimed = self.store.claim()
+                if claimed:
+                    self._train(claimed, slot)
             except Exception:
                 # A full disk, say: the thread must outlive it, or nothing would ever run again.
-                log.exception("The queue could not be read.")
+                log.exception("The queue could not be worked on.")
                 claimed = []
-            if claimed:
-                self._train(claimed)
-            else:
+            finally:
+                slot.give()
+            if not claimed:
                 self._wake.wait(IDLE_SECONDS)
         self.store.close()
 
-    def _train(self, claimed: Sequence[RunInfo]) -> None:
+    def _set_held(self, slot: _Slot, control: Control, held: bool) -> None:
+        """Give the slot of a run that is held to another worker, or wait for one where it goes on."""
+        if not held:
+            slot.take(lambda: self._closing or control.stopping)
+            with self._lock:
+                self._held -= 1
+            return
+        with self._lock:
+            self._held += 1
+            if len(self._threads) - self._held < self._slots and not self._closing:
+                self._spawn(len(self._threads))
+        slot.give()
+
+    def _train(self, claimed: Sequence[RunInfo], slot: _Slot) -> None:
         # A launch of this lab has made the controls already; runs of another process come without.
         controls = {info.run: self._controls.setdefault(info.run, Control()) for info in claimed}
         steps = {info.run: info.steps for info in claimed}
@@ -224,7 +283,9 @@ class Lab:
             left: set[int] = set()
             items = records_of(self.store, claimed, controls, left)
             # All controls of a group are steered alike; one of them is enough to hold it.
-            with closing(record_group(self.store, list(steps), items, controls[claimed[0].run], left)) as recorded:
+            control = controls[claimed[0].run]
+            held = partial(self._set_held, slot, control)
+            with closing(record_group(self.store, list(steps), items, control, left, held)) as recorded:
                 for run, item in recorded:
                     steps[run] = item.step
                     if isinstance(item, Outcome):
@@ -243,10 +304,20 @@ class Lab:
                 self._controls.pop(info.run, None)
 
     def _end(self, run: str, outcome: Outcome) -> None:
+        self._owed[run] = outcome
         try:
-            self.store.end(run, outcome)
-        except UnknownRunError:
-            log.warning("Run %s was removed while it trained.", run)
+            self._pay()
+        except PASSING as error:
+            log.warning("The end of run %s cannot be written now: %s. It is tried again.", run, error)
+
+    def _pay(self) -> None:
+        """Write how runs ended."""
+        for run, outcome in list(self._owed.items()):
+            try:
+                self.store.end(run, outcome)
+            except UnknownRunError:
+                log.warning("Run %s was removed while it trained.", run)
+            self._owed.pop(run, None)
 
 
 def _workers_from_environment() -> int | None:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from functools import partial
+from typing import TypeVar
 
 from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
+from gradnorm.runs.database import PASSING
 from gradnorm.runs.records import Checkpoint, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # A block is also written when it is this long.
 BLOCK_STEPS = 64
 # Errors whose message is meant for the user.
 _FORESEEN = (SpecError, DataError, CheckpointError)
+# Seconds after which a write that failed is tried again.
+RETRY_SECONDS = 0.5
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
@@ -37,6 +44,7 @@ def record_group(
     items: Iterator[tuple[int, Record | Exception]],
     control: Control,
     left: set[int] | None = None,
+    held: Callable[[bool], None] = lambda held: None,
 ) -> Generator[tuple[str, Record]]:
     """Write each record of runs that train in lock step, and yield it with the id of its run.
 
@@ -44,10 +52,13 @@ def record_group(
         runs go on, and so they do if a run is deleted.
     control: pauses the group, and lets it take single steps. Stopping is the engine's own.
     left: gets the indexes of runs that were deleted, so that the engine leaves them out.
+    held: called with True when the group is held by a pause, and with False before it goes on; single steps in
+        between end no pause.
 
-    If the caller stops pulling, what came until then is written first.
+    If the caller stops pulling, what came until then is written first. While the store cannot be written (a full disk,
+    a file that another process holds), the runs wait, and what has come is kept: `control.trouble` says why.
     """
-    group = _Group(store, runs, control, set() if left is None else left)
+    group = _Group(store, runs, control, set() if left is None else left, held)
     try:
         while group.writers:
             group.hold_if_paused()
@@ -94,8 +105,15 @@ def _next(items: Iterator[tuple[int, Record | Exception]]) -> tuple[int | None, 
 class _Group:
     """The runs that are still going, by index, each with its writer."""
 
-    def __init__(self, store: RunStore, runs: Sequence[str], control: Control, left: set[int]) -> None:
-        self._store, self._control, self._left = store, control, left
+    def __init__(
+        self,
+        store: RunStore,
+        runs: Sequence[str],
+        control: Control,
+        left: set[int],
+        held: Callable[[bool], None],
+    ) -> None:
+        self._store, self._control, self._left, self._held = store, control, left, held
         self.writers = {index: _Writer(store, run) for index, run in enumerate(runs)}
         self._paused = False
         # The smallest number of steps taken; None before the first record.
@@ -108,12 +126,12 @@ class _Group:
         writer = self.writers[index]
         if self._behind is None:
             # Only now is the step known at which a resumed run goes on.
-            self._behind = min(each.read_step() for each in self.writers.values())
+            self._behind = self._insist(lambda: min(each.read_step() for each in self.writers.values()))
         if isinstance(item, Exception):
             if not isinstance(item, _FORESEEN):
                 log.error("Run %s failed at step %d.", writer.run, writer.step, exc_info=item)
             item = failed(writer.step, item)
-        written = writer.take(item) and (not writer.due or writer.flush())
+        written = self._insist(lambda: writer.take(item)) and (not writer.due or self._insist(writer.flush))
         if not written:
             self._left.add(index)
         if not written or isinstance(item, Outcome):
@@ -131,17 +149,19 @@ class _Group:
             return
         self.flush()
         self._set_paused(True)
+        self._held(True)
         try:
             while self.writers and not self._control.wait(BEAT_SECONDS):
-                self._store.beat([writer.run for writer in self.writers.values()])
+                self._insist(lambda: self._store.beat([writer.run for writer in self.writers.values()]))
         finally:
             if not self._control.paused or self._control.stopping:
+                self._held(False)
                 self._set_paused(False)
 
     def _set_paused(self, paused: bool) -> None:
         """Note a pause or its end; single steps in between end no pause."""
         for writer in self.writers.values():
-            self._store.set_paused(writer.run, paused)
+            self._insist(partial(self._store.set_paused, writer.run, paused))
             if paused != self._paused:
                 writer.take(Event(writer.step + 1, "paused", paused, time.time()))
         self._paused = paused
@@ -155,9 +175,28 @@ class _Group:
     def flush(self) -> None:
         """Write what has come of all runs."""
         for index, writer in list(self.writers.items()):
-            if not writer.flush():
+            if not self._insist(writer.flush):
                 self._left.add(index)
                 del self.writers[index]
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Return what `write` returns, however often it has to be tried."""
+        while True:
+            try:
+                done = write()
+            except PASSING as error:
+                if self._control.trouble is None:
+                    log.warning("Records cannot be written now: %s. The runs wait; it is tried again.", error)
+                self._control.trouble = (
+                    f"The records cannot be written now ({error}). The run waits, and nothing is lost. "
+                    "Free some space on the disk of the server, or end what holds its database."
+                )
+                time.sleep(RETRY_SECONDS)
+                continue
+            if self._control.trouble is not None:
+                log.warning("Records can be written again.")
+                self._control.trouble = None
+            return done
 
 
 class _Writer:
@@ -181,7 +220,7 @@ class _Writer:
         return self.step
 
     def take(self, item: Record) -> bool:
-        """Keep a record, or write it; False if the run has been deleted."""
+        """Keep a record, or write it; False if the run has been deleted. It may be called again if it has raised."""
         if not isinstance(item, Checkpoint | Outcome):
             self._block.add(item)
             self.step = item.step if isinstance(item, StepRecord) else self.step
@@ -202,12 +241,12 @@ class _Writer:
         self._flushed = time.monotonic()
         if self._block.empty:
             return True
-        seconds, self.seconds = self.seconds, 0.0
         try:
-            self._block.write(seconds)
+            self._block.write(self.seconds)
         except UnknownRunError:
             log.warning("Run %s was removed while it trained.", self.run)
             return False
+        self.seconds = 0.0
         return True
 
 

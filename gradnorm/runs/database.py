@@ -16,6 +16,17 @@ from gradnorm.runs.migrations import MIGRATIONS, SCHEMA_VERSION
 # Seconds to wait for another writer.
 PATIENCE = 10.0
 
+# Why a write may fail that can be tried again: a full disk, a file that others hold or that cannot be reached now.
+PASSING = (
+    apsw.FullError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    OSError,
+)
+
 
 class StoreError(RuntimeError):
     """The store cannot be used as it is; the message says why and what to do."""
@@ -51,10 +62,12 @@ class Database:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            # A full disk may have ended the transaction already, or have failed the commit alone.
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
         for listener in self._listeners:
             listener()
 

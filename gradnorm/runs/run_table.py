@@ -32,8 +32,14 @@ class UnknownRunError(KeyError):
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
 
 
+def new_id() -> str:
+    """Return an id that no run has: the time, and something random."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
 def insert(
     db: apsw.Connection,
+    run_id: str,
     title: str,
     spec: Mapping[str, Any],
     tasks: Sequence[str],
@@ -44,7 +50,6 @@ def insert(
     forked_at: int = 0,
 ) -> str:
     """Add a run, queued or running in this process, and return its id. It records `QUANTITIES`."""
-    run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
     me, now = this_process(), time.time()
     owner = (None, None, None) if queued else (me.host, me.pid, me.started)
     values = {

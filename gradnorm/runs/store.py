@@ -28,7 +28,7 @@ from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import Database, fetch, unusable
 from gradnorm.runs.owner_process import this_process
 from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
-from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed
+from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed, new_id
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
@@ -94,11 +94,16 @@ class RunStore:
         parent, forked_at: the run that it comes from, and the step whose checkpoint it gets a copy of (0: none).
         Raises CheckpointError if there is no such checkpoint.
         """
-        with self._db.write() as db:
-            run_id = insert(db, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
-            if parent is not None and forked_at:
-                self.checkpoints.copy(parent, forked_at, run_id)
-        return run_id
+        run_id = new_id()
+        if parent is not None and forked_at:
+            # Before the transaction: a checkpoint may be large, and nobody else writes meanwhile.
+            self.checkpoints.copy(parent, forked_at, run_id)
+        try:
+            with self._db.write() as db:
+                return insert(db, run_id, title, spec, tasks, queued, parent=parent, forked_at=forked_at)
+        except BaseException:
+            self.checkpoints.delete(run_id)
+            raise
 
     def create_race(
         self, contenders: Sequence[tuple[str, Mapping[str, Any]]], tasks: Sequence[str], *, queued: bool
@@ -106,7 +111,7 @@ class RunStore:
         """Return the ids of new runs that are trained together, one for each title and spec."""
         race = secrets.token_hex(6)
         with self._db.write() as db:
-            return [insert(db, title, spec, tasks, queued, race=race) for title, spec in contenders]
+            return [insert(db, new_id(), title, spec, tasks, queued, race=race) for title, spec in contenders]
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
@@ -230,19 +235,24 @@ class RunStore:
         """Put a run that was stopped, interrupted or failed into the queue again, with its race; return them.
 
         here: they are running in this process at once instead.
-        Raises CannotGoOnError for a run that is going on or has all its steps, UnknownRunError.
+        Raises CannotGoOnError for a run that is going on or has all its steps, or that was changed while it ran and has
+        no checkpoint: its records could not be made again. Raises UnknownRunError.
         """
         me = this_process()
         owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
-            info, _ = find(db, run_id)
+            info, number = find(db, run_id)
             if info.recorded:
                 raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
             if info.state not in CAN_GO_ON:
                 raise CannotGoOnError(
                     f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
                 )
-            group = [i.run for i, _ in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON] or [run_id]
+            race = [(i, n) for i, n in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON]
+            members = race or [(info, number)]
+            for member, place in members:
+                self._check_can_be_remade(member, read_events(db, place, 0, member.steps))
+            group = [member.run for member, _ in members]
             change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
             db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
             return group
@@ -287,6 +297,16 @@ class RunStore:
     def close(self) -> None:
         """Close this thread's connection."""
         self._db.close()
+
+    def _check_can_be_remade(self, info: RunInfo, events: Sequence[Event]) -> None:
+        """Raise CannotGoOnError if a run would begin again from its start, without the changes that it was given."""
+        changed = [event for event in events if event.key != "paused"]
+        if changed and not any(step <= info.steps for step in self.checkpoints.steps(info.run)):
+            raise CannotGoOnError(
+                "To go on, a run that was changed while it ran should have a checkpoint. Found none of run "
+                f"{info.run}, whose {changed[0].key} was changed at step {changed[0].step:,}. Its records are kept. "
+                "Start it again as a new run, or set Checkpoint every."
+            )
 
     def _set(self, run_id: str, assignment: str, *values: str) -> None:
         with self._db.write() as db:

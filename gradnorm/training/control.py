@@ -28,6 +28,8 @@ class Control:
         self._steps_allowed = 0
         self._stopping = False
         self._changes: dict[str, Any] = {}
+        # What keeps the records of the run from being written now, as a sentence; whoever writes them sets it.
+        self.trouble: str | None = None
 
     @property
     def paused(self) -> bool:

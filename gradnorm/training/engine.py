@@ -178,12 +178,12 @@ class _Rounds:
 
     def play(self) -> Iterator[tuple[int, Item]]:
         """Yield what comes of one round: of the changes that were asked for, and of a step."""
+        self._pacer.wait(lambda: any(member.entry.control.stopping for member in self.going))
         for member in self.going:
             yield from self._obey(member)
         stepper = self._regrouped()
         if stepper is None:
             return
-        self._pacer.wait()
         for member, result in zip(self._members, stepper.step(), strict=True):
             yield from self._take(member, result)
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.lab import lab
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.live.routes import live_routes
@@ -25,8 +27,17 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    origins = cast("list[str]", st.get_option("server.corsAllowedOrigins") or [])
-    return live_routes(lambda: lab().store, base_path(), origins)
+    return live_routes(lambda: lab().store, base_path(), _allowed_origins(), trouble=lambda: lab().trouble)
+
+
+def middleware() -> list[Middleware]:
+    """Return what stands before all routes, Streamlit's and ours."""
+    hosts = allowed_hosts(cast("str | None", st.get_option("server.address")), _allowed_origins())
+    return [Middleware(Guard, hosts=hosts, origins=_allowed_origins())]
+
+
+def _allowed_origins() -> list[str]:
+    return cast("list[str]", st.get_option("server.corsAllowedOrigins") or [])
 
 
 def base_path() -> str:

@@ -95,27 +95,27 @@ def test_a_run_gives_what_the_engine_gives(lab, store, ended):
     np.testing.assert_array_equal(store.read(run).rows, np.array(alone, np.float32))
 
 
-def test_one_worker_serves_the_queue_in_order(lab, store, ended, state):
-    first = lab.launch(RunSpec.parse(LONG), paused=True)
+def test_one_worker_serves_the_queue_in_order(lab, store, ended, going):
+    first = lab.launch(RunSpec.parse(LONG))
     second, third = lab.launch(tiny(steps=10)), lab.launch(tiny(steps=20))
-    state(first, "paused")
+    going(first)
     time.sleep(0.1)
     assert [store.info(run).place for run in (first, second, third)] == [None, 1, 2]
     assert [store.info(run).state for run in (second, third)] == ["queued", "queued"]
     lab.stop(first)
     assert [ended(run).state for run in (first, second, third)] == ["stopped", "finished", "finished"]
-    assert [store.info(run).steps for run in (first, second, third)] == [0, 10, 20]
+    assert [store.info(run).steps for run in (second, third)] == [10, 20]
 
 
-def test_two_workers_run_two_at_once(labs, store, state):
+def test_two_workers_run_two_at_once(labs, store, going):
     lab = labs(2)
-    runs = [lab.launch(RunSpec.parse(LONG), paused=True) for _ in range(3)]
-    state(runs[0], "paused")
-    state(runs[1], "paused")
+    runs = [lab.launch(RunSpec.parse(LONG)) for _ in range(3)]
+    going(runs[0])
+    going(runs[1])
     assert (store.info(runs[2]).state, store.info(runs[2]).place) == ("queued", 1)
     lab.stop(runs[1])
-    state(runs[2], "paused")
-    assert store.info(runs[0]).state == "paused"
+    going(runs[2])
+    assert store.info(runs[0]).state == "running"
 
 
 def test_a_run_launched_paused_takes_no_step(lab, store, state):
@@ -164,9 +164,9 @@ def test_a_paused_run_is_stopped_where_it_was(lab, store, ended, state, going):
     assert (ended(run).state, store.info(run).steps) == ("stopped", held)
 
 
-def test_a_queued_run_is_stopped_without_a_step(lab, store, ended, state):
-    first, second = lab.launch(RunSpec.parse(LONG), paused=True), lab.launch(tiny())
-    state(first, "paused")
+def test_a_queued_run_is_stopped_without_a_step(lab, store, ended, going):
+    first, second = lab.launch(RunSpec.parse(LONG)), lab.launch(tiny())
+    going(first)
     lab.stop(second)
     assert (store.info(second).state, store.info(second).steps) == ("stopped", 0)
     assert not lab.steers(second)
@@ -303,13 +303,14 @@ def test_closing_interrupts_with_all_records(lab, store, going, state, hold):
     assert (info.state, info.outcome.kind, info.outcome.step) == ("interrupted", "interrupted", info.steps)
     assert f"step {info.steps:,}" in info.outcome.message
     assert store.read(run).rows[:, 0].tolist() == list(range(1, info.steps + 1))
-    assert store.info(waiting).state == "queued"
+    # A run that is paused lets the next one train.
+    assert store.info(waiting).state in (("finished", "interrupted") if hold else ("queued",))
     assert not [t for t in threading.enumerate() if t.name.startswith("gradnorm-worker")]
 
 
-def test_the_next_lab_takes_up_the_queue(lab, labs, store, state, ended):
-    first, second = lab.launch(RunSpec.parse(LONG), paused=True), lab.launch(tiny(steps=10))
-    state(first, "paused")
+def test_the_next_lab_takes_up_the_queue(lab, labs, store, going, ended):
+    first, second = lab.launch(RunSpec.parse(LONG)), lab.launch(tiny(steps=10))
+    going(first)
     lab.close(30)
     assert store.info(second).state == "queued"
     labs().warm()
@@ -358,9 +359,9 @@ def test_a_run_whose_training_raises_fails_with_the_error(lab, store, ended, sta
     assert ended(lab.launch(tiny(steps=5))).state == "finished"
 
 
-def test_a_run_deleted_while_it_waits_is_passed_over(lab, store, home, state, ended):
-    first, second, third = lab.launch(RunSpec.parse(LONG), paused=True), lab.launch(tiny()), lab.launch(tiny(steps=5))
-    state(first, "paused")
+def test_a_run_deleted_while_it_waits_is_passed_over(lab, store, home, going, ended):
+    first, second, third = lab.launch(RunSpec.parse(LONG)), lab.launch(tiny()), lab.launch(tiny(steps=5))
+    going(first)
     other = RunStore(home)
     assert other.withdraw(second)
     other.delete(second)
@@ -370,9 +371,9 @@ def test_a_run_deleted_while_it_waits_is_passed_over(lab, store, home, state, en
     assert second not in {info.run for info in store.runs()}
 
 
-def test_a_run_withdrawn_by_another_process_is_no_longer_steered(lab, store, state):
-    first, second = lab.launch(RunSpec.parse(LONG), paused=True), lab.launch(tiny())
-    state(first, "paused")
+def test_a_run_withdrawn_by_another_process_is_no_longer_steered(lab, store, going):
+    first, second = lab.launch(RunSpec.parse(LONG)), lab.launch(tiny())
+    going(first)
     store.withdraw(second)
     store.delete(second)
     with pytest.raises(UnknownRunError):
@@ -435,9 +436,9 @@ def test_a_race_goes_in_lock_step_and_is_steered_as_one(lab, store, state, going
     assert [ended(run).state for run in runs] == ["stopped"] * 3
 
 
-def test_a_race_in_the_queue_is_withdrawn_as_one(lab, store, state):
-    first = lab.launch(RunSpec.parse(LONG), paused=True)
-    state(first, "paused")
+def test_a_race_in_the_queue_is_withdrawn_as_one(lab, store, going):
+    first = lab.launch(RunSpec.parse(LONG))
+    going(first)
     runs = lab.race([tiny(method="equal"), tiny(method="gradnorm")])
     lab.stop(runs[1])
     assert [store.info(run).state for run in runs] == ["stopped"] * 2

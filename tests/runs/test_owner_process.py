@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -13,17 +14,22 @@ import pytest
 from gradnorm.runs.owner_process import SILENCE, Owner, this_process
 from tests.factories import wait_for
 
+SAYS_WHEN = "from gradnorm.runs.owner_process import this_process; print(this_process().started, flush=True); input()"
+
 
 @pytest.fixture
 def child():
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAYS_WHEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    process.began = float(process.stdout.readline())
     yield process
     process.kill()
     process.communicate()
 
 
-def owner_of(pid):
-    return Owner(this_process().host, pid, psutil.Process(pid).create_time())
+def owner_of(child):
+    return Owner(this_process().host, child.pid, child.began)
 
 
 LONG_AGO = 0.0  # A heartbeat that is not looked at on this host.
@@ -36,24 +42,43 @@ def test_this_process_is_alive_and_the_same_each_time():
 
 
 def test_a_living_process_is_alive_whatever_its_heartbeat(child):
-    assert owner_of(child.pid).alive(LONG_AGO)
+    assert owner_of(child).alive(LONG_AGO)
 
 
 def test_a_process_that_is_gone_is_not_alive(child):
-    owner = owner_of(child.pid)
+    owner = owner_of(child)
     child.kill()
     child.wait()
     assert not owner.alive(time.time())
 
 
 def test_a_process_with_a_reused_id_is_another_process(child):
-    owner = owner_of(child.pid)
+    owner = owner_of(child)
     for shift in (-3600.0, -10.0, 10.0):
         assert not Owner(owner.host, owner.pid, owner.started + shift).alive(time.time())
 
 
+def test_a_clock_that_is_set_changes_nothing(child, monkeypatch):
+    owner = owner_of(child)
+    # The time since 1970 that psutil tells follows the clock.
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: 0.0)
+    assert owner.alive(LONG_AGO)
+    assert this_process().alive(LONG_AGO)
+
+
+def test_a_process_of_another_boot_is_gone(child):
+    owner = owner_of(child)
+    assert not Owner(f"{platform.node()} another-boot", owner.pid, owner.started).alive(time.time())
+
+
+def test_owners_that_earlier_versions_wrote_are_known(child):
+    began = psutil.Process(child.pid).create_time()
+    assert Owner(platform.node(), child.pid, began).alive(LONG_AGO)
+    assert not Owner(platform.node(), child.pid, began - 10).alive(time.time())
+
+
 def test_a_zombie_is_not_alive(child):
-    owner = owner_of(child.pid)
+    owner = owner_of(child)
     child.kill()
     wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
     assert not owner.alive(time.time())

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from starlette.requests import Request
@@ -22,10 +21,13 @@ from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.export import tables
 from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
 
-FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW = 4403, 4404, 4408
+FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
+# Characters or bytes of a message from a page: it asks for the steps from one number to another.
+LONGEST = 1000
 ASSETS = assets()
 CHUNK = 1 << 16
 # No run has as many; numbers beyond are no cursor.
@@ -37,6 +39,7 @@ def live_routes(
     base: str = "",
     allowed_origins: Sequence[str] = (),
     make_hub: Callable[[RunStore], Hub] = Hub,
+    trouble: Callable[[], str | None] = lambda: None,
 ) -> list[BaseRoute]:
     """Return the routes under `base`/live.
 
@@ -44,6 +47,7 @@ def live_routes(
     allowed_origins: origins other than the server's own that may open the socket, as in
         ["https://lab.example"]; Streamlit's own checks do not cover these routes.
     make_hub: called once, in the server's event loop, when the first page asks for a run.
+    trouble: says what keeps runs from being trained or recorded; `health` answers 503 with it, and 200 with None.
     """
     hubs: list[Hub] = []
 
@@ -58,26 +62,17 @@ def live_routes(
     async def download(request: Request) -> Response:
         return await asyncio.to_thread(_download, hub().store, **request.path_params)
 
+    def health(request: Request) -> Response:
+        wrong = trouble()
+        return PlainTextResponse(wrong or "ok", status_code=503 if wrong else 200)
+
     prefix = f"{base.rstrip('/')}/live"
     return [
         WebSocketRoute(f"{prefix}/{{run}}", socket),
+        Route(f"{prefix}/health", health),
         Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
         Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
     ]
-
-
-def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
-    """Whether a page of `origin` may open the socket of a server reached as `host`.
-
-    A browser always names its origin; a program that is no browser sends none and is let in.
-    """
-    if origin is None:
-        return True
-    try:
-        netloc = urlsplit(origin).netloc
-    except ValueError:
-        return False
-    return netloc == host or origin.rstrip("/") in {o.rstrip("/") for o in allowed}
 
 
 async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
@@ -139,8 +134,12 @@ async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
         message = await ws.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
+        text = message.get("text") or ""
+        if len(text or message.get("bytes") or b"") > LONGEST:
+            await ws.close(TOO_LONG, "A page says nothing as long.")
+            return
         try:
-            first, last = (int(step) for step in json.loads(message.get("text") or "")["detail"])
+            first, last = (int(step) for step in json.loads(text)["detail"])
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue  # a page says nothing else; whoever does is not answered
         if 0 <= first <= last < MOST_STEPS:
