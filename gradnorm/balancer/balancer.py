@@ -16,7 +16,7 @@ from gradnorm.balancer import arguments
 from gradnorm.balancer.arguments import Losses, build_method
 from gradnorm.common.shapes import PerTask
 from gradnorm.gradients import general
-from gradnorm.gradients.autograd_graph import starts_static_graph
+from gradnorm.gradients.autograd_graph import is_sharded, starts_static_graph
 from gradnorm.gradients.general import SeparatePasses, Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
@@ -171,7 +171,7 @@ class Balancer:
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete)
         graph = _Graph(attached, general.shared_parameters(shared), features, self.names, scale, ranks)
-        measured = self._measure(graph, trunk, self._weights_ahead(signal))
+        measured = self._measure(graph, trunk, signal)
         norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
         gramian = measured.gramian
         # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
@@ -199,25 +199,24 @@ class Balancer:
             return self.method.balance(self._state, signal)[0].weights
         return self._state.weights if self.method.ahead else None
 
-    def _measure(self, graph: _Graph, trunk: Shared | None, ahead: PerTask | None) -> general.Measurement:
+    def _measure(self, graph: _Graph, trunk: Shared | None, signal: Signal) -> general.Measurement:
         """Measure what the method needs and no more, in the cheapest way that the graph allows.
 
-        ahead: w(t), shape [T], if it is known already.
+        signal: what is known before any gradient is measured.
         """
-        g, wants_norms = graph, self._measures_norms
-        if wants_norms and ahead is not None and self.method.positive and g.features is not None:
+        g, needs = graph, self.method.needs
+        if not self._measures_norms and needs is Needs.LOSSES:
+            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False)
+        ahead = self._weights_ahead(signal)
+        if ahead is not None and self.method.positive and g.features is not None:
             cut = OnePass.plan(g.losses, g.features, g.shared)
             if cut is not None:
                 return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
         starts = starts_static_graph(g.losses)
-        if starts and ahead is None:
-            raise ValueError(
-                f"DistributedDataParallel should have static_graph=False for {self.method.title}. Found True, with "
-                "which the first backward pass has to be the weighted one. Leave it out."
-            )
-        if self.method.needs is not Needs.GRAMIAN:
-            first = ahead if starts else None
-            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=wants_norms, first=first)
+        if (starts and ahead is None) or is_sharded(g.losses):
+            raise ValueError(_only_one_pass(self.method.title, ahead is not None))
+        if needs is not Needs.GRAMIAN:
+            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if starts else None)
         if trunk is None:
             raise ValueError(
                 f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "
@@ -329,6 +328,16 @@ class Balancer:
         self._state = State(
             s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
         )
+
+
+def _only_one_pass(title: str, can_be: bool) -> str:
+    """Return what to say where only one backward pass is allowed. can_be: whether the method can be content with it."""
+    remedy = (
+        "Pass shared=, the module that fully_shard was called on, and features=, its output, for heads that meet there."
+        if can_be
+        else "Use DistributedDataParallel without static_graph."
+    )
+    return f"{title} takes several backward passes. Found FSDP or static_graph=True, which allow one. {remedy}"
 
 
 def _keeping_weights() -> Method:

@@ -120,17 +120,29 @@ def _name(node: Node | None) -> str:
 
 
 def starts_static_graph(losses: Sequence[Tensor | None]) -> bool:
-    """Return whether the first backward pass has to be the only one that adds to `.grad`, and the first of all.
+    """Return whether the weighted backward pass has to be the first.
 
-    That is so in the first step of DistributedDataParallel with static_graph=True, which averages the gradients over
-    the processes at the end of the first pass through its outputs, whatever pass that is.
+    That is so in the first step of DistributedDataParallel with static_graph=True, which averages `.grad` over the
+    processes at the end of the first pass through its outputs, whatever pass that is.
 
     losses: T scalars that require a gradient; None for an absent task.
     """
+    return any(node.name() == _SINK and node.ddp_weakref().static_graph for node in _distributed(losses))
+
+
+def is_sharded(losses: Sequence[Tensor | None]) -> bool:
+    """Return whether the weighted backward pass has to be the only one, since FSDP frees parameters behind it.
+
+    losses: T scalars that require a gradient; None for an absent task.
+    """
+    return any(node.name() == "RegisterPostBackwardFunctionBackward" for node in _distributed(losses))
+
+
+def _distributed(losses: Sequence[Tensor | None]) -> set[Node]:
+    """Return all nodes of the graph, or none in a process that trains by itself."""
     if not distributed.is_available() or not distributed.is_initialized():
-        return False
-    nodes = {node for loss in losses if loss is not None for node in _users(loss.grad_fn)}
-    return any(node.name() == _SINK and node.ddp_weakref().static_graph for node in nodes)
+        return set()
+    return {node for loss in losses if loss is not None for node in _users(loss.grad_fn)}
 
 
 def _users(top: Node) -> dict[Node, list[End]]:

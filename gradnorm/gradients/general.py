@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -76,7 +77,7 @@ def parameters_of(given: Shared | object, name: str, remedy: str) -> tuple[Tenso
     name, remedy: what the argument is called and what to do, for the messages.
     Raises SharedLayerError for anything else, or if none of them requires a gradient.
     """
-    listed: Any = given.parameters() if isinstance(given, nn.Module) else given
+    listed: Any = _in_graph(given) if isinstance(given, nn.Module) else given
     several = isinstance(listed, Iterable) and not isinstance(listed, str | Tensor)
     found: list[Any] = list(cast(Iterable[Any], listed)) if several else [listed]
     wrong = [p for p in found if not isinstance(p, Tensor)]
@@ -91,6 +92,18 @@ def parameters_of(given: Shared | object, name: str, remedy: str) -> tuple[Tenso
             f"Found {len(found)} parameters, none trainable. {remedy}."
         )
     return trainable
+
+
+def _in_graph(module: nn.Module) -> list[nn.Parameter]:
+    """Return a module's parameters as they are in the graph.
+
+    Between passes FSDP shows pieces of them. The whole ones are gathered here, as they would be in the backward pass.
+    """
+    fsdp: Any = sys.modules.get("torch.distributed.fsdp")
+    for part in module.modules() if fsdp is not None else ():
+        if isinstance(part, fsdp.FSDPModule):
+            part.unshard()
+    return list(module.parameters())
 
 
 def gradient_norms(

@@ -162,4 +162,7 @@ def _recording_hook(into: list[Tensor], positions: Sequence[int]) -> Any:
 
 
 def _has_hooks(tensor: Tensor) -> bool:
-    return tensor.retains_grad or bool(getattr(tensor, "_backward_hooks", None))
+    """Return whether a hook may change the gradient of a tensor; those by which torch gathers parameters do not."""
+    hooks: dict[int, Any] = getattr(tensor, "_backward_hooks", None) or {}
+    own = [hook for hook in hooks.values() if not str(getattr(hook, "__module__", "")).startswith("torch.distributed.")]
+    return tensor.retains_grad or bool(own)
