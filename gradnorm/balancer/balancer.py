@@ -140,7 +140,8 @@ class Balancer:
         shared: W, the last shared layer: a module, a parameter, or an iterable of parameters.
         features: the output or the input of `shared`, shape [B, ...]. With it a step takes one backward pass
             through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
-            one pass for each task. The result is the same up to rounding.
+            one pass for each task. The result is the same up to rounding, but with one pass for each task a tensor
+            between W and a loss that retains its gradient adds up those of all passes.
         trunk: all parameters that the tasks share, those of W included: a module, a parameter, or an iterable of
             parameters. Only gradient surgery needs it: its weights apply to these parameters, and each head gets the
             gradient of its own loss.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradnorm.common.shapes import Gramian, PerTask
 from gradnorm.gradients.autograd_graph import leaves_of
-from gradnorm.gradients.general import norms_of
+from gradnorm.gradients.general import missing_path, norms_of
 from gradnorm.gradients.ranks import Parts, Ranks, flattened
 
 
@@ -56,6 +56,8 @@ class Jacobian:
         like = cast(Tensor, losses[last])
         divisor = 1.0 if scale is None else scale
         at_shared = [k for k, parameter in enumerate(trunk) if any(parameter is p for p in shared)]
+        if not at_shared:
+            raise missing_path(names[last], len(shared))
         parts = [None if row is None else tuple(row[k] for k in at_shared) for row in self._rows]
         self.norms: PerTask = norms_of(parts, [trunk[k] for k in at_shared], names, like, ranks) / divisor
         rows = self._rows if ranks is None else ranks.mean_gradients(self._rows, trunk)

@@ -162,7 +162,7 @@ def _recording_hook(into: list[Tensor], positions: Sequence[int]) -> Any:
 
 
 def _has_hooks(tensor: Tensor) -> bool:
-    """Return whether a hook may change the gradient of a tensor; those by which torch gathers parameters do not."""
+    """Return whether a hook may change the gradient of a tensor; those by which FSDP gathers parameters do not."""
     hooks: dict[int, Any] = getattr(tensor, "_backward_hooks", None) or {}
-    own = [hook for hook in hooks.values() if not str(getattr(hook, "__module__", "")).startswith("torch.distributed.")]
-    return tensor.retains_grad or bool(own)
+    modules = [str(getattr(hook, "__module__", "")) for hook in hooks.values()]
+    return not all(module.startswith("torch.distributed.") for module in modules)
