@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.balance import NonFiniteLossError
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Method
 
-Losses = Tensor | Sequence[Tensor | None]
+Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor | None]
 
 
 def task_names(tasks: int | Sequence[str]) -> tuple[str, ...]:
@@ -50,6 +51,46 @@ def checked_initial_losses(initial_losses: Sequence[float] | Tensor, names: Sequ
             "Pass log C for cross entropy over C classes, or leave it out."
         )
     return values
+
+
+def chosen_method(method: Method | str, tasks: int) -> Method:
+    """Return the method, built with its defaults if it is chosen by name, after a check that it suits T tasks.
+
+    method: a method, or the name of one, as `gradnorm methods` lists them.
+    tasks: T ≥ 1.
+    Raises ValueError for an unknown name, anything that is no method, or hyperparameters that do not suit T tasks.
+    """
+    # With pydantic, which the import of this module should not have to wait for.
+    from gradnorm.methods.base import Method
+
+    if isinstance(method, str):
+        method = _method_named(method)
+    if not isinstance(method, Method):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(
+            f'method should be a method, or the name of one. Found {method!r}. Pass "dwa", or a method with its '
+            "hyperparameters from gradnorm.methods, as in StaticWeights(weights=(1, 3))."
+        )
+    suits(method, tasks)
+    return method
+
+
+def _method_named(name: str) -> Method:
+    from gradnorm.config.spec import methods
+
+    if name not in methods():
+        raise ValueError(f"method should be one of {', '.join(methods())}. Found {name!r}. Choose one of these names.")
+    return methods()[name]()
+
+
+def suits(method: Method, tasks: int) -> None:
+    """Raise ValueError if a method's hyperparameters do not suit T tasks.
+
+    method: the method.  tasks: T ≥ 1.
+    """
+    try:
+        method.check(tasks)
+    except ValueError as error:
+        raise ValueError(f"{str(error).removesuffix('.')}.") from None
 
 
 def build_method(method: type[Method], hyperparameters: Mapping[str, Any]) -> Method:
@@ -88,11 +129,19 @@ class ZeroFirstLossError(ValueError):
 def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
     """Return the losses as T scalars with a gradient, in single precision or wider; None for an absent task.
 
-    losses: T scalar tensors that require a gradient (None for an absent task), or one tensor of shape [T].
+    losses: T scalar tensors that require a gradient (None for an absent task), one tensor of shape [T], or a mapping
+        from task names to losses, in which an absent task may be left out.
     names: the T task names, for the messages.
-    Raises ValueError for a wrong number of losses, a loss that is not a scalar tensor, a loss without a
-    gradient, or a batch in which every task is absent.
+    Raises ValueError for a wrong number of losses, an unknown name, a loss that is not a scalar tensor, a loss without
+    a gradient, or a batch in which every task is absent.
     """
+    if isinstance(losses, Mapping):
+        unknown = [name for name in losses if name not in names]
+        if unknown:
+            raise ValueError(
+                f"losses should be of the tasks {list(names)}. Found {unknown[0]!r}. Use the balancer's names."
+            )
+        losses = [losses.get(name) for name in names]
     if isinstance(losses, Tensor) and losses.dim() != 1:
         raise ValueError(
             f"losses should be {len(names)} scalars or one tensor of shape [{len(names)}]. Found a tensor of "
@@ -127,25 +176,36 @@ def _scalar(loss: Tensor, name: str) -> Tensor:
             f"The loss of {name!r} should be attached to the network. Found a tensor without a gradient. "
             "Compute it outside torch.no_grad() and without .detach() or .item()."
         )
-    loss = loss.reshape(())
+    loss = loss.reshape(()) if loss.dim() else loss
     return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
 
 
-def loss_values(losses: Sequence[Tensor | None], names: Sequence[str], initial_losses: Tensor | None) -> Tensor:
-    """Return L(t) as one detached vector, shape [T], with NaN for an absent task.
+def loss_values(
+    losses: Sequence[Tensor | None],
+    names: Sequence[str],
+    initial_losses: Tensor | None,
+    ranks: Ranks | None = None,
+) -> tuple[Tensor, bool]:
+    """Return L(t) as one detached vector, shape [T], with NaN for an absent task, and whether every task is present.
 
     losses: T scalars as `scalar_losses` returns them; None for an absent task.
     names: the T task names, for the messages.
     initial_losses: L_i(0), shape [T], NaN for a task not seen yet; None if every task has been seen.
+    ranks: the processes to average the losses over, if this one is not alone. A task is then absent if no process
+        has it.
     Raises NonFiniteLossError for NaN or infinity, ValueError for a negative loss, and ZeroFirstLossError
     for a first loss of 0. It waits for the device once.
     """
-    present = next(loss for loss in losses if loss is not None)
-    nan = torch.full((), float("nan"), dtype=present.dtype, device=present.device)
+    given = next(loss for loss in losses if loss is not None)
+    nan = torch.full((), float("nan"), dtype=given.dtype, device=given.device)
     vector = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
+    present = [loss is not None for loss in losses]
+    if ranks is not None:
+        # All processes have to raise the same error, or some would wait for the others.
+        vector, present = ranks.mean_losses(vector, present)
     values = vector.tolist()
-    for name, loss, value in zip(names, losses, values, strict=True):
-        if loss is None:
+    for name, there, value in zip(names, present, values, strict=True):
+        if not there:
             continue
         if not math.isfinite(value):
             raise NonFiniteLossError(name, value)
@@ -155,7 +215,7 @@ def loss_values(losses: Sequence[Tensor | None], names: Sequence[str], initial_l
                 f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
             )
     if initial_losses is not None:
-        for name, loss, value, initial in zip(names, losses, values, initial_losses.tolist(), strict=True):
-            if loss is not None and math.isnan(initial) and value == 0:
+        for name, there, value, initial in zip(names, present, values, initial_losses.tolist(), strict=True):
+            if there and math.isnan(initial) and value == 0:
                 raise ZeroFirstLossError(name)
-    return vector
+    return vector, all(present)

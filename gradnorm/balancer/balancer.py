@@ -5,8 +5,8 @@ A user's training loop and the training engine use the same class.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -14,14 +14,19 @@ from torch import Tensor
 
 from gradnorm.balancer import arguments
 from gradnorm.balancer.arguments import Losses, build_method
+from gradnorm.common.shapes import PerTask
 from gradnorm.gradients import general
-from gradnorm.gradients.general import Shared
+from gradnorm.gradients.autograd_graph import is_sharded, starts_static_graph
+from gradnorm.gradients.general import SeparatePasses, Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
+from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
 
 if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
     from gradnorm.methods.base import Method
 
 _REGRESSION: Kind = "regression"
@@ -41,14 +46,19 @@ class Balancer:
     Each call of `backward` adds the gradient of L(t) = Σ_i w_i(t)·L_i(t) to `.grad`.
 
     tasks: T ≥ 1, or T different names.
-    method: the weighting method with its hyperparameters, from `gradnorm.methods`.
+    method: the weighting method with its hyperparameters, from `gradnorm.methods`, or the name of one, which then has
+        its defaults. `gradnorm methods` lists the names.
     initial_losses: L_i(0) > 0, shape [T]. None means each task's first loss. For cross entropy over
         C classes the paper suggests log C.
     kinds: "regression" or "classification" for each task, since some methods treat them differently.
         Left out, all are regressions.
     watch_norms: whether to measure gradient norms even if the method does not need them.
     seed: ≥ 0, of the random numbers that RLW and PCGrad draw.
-    Raises ValueError for a wrong number of names, kinds or initial losses.
+    group: the `torch.distributed` process group that trains this network, each process on its part of every batch,
+        as under DistributedDataParallel. None means the default group, if there is one. Losses and gradients are
+        averaged over the group before anything is decided, so that all its processes have the same weights.
+    Raises ValueError for a wrong number of names, kinds or initial losses, an unknown method, or one whose
+        hyperparameters do not suit T tasks.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -65,21 +75,23 @@ class Balancer:
     def __init__(
         self,
         tasks: int | Sequence[str],
-        method: Method,
+        method: Method | str,
         *,
         initial_losses: Sequence[float] | Tensor | None = None,
         kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
         seed: int = 0,
+        group: ProcessGroup | None = None,
     ) -> None:
         self.names = arguments.task_names(tasks)
-        self.method = method
+        self.method = arguments.chosen_method(method, len(self.names))
+        self._measures_norms = watch_norms or self.method.needs is Needs.NORMS
+        self._group = group
         self.seed = seed
-        self._measures_norms = watch_norms or method.needs is Needs.NORMS
-        each: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
-        if len(each) != len(self.names):
-            raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(each)}. Give one for each.")
-        state = method.start(torch.ones(len(self.names)), each)
+        self._kinds: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
+        if len(self._kinds) != len(self.names):
+            raise ValueError(f"kinds should name {len(self.names)} tasks. Found {len(self._kinds)}. Give one for each.")
+        state = self.method.start(torch.ones(len(self.names)), self._kinds)
         if initial_losses is not None:
             state = State(state.weights, arguments.checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
@@ -122,20 +134,22 @@ class Balancer:
         *,
         shared: Shared,
         features: Tensor | None = None,
-        trunk: Iterable[Tensor] | None = None,
+        trunk: Shared | None = None,
         scaler: LossScaler | None = None,
         last: bool = True,
     ) -> Balance:
         """Run one step of Algorithm 1: measure, decide the weights, back-propagate Σ_i w_i(t)·L_i(t).
 
-        losses: T scalars ≥ 0 that require a gradient, or one tensor of shape [T]. None stands for a task that
-            is absent from the batch: it adds no gradient and keeps its weight.
+        losses: T scalars ≥ 0 that require a gradient, one tensor of shape [T], or a mapping from task names to
+            scalars. None stands for a task that is absent from the batch: it adds no gradient and keeps its weight.
         shared: W, the last shared layer: a module, a parameter, or an iterable of parameters.
         features: the output or the input of `shared`, shape [B, ...]. With it a step takes one backward pass
             through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
-            one pass for each task. The result is the same up to rounding.
-        trunk: all parameters that the tasks share, those of W included. Only gradient surgery needs it: its
-            weights apply to these parameters, and each head gets the gradient of its own loss.
+            one pass for each task. The result is the same up to rounding, but with one pass for each task a tensor
+            between W and a loss that retains its gradient adds up those of all passes.
+        trunk: all parameters that the tasks share, those of W included: a module, a parameter, or an iterable of
+            parameters. Only gradient surgery needs it: its weights apply to these parameters, and each head gets the
+            gradient of its own loss.
         scaler: the `torch.amp.GradScaler` in use, if any. Pass the losses unscaled: `.grad` is then scaled as
             the scaler expects, and the norms are those of the unscaled gradients.
         last: False for all micro-batches of an optimizer step but the last, where gradients are accumulated. The
@@ -156,61 +170,82 @@ class Balancer:
         tensor(True)
         """
         attached = arguments.scalar_losses(losses, self.names)
-        present = None not in attached
+        ranks = Ranks.joined(self._group)
+        initial = None if self._all_seen else self._state.initial_losses
+        values, present = arguments.loss_values(attached, self.names, initial, ranks)
         # At a first step there is no initial loss yet; later all of them have to be there.
         complete = present and (self._all_seen or self._steps == 0)
-        values = arguments.loss_values(attached, self.names, None if self._all_seen else self._state.initial_losses)
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
-        measured = self._measure(attached, general.shared_parameters(shared), features, trunk, scale)
-        norms, gramian = (
-            None if measurement is None else measurement.to(values.dtype)
-            for measurement in (measured.norms, measured.gramian)
-        )
-        signal = Signal(values, norms, gramian, self._steps + 1, complete, self.seed)
-        balance, state = self.method.balance(self._state, _mean([*self._earlier, signal]) if last else signal)
+        signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
+        graph = _Graph(attached, general.shared_parameters(shared), features, self.names, scale, ranks)
+        measured = self._measure(graph, trunk, self._whole(signal, last))
+        norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
+        gramian = measured.gramian
+        # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
+        sound = None if scaler is None or norms is None else (norms.isfinite() | values.isnan()).all()
+        if sound is not None and gramian is not None:
+            sound &= (gramian.isfinite() | values.isnan() | values.isnan()[:, None]).all()
+        signal = replace(signal, norms=norms, gramian=gramian)
+        balance, state = self.method.balance(self._state, self._whole(signal, last))
         measured.backward(balance.weights)
         if not last:
             self._earlier.append(signal)
             return balance
         self._earlier = []
         self._steps += 1
-        if scaler is None or norms is None:
+        if sound is None:
             self._state = state
             self._all_seen |= present
         else:
-            # Gradients overflow under a loss scale that is too large. The optimizer skips such a step,
-            # and so do the weights.
-            sound = (norms.isfinite() | values.isnan()).all()
             self._state = _select_state(sound, state, self._state)
         return balance
 
-    def _measure(
-        self,
-        losses: Sequence[Tensor | None],
-        shared: Sequence[Tensor],
-        features: Tensor | None,
-        trunk: Iterable[Tensor] | None,
-        scale: Tensor | None,
-    ) -> general.Measurement:
-        """Measure what the method needs and no more, in the cheapest way that the graph allows."""
-        if self.method.needs is Needs.GRAMIAN:
-            if trunk is None:
-                raise ValueError(
-                    f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "
-                    "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
-                )
-            return Jacobian(losses, [p for p in trunk if p.requires_grad], shared, self.names, scale)
-        cut = OnePass.plan(losses, features, shared) if features is not None and self._measures_norms else None
-        if cut is not None:
-            return OnePass(losses, cut, shared, self.names, scale)
-        return general.SeparatePasses(losses, shared, self.names, scale, wants_norms=self._measures_norms)
+    def _whole(self, signal: Signal, last: bool) -> Signal:
+        """Return what is decided from: the mean of all micro-batches at the last one, and until then each by itself."""
+        return _mean([*self._earlier, signal]) if last else signal
+
+    def _weights_ahead(self, signal: Signal) -> PerTask | None:
+        """Return w(t), shape [T], if it does not hang on the gradients of step t; else None.
+
+        signal: what is known before any gradient is measured.
+        """
+        if self.method.needs is Needs.LOSSES:
+            return self.method.balance(self._state, signal)[0].weights
+        return self._state.weights if self.method.ahead else None
+
+    def _measure(self, graph: _Graph, trunk: Shared | None, signal: Signal) -> general.Measurement:
+        """Measure what the method needs and no more, in the cheapest way that the graph allows.
+
+        signal: what is known before any gradient is measured.
+        """
+        g, needs = graph, self.method.needs
+        if not self._measures_norms and needs is Needs.LOSSES:
+            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False)
+        ahead = self._weights_ahead(signal)
+        if ahead is not None and self.method.positive and g.features is not None:
+            cut = OnePass.plan(g.losses, g.features, g.shared)
+            if cut is not None:
+                return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
+        starts = starts_static_graph(g.losses)
+        if (starts and ahead is None) or is_sharded(g.losses):
+            raise ValueError(_only_one_pass(self.method.title, ahead is not None))
+        if needs is not Needs.GRAMIAN:
+            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if starts else None)
+        if trunk is None:
+            raise ValueError(
+                f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "
+                "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
+            )
+        all_shared = general.parameters_of(trunk, "trunk", "Pass all parameters that tasks share")
+        return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks)
 
     def retune(self, **hyperparameters: Any) -> None:
         """Change hyperparameters of the method, from the next step on.
 
         hyperparameters: new values by the names of the method's fields, as in alpha=0.5.
-        Raises ValueError for an unknown name or a value out of range; nothing has changed then.
+        Raises ValueError for an unknown name, a value out of range, or one that does not suit T tasks; nothing has
+        changed then.
 
         >>> from gradnorm import GradNorm
         >>> balancer = GradNorm(2, alpha=1.5)
@@ -218,7 +253,14 @@ class Balancer:
         >>> balancer.method.alpha
         0.5
         """
-        self.method = build_method(type(self.method), {**self.method.model_dump(), **hyperparameters})
+        method = build_method(type(self.method), {**self.method.model_dump(), **hyperparameters})
+        arguments.suits(method, self.tasks)
+        ones = torch.ones_like(self._state.weights)
+        before, fresh = self.method.start(ones, self._kinds), method.start(ones, self._kinds)
+        # Hyperparameters that choose the first weights choose the next ones.
+        weights = self._state.weights if torch.equal(before.weights, fresh.weights) else fresh.weights
+        memory = {name: self._state.memory.get(name, value) for name, value in fresh.memory.items()}
+        self.method, self._state = method, State(weights, self._state.initial_losses, memory)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs, for `torch.save`.
@@ -312,6 +354,28 @@ def _mean(signals: Sequence[Signal]) -> Signal:
     norms = [signal.norms for signal in signals if signal.norms is not None]
     mean = torch.stack(norms).nanmean(0) if norms else None
     return replace(final, losses=losses, norms=mean, complete=all(signal.complete for signal in signals))
+
+
+def _only_one_pass(title: str, can_be: bool) -> str:
+    """Return what to say where only one backward pass is allowed. can_be: whether the method can be content with it."""
+    remedy = (
+        "Pass shared=, the module that fully_shard was called on, and features=, its output, for heads that meet there."
+        if can_be
+        else "Use DistributedDataParallel without static_graph."
+    )
+    return f"{title} takes several backward passes. Found FSDP or static_graph=True, which allow one. {remedy}"
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`."""
+
+    losses: Sequence[Tensor | None]
+    shared: Sequence[Tensor]
+    features: Tensor | None
+    names: Sequence[str]
+    scale: Tensor | None
+    ranks: Ranks | None
 
 
 def _select_state(condition: Tensor, new: State, old: State) -> State:

@@ -11,6 +11,8 @@ from gradnorm.balancer.arguments import build_method
 from gradnorm.balancer.balancer import Balancer
 
 if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
     from gradnorm.methods.gradnorm import Update
 
 
@@ -29,6 +31,7 @@ class GradNorm(Balancer):
         plain gradient descent on w.
     initial_losses: L_i(0) > 0, shape [T]. None means the losses of the first call. For cross entropy over
         C classes the paper suggests log C.
+    group: the processes that train this network together, as in `Balancer`.
     Raises ValueError for a value out of range, or a wrong number of initial losses.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
@@ -61,6 +64,8 @@ class GradNorm(Balancer):
         learning_rate: float | None = None,
         update: Update = "log",
         initial_losses: Sequence[float] | Tensor | None = None,
+        *,
+        group: ProcessGroup | None = None,
     ) -> None:
         # With pydantic, which the import of this module should not have to wait for.
         from gradnorm.methods.gradnorm import GradNormMethod
@@ -68,4 +73,5 @@ class GradNorm(Balancer):
         if learning_rate is None:
             learning_rate = 0.01 if update == "log" else 0.025
         hyperparameters = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
-        super().__init__(tasks, build_method(GradNormMethod, hyperparameters), initial_losses=initial_losses)
+        method = build_method(GradNormMethod, hyperparameters)
+        super().__init__(tasks, method, initial_losses=initial_losses, group=group)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, distributed
 
 # The type stub of torch's nodes declares neither their names nor their saved tensors.
 Node = Any
@@ -14,6 +14,8 @@ Node = Any
 End = tuple[Node, int]
 # Stands for a task's index where a node belongs to several tasks.
 _SEVERAL = -1
+# Stands between the outputs of DistributedDataParallel and the network.
+_SINK = "_DDPSinkBackward"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Cut:
         features: any tensor between the shared part and the heads. If the heads have nodes in common above it (a
             shared layer whose input it is, or a ReLU), the cut lies above these.
         """
-        root = features.grad_fn
+        root, _ = _origin((features.grad_fn, features.output_nr))
         owners = _owners(losses, root)
         if owners is None:
             return None
@@ -61,7 +63,7 @@ class Cut:
                 continue
             if hasattr(node, "variable"):
                 leaves[owner].append(node.variable)
-            for position, end in enumerate(node.next_functions):
+            for position, end in enumerate(map(_origin, node.next_functions)):
                 if end[0] is not None and (end[0] is root or owners.get(end[0]) == _SEVERAL):
                     ends.add(end)
                     exits[owner].setdefault(node, []).append(position)
@@ -79,7 +81,7 @@ class Cut:
 def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, int] | None:
     """Return the task that each node above `stop` belongs to, or _SEVERAL; None if a loss has no node of its own."""
     owners: dict[Node, int] = {}
-    roots = [(task, loss.grad_fn) for task, loss in enumerate(losses) if loss is not None]
+    roots = [(task, _origin((loss.grad_fn, loss.output_nr))[0]) for task, loss in enumerate(losses) if loss is not None]
     for task, root in roots:
         if root is None or root is stop or root in owners:
             return None
@@ -91,8 +93,56 @@ def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, in
                 continue
             # What lies below a node that several heads use is common to them, too.
             owners[node] = merged = owner if known is None else _SEVERAL
-            stack.extend((below, merged) for below, _ in node.next_functions if below is not None and below is not stop)
+            below = (_origin(end)[0] for end in node.next_functions)
+            stack.extend((other, merged) for other in below if other is not None and other is not stop)
     return None if any(owners[root] == _SEVERAL for _, root in roots) else owners
+
+
+def _origin(end: End) -> End:
+    """Return where the gradient of `end` goes, past nodes that hand each gradient on to a place of its own.
+
+    Such are the two nodes of losses that were stacked and come apart again, and the sink through which
+    DistributedDataParallel sends all outputs. Tasks share these nodes, but nothing that would mix their gradients.
+    """
+    node, number = end
+    while node is not None:
+        if node.name() == "UnbindBackward0" and _name(node.next_functions[0][0]) == "StackBackward0":
+            node, number = node.next_functions[0][0].next_functions[number]
+        elif node.name() == _SINK:
+            node, number = node.next_functions[number]
+        else:
+            break
+    return node, number
+
+
+def _name(node: Node | None) -> str:
+    return "" if node is None else node.name()
+
+
+def starts_static_graph(losses: Sequence[Tensor | None]) -> bool:
+    """Return whether the weighted backward pass has to be the first.
+
+    That is so in the first step of DistributedDataParallel with static_graph=True, which averages `.grad` over the
+    processes at the end of the first pass through its outputs, whatever pass that is.
+
+    losses: T scalars that require a gradient; None for an absent task.
+    """
+    return any(node.name() == _SINK and node.ddp_weakref().static_graph for node in _distributed(losses))
+
+
+def is_sharded(losses: Sequence[Tensor | None]) -> bool:
+    """Return whether the weighted backward pass has to be the only one, since FSDP frees parameters behind it.
+
+    losses: T scalars that require a gradient; None for an absent task.
+    """
+    return any(node.name() == "RegisterPostBackwardFunctionBackward" for node in _distributed(losses))
+
+
+def _distributed(losses: Sequence[Tensor | None]) -> set[Node]:
+    """Return all nodes of the graph, or none in a process that trains by itself."""
+    if not distributed.is_available() or not distributed.is_initialized():
+        return set()
+    return {node for loss in losses if loss is not None for node in _users(loss.grad_fn)}
 
 
 def _users(top: Node) -> dict[Node, list[End]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
+from gradnorm.gradients.ranks import Parts, Ranks, single_or_wider
 
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
 
@@ -55,29 +57,53 @@ def allow_several_passes() -> None:
         config.donated_buffer = False
 
 
-def shared_parameters(shared: Shared) -> tuple[Tensor, ...]:
+def shared_parameters(shared: Shared | object) -> tuple[Tensor, ...]:
     """Return the parameters of W that require a gradient.
 
     shared: W as a module, a parameter, or an iterable of parameters.
-    Raises SharedLayerError if there are none.
+    Raises SharedLayerError for anything else, or if none of them requires a gradient.
 
     >>> import torch
     >>> [tuple(parameter.shape) for parameter in shared_parameters(torch.nn.Linear(3, 4))]
     [(4, 3), (4,)]
     """
-    if isinstance(shared, nn.Module):
-        parameters: tuple[Tensor, ...] = tuple(shared.parameters())
-    elif isinstance(shared, Tensor):
-        parameters = (shared,)
-    else:
-        parameters = tuple(shared)
-    trainable = tuple(p for p in parameters if p.requires_grad)
+    return parameters_of(shared, "shared", "Pass the last layer that all tasks share")
+
+
+def parameters_of(given: Shared | object, name: str, remedy: str) -> tuple[Tensor, ...]:
+    """Return the parameters that require a gradient.
+
+    given: a module, a parameter, or an iterable of parameters.
+    name, remedy: what the argument is called and what to do, for the messages.
+    Raises SharedLayerError for anything else, or if none of them requires a gradient.
+    """
+    listed: Any = _in_graph(given) if isinstance(given, nn.Module) else given
+    several = isinstance(listed, Iterable) and not isinstance(listed, str | Tensor)
+    found: list[Any] = list(cast(Iterable[Any], listed)) if several else [listed]
+    wrong = [p for p in found if not isinstance(p, Tensor)]
+    if wrong:
+        raise SharedLayerError(
+            f"{name} should be a module, a parameter, or several parameters. Found {wrong[0]!r}. {remedy}."
+        )
+    trainable = tuple(p for p in found if p.requires_grad)
     if not trainable:
         raise SharedLayerError(
-            "shared should hold at least one parameter that requires a gradient. "
-            f"Found {len(parameters)} parameters, none trainable. Pass the last layer that all tasks share."
+            f"{name} should hold at least one parameter that requires a gradient. "
+            f"Found {len(found)} parameters, none trainable. {remedy}."
         )
     return trainable
+
+
+def _in_graph(module: nn.Module) -> list[nn.Parameter]:
+    """Return a module's parameters as they are in the graph.
+
+    Between passes FSDP shows pieces of them. The whole ones are gathered here, as they would be in the backward pass.
+    """
+    fsdp: Any = sys.modules.get("torch.distributed.fsdp")
+    for part in module.modules() if fsdp is not None else ():
+        if isinstance(part, fsdp.FSDPModule):
+            part.unshard()
+    return list(module.parameters())
 
 
 def gradient_norms(
@@ -85,6 +111,7 @@ def gradient_norms(
     shared: Sequence[Tensor],
     names: Sequence[str],
     scale: Scalar | None = None,
+    ranks: Ranks | None = None,
 ) -> PerTask:
     """Return ‖∇_W L_i‖₂ over all parameters of W together, shape [T], in single precision or wider.
 
@@ -96,6 +123,8 @@ def gradient_norms(
     names: the T task names, for the messages.
     scale: a loss scale > 0 to differentiate under, so that half-precision gradients do not underflow. The norms
         returned are those of the unscaled gradients.
+    ranks: the processes to average the gradients over before their norms are taken, if this one is not alone. The
+        norm of a task that is absent from this process alone is not NaN then.
     Raises SharedLayerError if a loss depends on no parameter of W.
 
     >>> import torch
@@ -103,19 +132,36 @@ def gradient_norms(
     >>> gradient_norms([W.square().sum(), W.sum() * 0, None], [W], ["depth", "normals", "edges"])
     tensor([10.,  0., nan])
     """
-    present = next(loss for loss in losses if loss is not None)
-    missing = present.new_full((), float("nan")).detach()
+    each = (None if loss is None else _gradients(loss, shared, scale) for loss in losses)
+    like = next(loss for loss in losses if loss is not None)
+    norms = norms_of(each, shared, names, like, ranks)
+    return norms if scale is None else norms / scale
+
+
+def _gradients(loss: Tensor, shared: Sequence[Tensor], scale: Tensor | None) -> Parts:
+    return torch.autograd.grad(loss, shared, grad_outputs=scale, retain_graph=True, allow_unused=True)
+
+
+def norms_of(
+    gradients: Iterable[Parts | None],
+    shared: Sequence[Tensor],
+    names: Sequence[str],
+    like: Tensor,
+    ranks: Ranks | None = None,
+) -> PerTask:
+    """Return the norm of each task's gradient, shape [T], NaN for an absent task.
+
+    gradients: for each task its gradients of the parameters of W; None for an absent task.
+    like: a tensor with the precision and the device that the norms should have.
+    shared, names, ranks: as in `gradient_norms`.
+    Raises SharedLayerError if all gradients of a task are None.
+    """
+    averaged = gradients if ranks is None else ranks.mean_gradients(gradients, shared)
     norms = [
-        missing if loss is None else _gradient_norm(loss, shared, name, scale)
-        for loss, name in zip(losses, names, strict=True)
+        torch.full((), float("nan")) if parts is None else total_norm(parts, name)
+        for parts, name in zip(averaged, names, strict=True)
     ]
-    stacked = torch.stack([norm.to(present) for norm in norms])
-    return stacked if scale is None else stacked / scale
-
-
-def _gradient_norm(loss: Tensor, shared: Sequence[Tensor], name: str, scale: Tensor | None) -> Tensor:
-    grads = torch.autograd.grad(loss, shared, grad_outputs=scale, retain_graph=True, allow_unused=True)
-    return total_norm(grads, name)
+    return torch.stack([norm.to(like) for norm in norms])
 
 
 def total_norm(parts: Sequence[Tensor | None], name: str) -> Tensor:
@@ -125,26 +171,36 @@ def total_norm(parts: Sequence[Tensor | None], name: str) -> Tensor:
     name: the task's name, for the message.
     Raises SharedLayerError if all parts are None.
     """
-    # Sums of squares overflow in half precision, but not in single precision.
-    grads = [g.float() if g.dtype in (torch.float16, torch.bfloat16) else g for g in parts if g is not None]
+    grads = [single_or_wider(g.coalesce().values() if g.is_sparse else g) for g in parts if g is not None]
     if not grads:
-        raise SharedLayerError(
-            f"The loss of {name!r} should depend on the shared layer. Found no path to any of its "
-            f"{len(parts)} parameters. Pass the last layer that every task's output goes through."
-        )
+        raise missing_path(name, len(parts))
     return nn.utils.get_total_norm(grads)
 
 
-def backward(losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | None = None) -> None:
+def missing_path(name: str, parameters: int) -> SharedLayerError:
+    """Return the error for a loss that depends on no parameter of W.
+
+    name: the task's name.  parameters: how many W has.
+    """
+    return SharedLayerError(
+        f"The loss of {name!r} should depend on the shared layer. Found no path to any of its "
+        f"{parameters} parameters. Pass the last layer that every task's output goes through."
+    )
+
+
+def backward(
+    losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | None = None, *, keep_graph: bool = False
+) -> None:
     """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
 
     losses: T scalars that require a gradient; None for an absent task.
     weights: w, shape [T], detached.
     scale: a loss scale > 0 that the gradients are multiplied by.
+    keep_graph: whether to leave the graph for further passes.
     """
     factors = weights if scale is None else weights * scale
     pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
-    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs])
+    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
 
 
 class SeparatePasses:
@@ -152,8 +208,9 @@ class SeparatePasses:
 
     This works for any graph; `OnePass` is faster where it applies.
 
-    losses, shared, names, scale: as in `gradient_norms`.
+    losses, shared, names, scale, ranks: as in `gradient_norms`.
     wants_norms: whether to measure the norms at all.
+    first: the weights w, shape [T], if the weighted sum has to be back-propagated before anything is measured.
     Raises SharedLayerError if a loss depends on no parameter of W.
     """
 
@@ -165,12 +222,18 @@ class SeparatePasses:
         shared: Sequence[Tensor],
         names: Sequence[str],
         scale: Tensor | None = None,
+        ranks: Ranks | None = None,
         *,
         wants_norms: bool = True,
+        first: PerTask | None = None,
     ) -> None:
         self._losses, self._scale = losses, scale
-        self.norms = gradient_norms(losses, shared, names, scale) if wants_norms else None
+        self._done = first is not None
+        if first is not None:
+            backward(losses, first, scale, keep_graph=True)
+        self.norms = gradient_norms(losses, shared, names, scale, ranks) if wants_norms else None
 
     def backward(self, weights: PerTask) -> None:
         """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph; see `Measurement`."""
-        backward(self._losses, weights, self._scale)
+        if not self._done:
+            backward(self._losses, weights, self._scale)

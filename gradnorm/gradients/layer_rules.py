@@ -53,37 +53,36 @@ class Layer:
         if len(nodes) != 1:
             return None
         (node,) = nodes
-        # torch differentiates reentrant checkpoints towards all leaves only, not towards chosen ones.
-        if any(other.name() == "CheckpointFunctionBackward" for other in cut.users):
-            return None
         above = _nodes_between(cut, node)
         rules = _RULES.get(node.name())
-        if above is None or rules is None or not rules.applies(node, parameters):
+        if above is None or rules is None or any(p.is_complex() for p in parameters.values()):
+            return None
+        if not rules.applies(node, parameters):
             return None
         return Layer(node, parameters, transposed, above)
 
     @torch.no_grad()
-    def at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
-        """Return the gradients of the layer's output for T tasks, shape [T, *output.shape].
+    def gradients(self, at_cut: Sequence[Tensor]) -> list[tuple[Tensor, PerTaskGrads]]:
+        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
+
+        It has to be called before the backward pass goes through the layer, which frees what its nodes have saved.
 
         at_cut: each task's gradient at the cut, T tensors of the cut's shape.
         """
+        # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
+        with torch.autocast(at_cut[0].device.type, enabled=False):
+            grads = _RULES[self.node.name()].gradients(self.node, self._at_output(at_cut), self.parameters)
+        turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
+        return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
+
+    def _at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
+        """Return the gradients of the layer's output for T tasks, shape [T, *output.shape]."""
         # For a convolution the tasks come after the batch axis, as in one with T times the channels.
         batch_first = self.node.name() == "ConvolutionBackward0"
         grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if batch_first else torch.stack(tuple(at_cut))
         for node in self.above:
             grads = _RULES_BETWEEN[node.name()](node, grads)
         return grads
-
-    @torch.no_grad()
-    def gradients(self, at_output: PerTaskGrads) -> list[tuple[Tensor, PerTaskGrads]]:
-        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
-
-        at_output: what `at_output` returned, shape [T, *output.shape].
-        """
-        grads = _RULES[self.node.name()].gradients(self.node, at_output, self.parameters)
-        turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
-        return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -137,9 +136,9 @@ _RULES_BETWEEN: Mapping[str, Callable[[Node, PerTaskGrads], PerTaskGrads]] = {
 
 
 def _is_affine(node: Node, parameters: Mapping[int, Tensor]) -> bool:
-    """Whether the node is b + X·V with factors of 1, its parameters among V and b, and b a vector."""
-    plain = node._saved_alpha == 1 and node._saved_beta == 1
-    return plain and 1 not in parameters and (0 not in parameters or parameters[0].dim() == 1)
+    """Whether the node is b + X·V with factors of 1, its parameters among V and b, and b as long as a row of X·V."""
+    plain = node._saved_alpha == 1 and node._saved_beta == 1 and 1 not in parameters
+    return plain and (0 not in parameters or tuple(parameters[0].shape) == tuple(node._saved_mat2_sym_sizes[1:]))
 
 
 def _affine(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> dict[int, PerTaskGrads]:

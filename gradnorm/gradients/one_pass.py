@@ -1,38 +1,40 @@
-"""Norms and gradients of one step by one backward pass through the heads and one through the trunk."""
+"""The weighted backward pass of one step, which yields the gradient norms on its way."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from gradnorm.common.shapes import Gramian, PerTask
-from gradnorm.gradients.autograd_graph import Cut, Head, Node
-from gradnorm.gradients.general import total_norm
+from gradnorm.common.shapes import Gramian, PerTask, Scalar
+from gradnorm.gradients.autograd_graph import Cut, Node
+from gradnorm.gradients.general import Parts, backward, missing_path, norms_of
 from gradnorm.gradients.layer_rules import Layer
-
-Pairs = list[tuple[Any, Tensor]]
+from gradnorm.gradients.ranks import Ranks
 
 
 class OnePass:
-    """Measure norms and back-propagate the weighted sum, for a network whose heads meet in one tensor C.
+    """Back-propagate Σ_i w_i L_i once and measure the norms on the way, for a network whose heads meet in one tensor C.
 
-    One backward pass through all heads gives g_i = ∂L_i/∂C for every task: hooks record what each head passes to C
-    before autograd sums it. From the g_i one product gives every ∇_W L_i. Then Σ_i w_i ∇_W L_i is the gradient of
-    W, and Σ_i w_i g_i is passed on through the trunk. If W is not a single linear or convolutional layer, it takes one
-    backward pass for each task from C to W, and one more for the sum.
+    This is an ordinary backward pass, so hooks of any kind see what they would see without this package. In it every
+    head passes w_i·∂L_i/∂C to C, which is recorded before autograd sums it. When all heads are done, one product
+    gives every w_i·∇_W L_i, if W is a single linear or convolutional layer. Otherwise it takes one more backward
+    pass for each task from C to W.
 
-    The results are those of `SeparatePasses`, up to rounding.
+    The results are those of `SeparatePasses`, up to rounding. A hook that changes the gradient of a tensor between C
+    and W, other than `features`, changes the gradients, but not the norms.
 
     losses: T scalars that require a gradient; None for an absent task.
+    weights: w > 0, shape [T], detached; they have to be known before the norms are.
     cut: where the heads meet, from `plan`.
     shared: the parameters of W.
     names: the T task names, for the messages.
     scale: a loss scale > 0 to differentiate under. The norms are those of the unscaled gradients.
+    ranks: the processes to average the gradients over before their norms are taken, if this one is not alone.
     Raises SharedLayerError if a loss does not depend on C or on W.
 
     >>> import torch
@@ -40,9 +42,12 @@ class OnePass:
     >>> features = W(torch.ones(1, 2))
     >>> losses = [features.sum(), 3 * features.sum()]
     >>> cut = OnePass.plan(losses, features, [W.weight])
-    >>> measured = OnePass(losses, cut, [W.weight], ["depth", "normals"])
+    >>> measured = OnePass(losses, torch.tensor([1.0, 0.5]), cut, [W.weight], ["depth", "normals"])
     >>> measured.norms
     tensor([2., 6.])
+    >>> W.weight.grad  # of L_1 + L_2/2
+    tensor([[2.5000, 2.5000],
+            [2.5000, 2.5000]])
     """
 
     gramian: Gramian | None = None
@@ -50,127 +55,102 @@ class OnePass:
     def __init__(
         self,
         losses: Sequence[Tensor | None],
+        weights: PerTask,
         cut: Cut,
         shared: Sequence[Tensor],
         names: Sequence[str],
-        scale: Tensor | None = None,
+        scale: Scalar | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self._cut = GradientEdge(*cut.end)
-        self._layer = Layer.find(cut, shared)
-        # The gradients of W are computed here, so the pass through the trunk leaves them out.
-        known = set() if self._layer is None else {id(p) for p in self._layer.parameters.values()}
-        self._below = [
-            node.variable for node in cut.users if hasattr(node, "variable") and id(node.variable) not in known
-        ]
-        self._present = [i for i, loss in enumerate(losses) if loss is not None]
-        self._leaves: list[tuple[int, Tensor, Tensor]] = []
-        each = self._heads_backward([loss for loss in losses if loss is not None], cut, names, scale)
-        self._at_shared: list[tuple[Tensor, Tensor]] = []
-        if self._layer is None:
-            parts = [
-                total_norm(self._shared_gradients(shared, g), names[i])
-                for i, g in zip(self._present, each, strict=True)
-            ]
-            norms = torch.stack(parts)
-            self._end, self._at_end = GradientEdge(*cut.end), torch.stack(each)
-        else:
-            self._end, self._at_end = GradientEdge(self._layer.node, 0), self._layer.at_output(each)
-            self._at_shared = self._layer.gradients(self._at_end)
-            parts = [torch.linalg.vector_norm(_single_or_wider(g).flatten(1), dim=1) for _, g in self._at_shared]
-            norms = parts[0] if len(parts) == 1 else torch.linalg.vector_norm(torch.stack(parts), dim=0)
-        self.norms = self._over_all_tasks(norms if scale is None else norms / scale.to(norms.device), len(losses))
+        present = [i for i, loss in enumerate(losses) if loss is not None]
+        each: list[Parts | None] = [None] * len(losses)
+
+        def measure(at_cut: Tensor | None, recorded: Sequence[Sequence[Tensor]]) -> None:
+            for i, parts in zip(present, recorded, strict=True):
+                if not parts or at_cut is None:
+                    raise missing_path(names[i], len(shared))
+            fitted = [_fitted(parts, at_cut) for parts in recorded if at_cut is not None]
+            for i, gradients in zip(present, _at_shared(cut, shared, fitted), strict=True):
+                each[i] = gradients
+
+        with _when_the_heads_are_done(cut, measure):
+            backward(losses, weights, scale)
+        if each[present[0]] is None:
+            raise missing_path(names[present[0]], len(shared))
+        self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if scale is None else scale)
 
     @staticmethod
     def plan(losses: Sequence[Tensor | None], features: Tensor, shared: Sequence[Tensor]) -> Cut | None:
         """Return where the heads meet, or None if one pass will not do.
 
-        It will not if the heads meet nowhere above W, if one reaches W by another path, or if a hook on `features`,
-        W or a head's own parameters would see unweighted gradients.
+        It will not if the heads meet nowhere above W, or if one reaches W by another path. Nor will it if a hook on
+        `features` or W may change the gradients from which the norms are taken.
 
         losses: T scalars that require a gradient; None for an absent task.
         features: input or output of the shared layer, or any tensor between it and the heads.
         shared: the parameters of W.
         """
-        cut = None if _has_hooks(features) else Cut.find(losses, features)
+        if _has_hooks(features) or any(map(_has_hooks, shared)):
+            return None
+        cut = Cut.find(losses, features)
         if cut is None:
             return None
         wanted = {id(parameter) for parameter in shared}
         own = [leaf for head in cut.heads if head is not None for leaf in head.leaves]
         reached = any(id(getattr(node, "variable", None)) in wanted for node in cut.users)
-        # A hook should see the weighted gradient, but the weights are not known yet in the pass through the heads.
-        if not reached or any(id(leaf) in wanted or _has_hooks(leaf) for leaf in own) or any(map(_has_hooks, shared)):
-            return None
-        return cut
+        return cut if reached and not any(id(leaf) in wanted for leaf in own) else None
 
     def backward(self, weights: PerTask) -> None:
-        """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
+        """Do nothing more: the gradient of Σ_i w_i L_i has been added.
 
-        The parameters' own hooks run once, as in any backward pass.
-
-        weights: w, shape [T], detached.
+        weights: those that the pass was taken with, shape [T].
         """
-        each = weights.unbind()
-        used = weights if len(self._present) == len(each) else torch.stack([each[i] for i in self._present])
-        down = _weighted_sum(used, self._at_end)
-        ends: Pairs = [(leaf, grad * each[i].to(grad.device)) for i, leaf, grad in self._leaves]
-        ends += [(parameter, _weighted_sum(used, grads)) for parameter, grads in self._at_shared]
-        if self._layer is None:
-            ends.append((self._end, down))
-        torch.autograd.backward([end for end, _ in ends], [grad for _, grad in ends])
-        if self._layer is not None and self._below:
-            torch.autograd.backward([self._end], [down], inputs=self._below)
 
-    def _heads_backward(
-        self, losses: Sequence[Tensor], cut: Cut, names: Sequence[str], scale: Tensor | None
-    ) -> list[Tensor]:
-        """Return ∂L_i/∂C for each task that is present, and keep the gradients of the heads' own parameters."""
-        heads = [head for head in cut.heads if head is not None]
-        own = [(i, leaf) for i, head in zip(self._present, heads, strict=True) for leaf in head.leaves]
-        with _recorded(heads) as recorded:
-            inputs: list[Any] = [self._cut, *(leaf for _, leaf in own)]
-            scales = None if scale is None else [scale.to(loss) for loss in losses]
-            # The type stub promises a gradient for every input; an unused one has None.
-            grads = cast(
-                Sequence[Tensor | None], torch.autograd.grad(losses, inputs, grad_outputs=scales, allow_unused=True)
-            )
-        self._leaves = [(i, leaf, g) for (i, leaf), g in zip(own, grads[1:], strict=True) if g is not None]
-        total = grads[0]
-        at_cut: list[Tensor] = []
-        for i, parts in zip(self._present, recorded, strict=True):
-            if not parts or total is None:
-                total_norm([None], names[i])  # raises
-                raise AssertionError
-            # Autograd matches shape and dtype of each part to those of C only after the hooks have run.
-            fitted = [g.sum_to_size(total.shape).to(total) for g in parts]
-            at_cut.append(fitted[0] if len(fitted) == 1 else torch.stack(fitted).sum(0))
-        return at_cut
 
-    def _shared_gradients(self, shared: Sequence[Tensor], grad: Tensor) -> Sequence[Tensor | None]:
-        """Return one task's gradients of the shared parameters, from its gradient of C."""
-        return torch.autograd.grad([self._cut], shared, [grad], retain_graph=True, allow_unused=True)
+def _at_shared(cut: Cut, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> list[Parts]:
+    """Return the gradients of the shared parameters, from those at the cut; one entry for each."""
+    layer = Layer.find(cut, shared)
+    if layer is not None:
+        found = {id(parameter): grads for parameter, grads in layer.gradients(at_cut)}
+        return [tuple(found[id(p)][k] if id(p) in found else None for p in shared) for k in range(len(at_cut))]
+    edge = GradientEdge(*cut.end)
+    return [torch.autograd.grad([edge], shared, [g], retain_graph=True, allow_unused=True) for g in at_cut]
 
-    def _over_all_tasks(self, values: Tensor, tasks: int) -> Tensor:
-        """Return a vector over all tasks, NaN for those that are absent."""
-        if len(self._present) == tasks:
-            return values
-        each = iter(values.unbind())
-        nan = values.new_full((), float("nan"))
-        return torch.stack([next(each) if i in self._present else nan for i in range(tasks)])
+
+def _fitted(parts: Sequence[Tensor], like: Tensor) -> Tensor:
+    """Return the sum of what one head passes to the cut."""
+    # Autograd matches shape and dtype of each part to those of C only after the hooks have run.
+    fitted = [g.sum_to_size(like.shape).to(like) for g in parts]
+    return fitted[0] if len(fitted) == 1 else torch.stack(fitted).sum(0)
 
 
 @contextmanager
-def _recorded(heads: Sequence[Head]) -> Generator[list[list[Tensor]]]:
-    """Yield a list for each head; the backward pass fills it with the gradients that the head passes to the cut."""
+def _when_the_heads_are_done(cut: Cut, measure: Any) -> Generator[None]:
+    """Have `measure` called once, when autograd arrives at the cut.
+
+    It gets the gradient of C, and for each head that is present a list of the gradients that the head passed to C.
+    """
+    heads = [head for head in cut.heads if head is not None]
     recorded: list[list[Tensor]] = [[] for _ in heads]
+    node, output = cut.end
     handles = [
-        node.register_hook(_recording_hook(into, positions))
+        exit.register_hook(_recording_hook(into, positions))
         for head, into in zip(heads, recorded, strict=True)
-        for node, positions in head.exits.items()
+        for exit, positions in head.exits.items()
     ]
+
+    def arrived(grad_outputs: Sequence[Tensor | None]) -> None:
+        # Passes that `measure` starts at the cut come by here, too.
+        at_cut.remove()
+        measure(grad_outputs[output], recorded)
+        for parts in recorded:
+            parts.clear()
+
+    at_cut = node.register_prehook(arrived)
     try:
-        yield recorded
+        yield
     finally:
-        for handle in handles:
+        for handle in (at_cut, *handles):
             handle.remove()
 
 
@@ -182,20 +162,7 @@ def _recording_hook(into: list[Tensor], positions: Sequence[int]) -> Any:
 
 
 def _has_hooks(tensor: Tensor) -> bool:
-    return tensor.retains_grad or bool(getattr(tensor, "_backward_hooks", None))
-
-
-def _single_or_wider(grads: Tensor) -> Tensor:
-    """Return gradients in single precision or wider, so that their squares do not overflow."""
-    return grads.float() if grads.dtype in (torch.float16, torch.bfloat16) else grads
-
-
-def _weighted_sum(weights: Tensor, grads: Tensor) -> Tensor:
-    """Return Σ_i w_i G_i: [T], [T, …] → […]."""
-    G = _single_or_wider(grads)
-    w = weights.to(G)
-    if G.is_contiguous() or G.dim() < 3:
-        return (w @ G.flatten(1)).view(G.shape[1:]).to(grads)
-    # In memory the batch axis comes first, and the tasks second.
-    by_example = G.transpose(0, 1)
-    return torch.matmul(w, by_example.flatten(2)).view(G.shape[1:]).to(grads)
+    """Return whether a hook may change the gradient of a tensor; those by which FSDP gathers parameters do not."""
+    hooks: dict[int, Any] = getattr(tensor, "_backward_hooks", None) or {}
+    modules = [str(getattr(hook, "__module__", "")) for hook in hooks.values()]
+    return not all(module.startswith("torch.distributed.") for module in modules)

@@ -60,6 +60,8 @@ class Method(BaseModel, ABC):
     sums_to_tasks: ClassVar[bool] = False
     # Whether the weights apply to the shared parameters alone; each head then gets the gradient of its own loss.
     trunk_only: ClassVar[bool] = False
+    # Whether w(t) is what step t − 1 decided, so that the norms of step t are not needed for it.
+    ahead: ClassVar[bool] = False
     # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
     packages: ClassVar[tuple[str, ...]] = ()
 

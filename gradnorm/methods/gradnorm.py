@@ -66,6 +66,7 @@ class GradNormMethod(Method):
     needs: ClassVar[Needs] = Needs.NORMS
     sets_targets: ClassVar[bool] = True
     sums_to_tasks: ClassVar[bool] = True
+    ahead: ClassVar[bool] = True
 
     alpha: float = Field(
         1.5,

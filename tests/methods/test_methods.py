@@ -97,6 +97,16 @@ def test_what_a_method_needs_suffices_and_is_needed(method):
 
 
 @by_name
+def test_a_method_that_is_ahead_uses_the_weights_of_the_step_before(method):
+    m = method()
+    state = m.start(torch.ones(3, dtype=torch.float64), KINDS)
+    for signal in signals():
+        balance, after = m.balance(state, signal)
+        assert not m.ahead or torch.equal(balance.weights, state.weights)
+        state = after
+
+
+@by_name
 def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch):
     measured = []
     for owner, name in ((general, "gradient_norms"), (balancer_module, "Jacobian")):

@@ -151,6 +151,7 @@ def test_one_pass_gives_the_norms_and_gradients_of_the_general_way(name):
     assert isinstance(ours, Network)
     general = copy.deepcopy(ours)
     x = pictures(name).double() / 64 - 2
+    weights = torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64)
     found = []
     for net in (ours, general):
         features = net.shared(x)
@@ -160,10 +161,10 @@ def test_one_pass_gives_the_norms_and_gradients_of_the_general_way(name):
             cut = OnePass.plan(losses, features, shared)
             # One product for all tasks, rather than one pass a task.
             assert Layer.find(cut, shared) is not None
-            measured = OnePass(losses, cut, shared, NAMES)
+            measured = OnePass(losses, weights, cut, shared, NAMES)
         else:
             measured = SeparatePasses(losses, shared, NAMES)
-        measured.backward(torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64))
+            measured.backward(weights)
         found.append((measured.norms, [p.grad for p in net.parameters()]))
     assert float(found[0][0].min()) > 0
     torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-9, atol=1e-12)
