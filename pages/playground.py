@@ -5,8 +5,8 @@ import streamlit as st
 from gradnorm.ui import session
 from gradnorm.ui.live.panel import live_panel
 from gradnorm.ui.playground.controls import controls
+from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
-from gradnorm.ui.playground.stuck_notice import notice
 
 session.restore()
 session.arrive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gradnorm.methods.balance import NonFiniteLossError
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Method
+    from gradnorm.methods.small_start import SmallStart
 
 Losses = Tensor | Sequence[Tensor | None]
 
@@ -131,19 +133,21 @@ def _scalar(loss: Tensor, name: str) -> Tensor:
     return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
 
 
-def loss_values(losses: Sequence[Tensor | None], names: Sequence[str], initial_losses: Tensor | None) -> Tensor:
-    """Return L(t) as one detached vector, shape [T], with NaN for an absent task.
+def loss_values(
+    losses: Sequence[Tensor | None], names: Sequence[str], first_losses: Sequence[float]
+) -> tuple[Tensor, list[float]]:
+    """Return L(t) as one detached vector, shape [T], and as T numbers, with NaN for an absent task.
 
     losses: T scalars as `scalar_losses` returns them; None for an absent task.
     names: the T task names, for the messages.
-    initial_losses: L_i(0), shape [T], NaN for a task not seen yet; None if every task has been seen.
+    first_losses: L_i(0), T numbers, NaN for a task not seen yet.
     Raises NonFiniteLossError for NaN or infinity, ValueError for a negative loss, and ZeroFirstLossError
     for a first loss of 0. It waits for the device once.
     """
     present = next(loss for loss in losses if loss is not None)
     nan = torch.full((), float("nan"), dtype=present.dtype, device=present.device)
     vector = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
-    values = vector.tolist()
+    values: list[float] = vector.tolist()
     for name, loss, value in zip(names, losses, values, strict=True):
         if loss is None:
             continue
@@ -154,8 +158,25 @@ def loss_values(losses: Sequence[Tensor | None], names: Sequence[str], initial_l
                 f"The loss of {name!r} should be 0 or more, since rates are ratios of losses. "
                 f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
             )
-    if initial_losses is not None:
-        for name, loss, value, initial in zip(names, losses, values, initial_losses.tolist(), strict=True):
-            if loss is not None and math.isnan(initial) and value == 0:
-                raise ZeroFirstLossError(name)
-    return vector
+    for name, value, first in zip(names, values, first_losses, strict=True):
+        if value == 0 and math.isnan(first):
+            raise ZeroFirstLossError(name)
+    return vector, values
+
+
+def warn_of_small_starts(small: Sequence[SmallStart], names: Sequence[str], method: Method) -> bool:
+    """Warn the caller of `backward` of the first task whose small first loss the method minds; return whether it did.
+
+    small: as `small_starts` returns it.  names: the T task names.
+    A held task keeps its weight whatever its ratio, and with α = 0 no ratio counts.
+    """
+    minded = [start for start in small if start.task + 1 not in getattr(method, "hold", ())]
+    if not minded or getattr(method, "alpha", 1.0) == 0:
+        return False
+    example = ", ".join("1" for _ in names)
+    warnings.warn(
+        f"{minded[0].sentence(repr(names[minded[0].task]))} "
+        f"Pass the usual size of each loss as initial_losses, for example initial_losses=[{example}].",
+        stacklevel=3,
+    )
+    return True

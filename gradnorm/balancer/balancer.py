@@ -19,6 +19,7 @@ from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
+from gradnorm.methods.small_start import small_starts
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Method
@@ -46,7 +47,8 @@ class Balancer:
     kinds: "regression" or "classification" for each task, since some methods treat them differently.
         Left out, all are regressions.
     watch_norms: whether to measure gradient norms even if the method does not need them.
-    Raises ValueError for a wrong number of names, kinds or initial losses.
+    Raises ValueError for a wrong number of names, kinds or initial losses. Warns once, at a step, of a task whose
+    first loss was so near 0 that its ratio L_i(t)/L_i(0) is over 100, where the method sets targets by it.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -79,7 +81,10 @@ class Balancer:
         if initial_losses is not None:
             state = State(state.weights, arguments.checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
-        self._all_seen = initial_losses is not None
+        # L_i(0) on the host, once every task has been seen.
+        self._first_losses: list[float] | None = None if initial_losses is None else state.initial_losses.tolist()
+        # A method without targets has no use for the ratios L_i(t)/L_i(0), so no first loss is too small for it.
+        self._watches_ratios = method.sets_targets
         self._steps = 0
         general.allow_several_passes()
 
@@ -99,7 +104,7 @@ class Balancer:
         state: the state for the next step; its vectors have shape [T].
         steps: how many steps led to it, ≥ 0.
         """
-        self._state, self._steps, self._all_seen = state, steps, False
+        self._state, self._steps, self._first_losses = state, steps, None
 
     @property
     def weights(self) -> Tensor:
@@ -150,8 +155,9 @@ class Balancer:
         attached = arguments.scalar_losses(losses, self.names)
         present = None not in attached
         # At a first step there is no initial loss yet; later all of them have to be there.
-        complete = present and (self._all_seen or self._steps == 0)
-        values = arguments.loss_values(attached, self.names, None if self._all_seen else self._state.initial_losses)
+        complete = present and (self._first_losses is not None or self._steps == 0)
+        first = self._first_losses or self._state.initial_losses.tolist()
+        values, numbers = arguments.loss_values(attached, self.names, first)
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         measured = self._measure(attached, general.shared_parameters(shared), features, trunk, scale)
@@ -165,12 +171,15 @@ class Balancer:
         self._steps += 1
         if scaler is None or norms is None:
             self._state = state
-            self._all_seen |= present
+            if present and self._first_losses is None:
+                self._first_losses = state.initial_losses.tolist()
         else:
             # Gradients overflow under a loss scale that is too large. The optimizer skips such a step,
             # and so do the weights.
             sound = (norms.isfinite() | values.isnan()).all()
             self._state = _select_state(sound, state, self._state)
+        if self._watches_ratios and (small := small_starts(numbers, first)):
+            self._watches_ratios = not arguments.warn_of_small_starts(small, self.names, self.method)
         return balance
 
     def _measure(
@@ -249,7 +258,7 @@ class Balancer:
                 f"and {saved[1]}. Build the balancer with the same tasks and method."
             )
         self.method = type(self.method)(**state["hyperparameters"])
-        self._all_seen = False
+        self._first_losses = None
         self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
         self._state = State(
