@@ -167,7 +167,7 @@ def loss_values(
 def warn_of_small_starts(small: Sequence[SmallStart], names: Sequence[str], method: Method) -> bool:
     """Warn the caller of `backward` of the first task whose small first loss the method minds; return whether it did.
 
-    small: as `small_starts` returns it.  names: the T task names.
+    small: as `SmallStarts.take` returns it.  names: the T task names.
     A held task keeps its weight whatever its ratio, and with α = 0 no ratio counts.
     """
     minded = [start for start in small if start.task + 1 not in getattr(method, "hold", ())]

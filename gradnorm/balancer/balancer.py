@@ -19,7 +19,7 @@ from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
-from gradnorm.methods.small_start import small_starts
+from gradnorm.methods.small_start import SmallStarts
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Method
@@ -47,8 +47,9 @@ class Balancer:
     kinds: "regression" or "classification" for each task, since some methods treat them differently.
         Left out, all are regressions.
     watch_norms: whether to measure gradient norms even if the method does not need them.
-    Raises ValueError for a wrong number of names, kinds or initial losses. Warns once, at a step, of a task whose
-    first loss was so near 0 that its ratio L_i(t)/L_i(0) is over 100, where the method sets targets by it.
+    warns: whether to warn, once, of a task whose first loss was so near 0 that its ratio L_i(t)/L_i(0) stays over 10,
+        where the method sets targets by it.
+    Raises ValueError for a wrong number of names, kinds or initial losses.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -70,6 +71,7 @@ class Balancer:
         initial_losses: Sequence[float] | Tensor | None = None,
         kinds: Sequence[Kind] = (),
         watch_norms: bool = False,
+        warns: bool = True,
     ) -> None:
         self.names = arguments.task_names(tasks)
         self.method = method
@@ -83,8 +85,7 @@ class Balancer:
         self._state = state
         # L_i(0) on the host, once every task has been seen.
         self._first_losses: list[float] | None = None if initial_losses is None else state.initial_losses.tolist()
-        # A method without targets has no use for the ratios L_i(t)/L_i(0), so no first loss is too small for it.
-        self._watches_ratios = method.sets_targets
+        self._small_starts = SmallStarts(len(self.names)) if warns and method.sets_targets else None
         self._steps = 0
         general.allow_several_passes()
 
@@ -178,8 +179,10 @@ class Balancer:
             # and so do the weights.
             sound = (norms.isfinite() | values.isnan()).all()
             self._state = _select_state(sound, state, self._state)
-        if self._watches_ratios and (small := small_starts(numbers, first)):
-            self._watches_ratios = not arguments.warn_of_small_starts(small, self.names, self.method)
+        if self._small_starts is not None and arguments.warn_of_small_starts(
+            self._small_starts.take(numbers, first), self.names, self.method
+        ):
+            self._small_starts = None  # once
         return balance
 
     def _measure(

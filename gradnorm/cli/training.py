@@ -128,7 +128,7 @@ def _train(
     for run, summary in summaries.items():
         if summary.steps:
             summary.mean_weights = mean_weights(store, run)
-            summary.troubles = troubles(store.read(run, summary.steps, evaluated_since=-1))
+            summary.troubles = troubles(store, run)
     _report(summaries, arguments, race)
     return max(_CODES.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 

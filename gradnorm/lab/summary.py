@@ -13,6 +13,8 @@ from gradnorm.datasets.forms.registry import error_metrics
 from gradnorm.runs.records import Evaluation, Outcome, Record, StepRecord
 from gradnorm.runs.troubles import Trouble
 
+# Endings after which the newest evaluation, which may be that of the untrained network, is no result.
+LOST = frozenset({"diverged", "failed"})
 # Metrics that only say in other units what another one of the task says.
 RESTATED = frozenset({"iou_error", "cosine_error"})
 # A metric this many times the single-task run's tells of a yardstick near 0, and would be all of the mean.
@@ -49,8 +51,8 @@ class Summary:
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The newest evaluation: what came of the run. None for a run that diverged, of which nothing came."""
-        return None if self.outcome.kind == "diverged" else self._evaluation
+        """The newest evaluation: what came of the run. None for a run that broke off, of which nothing came."""
+        return None if self.outcome.kind in LOST else self._evaluation
 
     def result(self) -> dict[str, Any]:
         """Return the JSON object of `train`."""

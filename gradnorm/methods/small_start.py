@@ -7,16 +7,17 @@ tasks up then gives this task all the weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-# A loss that is so many times the first one says that the first one was no measure of it.
-RATIO = 100.0
+# A loss that stays so many times the first one for so many steps in a row says that the first was no measure of it.
+# (A training that is unstable for a moment gets as high, but not for as long.)
+RATIO, STEPS = 10.0, 20
 
 
 @dataclass(frozen=True)
 class SmallStart:
-    """A task whose loss is far above its first loss.
+    """A task whose loss stays far above its first loss.
 
     task: its index, from 0.  first: L_i(0) > 0.  loss: L_i(t).
     """
@@ -34,19 +35,34 @@ class SmallStart:
         )
 
 
-def small_starts(losses: Iterable[float], first_losses: Iterable[float]) -> list[SmallStart]:
-    """Return the tasks whose loss is over 100 times the first one.
+class SmallStarts:
+    """Finds the tasks whose loss is over 10 times the first one at 20 steps in a row, while another task's is not.
 
-    losses: L_i(t), T numbers, NaN for an absent task.  first_losses: L_i(0), T numbers, NaN for a task not seen yet.
+    Where all losses grow the run diverges, and their rates are alike.
 
-    >>> [start.task for start in small_starts([0.5, 0.5], [1.0, 1e-6])]
+    tasks: T ≥ 1.
+
+    >>> watch = SmallStarts(2)
+    >>> for step in range(20):
+    ...     found = watch.take([0.5, 0.5], [1.0, 1e-6])
+    >>> [start.task for start in found]
     [1]
     """
-    return [
-        SmallStart(i, first, loss)
-        for i, (loss, first) in enumerate(zip(losses, first_losses, strict=True))
-        if loss > RATIO * first
-    ]
+
+    def __init__(self, tasks: int) -> None:
+        self._above = [0] * tasks  # for how many steps in a row
+
+    def take(self, losses: Sequence[float], first_losses: Sequence[float]) -> list[SmallStart]:
+        """Take one step; return the tasks that are found at it.
+
+        losses: L_i(t), T numbers, NaN for an absent task, whose count stands still.
+        first_losses: L_i(0), T numbers, NaN for a task not seen yet.
+        """
+        pairs = zip(losses, first_losses, self._above, strict=True)
+        self._above = [0 if loss <= RATIO * first else n + (loss > RATIO * first) for loss, first, n in pairs]
+        if max(self._above) < STEPS or all(self._above):
+            return []
+        return [SmallStart(i, first_losses[i], losses[i]) for i, n in enumerate(self._above) if n >= STEPS]
 
 
 def _rounded(ratio: float) -> str:

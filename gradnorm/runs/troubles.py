@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradnorm.config.spec import methods
-from gradnorm.methods.small_start import SmallStart, small_starts
-from gradnorm.runs.records import Evaluation, Snapshot
+from gradnorm.methods.small_start import STEPS, SmallStart, SmallStarts
+from gradnorm.runs.records import Snapshot
+from gradnorm.runs.store import RunStore
 from gradnorm.runs.stuck_tasks import stuck
 
 
@@ -20,27 +20,28 @@ class Trouble:
     sentence: str
 
 
-def troubles(snapshot: Snapshot) -> list[Trouble]:
-    """Return the tasks in trouble, by index.
+def troubles(store: RunStore, run: str) -> list[Trouble]:
+    """Return the tasks in trouble after the newest step of a run, by index.
 
     A held task is in none, nor is any task where α is 0 or the method sets no targets: no rate raises its weight then.
     A run that diverged is past such advice.
-    snapshot: of one run, with all its evaluations and events.
+    Raises UnknownRunError.
     """
-    info, evaluations = snapshot.info, snapshot.evaluations
-    settings = {**info.spec, **{event.key: event.value for event in snapshot.events}}
+    newest = store.read(run, max(0, store.info(run).steps - STEPS), evaluated_since=-1)
+    info = newest.info
+    settings = {**info.spec, **{event.key: event.value for event in newest.events}}
     method = methods().get(str(settings.get("method")))
     if method is None or not method.sets_targets or settings.get("alpha") == 0 or info.state == "diverged":
         return []
     held = {int(number) - 1 for number in settings.get("hold", ())}
-    told = {each.task: each for each in (*_small_starts(evaluations), *stuck(evaluations))}
-    return [Trouble(i, told[i].sentence(info.tasks[i])) for i in sorted(told.keys() - held)]
+    named = {each.task: each for each in (*_small_starts(newest), *stuck(newest.evaluations))}
+    return [Trouble(i, named[i].sentence(info.tasks[i])) for i in sorted(named.keys() - held)]
 
 
-def _small_starts(evaluations: Sequence[Evaluation]) -> list[SmallStart]:
-    """Return the tasks whose newest test loss is far above that of the untrained network."""
-    if not evaluations:
-        return []
-    newest = evaluations[-1]
-    pairs = zip(newest.losses, newest.loss_ratios, strict=True)
-    return small_starts(newest.losses, [loss / ratio if ratio > 0 else math.nan for loss, ratio in pairs])
+def _small_starts(newest: Snapshot) -> list[SmallStart]:
+    """Return the tasks whose training loss has stayed far above the first one. newest: the last steps."""
+    watch, small = SmallStarts(len(newest.info.tasks)), list[SmallStart]()
+    for losses, ratios in zip(newest.vector("losses").tolist(), newest.vector("loss_ratios").tolist(), strict=True):
+        pairs = zip(losses, ratios, strict=True)
+        small = watch.take(losses, [loss / ratio if ratio > 0 else math.nan for loss, ratio in pairs])
+    return small

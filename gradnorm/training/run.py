@@ -56,6 +56,7 @@ class Run:
             spec.method,
             kinds=[task.kind for task in source.tasks],
             watch_norms=spec.watch_norms,
+            warns=False,  # a run has a notice instead: `gradnorm.runs.troubles`
         )
         test = to_device(source.test, device)
         constant = tuple(constant_losses(source.test, source.tasks))

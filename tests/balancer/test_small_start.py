@@ -4,25 +4,29 @@ import pytest
 import torch
 
 from gradnorm import Balancer, GradNorm
+from gradnorm.methods.gradnorm import GradNormMethod
 from gradnorm.methods.static import StaticWeights
 
 
-def step(balancer, *losses):
+def take(balancer, *losses, times=1):
     shared = torch.nn.Parameter(torch.ones(1))
-    return balancer.backward([loss * shared.sum() for loss in losses], shared=shared)
+    for _ in range(times):
+        attached = [None if loss is None else loss * shared.sum() for loss in losses]
+        balancer.backward(attached, shared=shared)
 
 
-def test_a_ratio_over_100_is_warned_of_once_with_its_remedy():
+def test_a_ratio_that_stays_over_10_is_warned_of_once_with_its_remedy():
     balancer = GradNorm(["data", "residual"])
-    step(balancer, 1.0, 1e-6)
-    step(balancer, 1.0, 0.9e-4)
+    take(balancer, 1.0, 1e-6)
+    take(balancer, 1.0, 0.01, times=19)
     with pytest.warns(UserWarning, match="'residual' began with a loss near 0.* 10,000 times") as told:
-        step(balancer, 1.0, 0.01)
+        take(balancer, 1.0, 0.01)
+    (warning,) = told
     assert "Pass the usual size of each loss as initial_losses, for example initial_losses=[1, 1]." in str(
-        told[0].message
+        warning.message
     )
-    assert told[0].filename == __file__
-    step(balancer, 1.0, 0.1)
+    assert warning.filename == __file__
+    take(balancer, 1.0, 0.1, times=30)
 
 
 @pytest.mark.parametrize(
@@ -30,31 +34,41 @@ def test_a_ratio_over_100_is_warned_of_once_with_its_remedy():
     [
         pytest.param(lambda: GradNorm(2, initial_losses=[1, 1]), id="initial losses"),
         pytest.param(lambda: GradNorm(2, alpha=0), id="ratios have no part"),
+        pytest.param(lambda: Balancer(2, GradNormMethod(hold=(2,))), id="held"),
+        pytest.param(lambda: Balancer(2, GradNormMethod(), warns=False), id="not asked for"),
         pytest.param(lambda: Balancer(2, StaticWeights(weights=(1, 1)), watch_norms=True), id="no targets"),
     ],
 )
 def test_nothing_is_said_where_the_ratio_does_no_harm(balancer):
     made = balancer()
-    for loss in (1e-6, 0.01):
-        step(made, 1.0, loss)
+    take(made, 1.0, 1e-6)
+    take(made, 1.0, 0.01, times=30)
+
+
+def test_a_moment_of_unrest_is_not_warned_of():
+    balancer = GradNorm(2)
+    for _ in range(3):
+        take(balancer, 1.0, 1e-6)
+        take(balancer, 1.0, 0.01, times=19)
 
 
 def test_a_state_that_was_loaded_is_watched_too():
     saved = GradNorm(2)
-    step(saved, 1.0, 1e-6)
+    take(saved, 1.0, 1e-6)
     balancer = GradNorm(2)
     balancer.load_state_dict(saved.state_dict())
     with pytest.warns(UserWarning, match="began with a loss near 0"):
-        step(balancer, 1.0, 0.01)
+        take(balancer, 1.0, 0.01, times=20)
 
 
 def test_a_task_that_joins_late_is_watched_too():
     balancer = GradNorm(2)
-    shared = torch.nn.Parameter(torch.ones(1))
-    balancer.backward([shared.sum(), None], shared=shared)
-    balancer.backward([None, 1e-6 * shared.sum()], shared=shared)
+    take(balancer, 1.0, None)
+    take(balancer, None, 1e-6)
+    take(balancer, None, 0.01, times=19)
+    take(balancer, 1.0, None)
     with pytest.warns(UserWarning, match="'task 2' began with a loss near 0"):
-        balancer.backward([None, 0.01 * shared.sum()], shared=shared)
+        take(balancer, None, 0.01)
 
 
 def solved(balancer):

@@ -124,7 +124,7 @@ def test_without_json_train_prints_the_ending(run_cli):
 
 
 def test_train_names_the_tasks_in_trouble_and_what_to_do(run_cli, train, monkeypatch):
-    monkeypatch.setattr("gradnorm.cli.training.troubles", lambda _: [Trouble(1, "task 2 cannot improve, it seems.")])
+    monkeypatch.setattr("gradnorm.cli.training.troubles", lambda *_: [Trouble(1, "task 2 cannot improve, it seems.")])
     _, out, _ = run_cli("train", *FAST, "--steps", "5")
     last = "task 2 cannot improve, it seems. To keep its weight fixed in the next run, pass --hold 2."
     assert out.decode().splitlines()[2:] == [last]

@@ -1,5 +1,7 @@
 """The race's controls, Static, Continue, and the notice of a task that cannot improve."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradnorm.config.spec import RunSpec, preset
@@ -118,13 +120,8 @@ def test_a_first_loss_near_0_is_named_too(tab):
     spec = preset("toy-2", {"steps": 1000, "width": 8, "depth": 1, "batch_size": 4, "device": "cpu"})
     store = lab().store
     run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
-    losses = [(1.0, 1e-6), (0.5, 0.01)]
-    store.append(run, step_records(1, 100))
-    store.append(
-        run,
-        [],
-        [Evaluation(t, at, (at[0], at[1] / 1e-6), 1.0, ({},) * 2) for t, at in zip((0, 100), losses, strict=True)],
-    )
+    rows = [replace(row, losses=(0.5, 0.01), loss_ratios=(0.5, 1e4)) for row in step_records(1, 100)]
+    store.append(run, rows)
     store.end(run, Outcome("stopped", 100))
     (warning,) = [w.value for w in tab(run=run).at.warning]
     assert warning.startswith("task 2 began with a loss near 0, it seems: 1e-06 at first, 0.01 now, 10,000 times")
@@ -136,8 +133,8 @@ def test_holding_a_stuck_task_reaches_the_run_that_goes_on(tab, monkeypatch):
     opened.press("start")
     run = opened.query["run"]
     held = stuck_run(ended=True)
-    snapshot = lab().store.read(held)
-    monkeypatch.setattr("gradnorm.ui.playground.notice.troubles", lambda _: troubles(snapshot))
+    told = troubles(lab().store, held)
+    monkeypatch.setattr("gradnorm.ui.playground.notice.troubles", lambda *_: told)
     wait_for(lambda: lab().store.info(run).steps > 20)
     opened.rerun()
     opened.press("hold 3")

@@ -1,32 +1,34 @@
 """Which tasks the user hears of, from runs written out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradnorm.config.spec import preset
-from gradnorm.runs.records import Evaluation, Event, Outcome
+from gradnorm.runs.records import Event, Outcome
 from gradnorm.runs.troubles import troubles
+from tests.factories import step_records
 
 
 def run_of(store, *losses, changes=None, events=(), outcome=None):
-    """Return the snapshot of a run of toy-2 whose tests, every 100 steps, gave these losses."""
+    """Return the troubles of a run of toy-2 with these losses; those of the first step are L(0)."""
     spec = preset("toy-2", changes)
     run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
-    first = losses[0]
-    tests = [
-        Evaluation(100 * i, at, tuple(a / b for a, b in zip(at, first, strict=True)), 1.0, ({}, {}))
-        for i, at in enumerate(losses)
+    rows = [
+        replace(row, losses=now, loss_ratios=tuple(a / b for a, b in zip(now, losses[0], strict=True)))
+        for row, now in zip(step_records(1, len(losses)), losses, strict=True)
     ]
-    store.append(run, [], tests, events=events)
+    store.append(run, rows, events=events)
     if outcome is not None:
-        store.end(run, Outcome(outcome, 100))
-    return store.read(run)
+        store.end(run, Outcome(outcome, len(losses)))
+    return troubles(store, run)
 
 
-SMALL = [(1.0, 1e-6), (0.5, 0.01)]
+SMALL = [(1.0, 1e-6), *[(0.5, 0.01)] * 20]
 
 
 def test_a_first_loss_near_0_is_told(store):
-    (trouble,) = troubles(run_of(store, *SMALL))
+    (trouble,) = run_of(store, *SMALL)
     assert trouble.task == 1
     assert trouble.sentence.startswith(
         "task 2 began with a loss near 0, it seems: 1e-06 at first, 0.01 now, 10,000 times as much. "
@@ -44,9 +46,23 @@ def test_a_first_loss_near_0_is_told(store):
     ],
 )
 def test_nothing_is_told_where_no_rate_raises_its_weight(store, run):
-    assert troubles(run_of(store, *SMALL, **run)) == []
+    assert run_of(store, *SMALL, **run) == []
 
 
-def test_losses_that_rise_a_little_are_no_trouble(store):
-    assert troubles(run_of(store, (1.0, 0.1), (0.5, 5.0))) == []
-    assert troubles(run_of(store, (1.0, 0.1))) == []
+@pytest.mark.parametrize(
+    "losses",
+    [
+        pytest.param([(1.0, 0.1), *[(0.5, 0.9)] * 30], id="a little above the first"),
+        pytest.param([(1.0, 0.1), *[(0.5, 0.1)] * 30, *[(0.5, 9.0)] * 19], id="for a moment"),
+        pytest.param([(1.0, 0.1), *[(0.5, 9.0)] * 30, (0.5, 0.1)], id="no longer"),
+        pytest.param([(1.0, 0.1), *[(20.0, 9.0)] * 30], id="all tasks"),
+        pytest.param([(1.0, 0.1)], id="one step"),
+    ],
+)
+def test_losses_that_rise_otherwise_are_no_trouble(store, losses):
+    assert run_of(store, *losses) == []
+
+
+def test_a_run_that_has_not_begun_has_none(store):
+    spec = preset("toy-2")
+    assert troubles(store, store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)) == []

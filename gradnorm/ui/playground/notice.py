@@ -26,12 +26,11 @@ def notice(info: RunInfo | None) -> None:
 def _troubles(run: str) -> None:
     store = lab().store
     try:
-        info = store.info(run)
-        snapshot = store.read(run, info.steps, evaluated_since=-1)
+        info, told = store.info(run), troubles(store, run)
     except UnknownRunError:
         return
     held = _held(info)
-    for trouble in troubles(snapshot):
+    for trouble in told:
         name, number = info.tasks[trouble.task], trouble.task + 1
         if number in held:
             continue
