@@ -14,7 +14,7 @@ from typing import Any
 
 from gradnorm.config.spec import PRESETS, preset
 from gradnorm.runs.records import Evaluation, StepRecord
-from gradnorm.runs.stuck_tasks import stuck
+from gradnorm.runs.stuck_tasks import FIRST_STEPS, stuck
 from gradnorm.training.engine import train
 from gradnorm.training.together import train_together
 
@@ -81,6 +81,9 @@ def stuck_tasks(kept: Path | None) -> None:
     print("| preset | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 6)
     for name in PRESETS:
         cells: list[str] = []
+        if (steps := preset(name).steps) < FIRST_STEPS:
+            print(f"| {name} |" + f" too short to tell: {steps} steps |" * len(FIVE_SEEDS), flush=True)
+            continue
         for evaluations in evaluations_of(name, kept):
             named: dict[int, int] = {}
             for count, newest in enumerate(evaluations, 1):

@@ -533,15 +533,15 @@ def test_resume_finishes_a_run_that_was_stopped(train, run_cli, store):
 
 def test_methods_are_listed_with_what_they_need_and_whom_to_cite(run_cli):
     code, out, _ = run_cli("methods", "--json", "-")
-    found = {m["method"]: m for m in json.loads(out)}
+    listed = {m["method"]: m for m in json.loads(out)}
     assert code == 0
-    assert len(found) >= 16
-    assert {m["needs"] for m in found.values()} == {"losses", "norms", "gramian"}
-    assert all(m["citation"].startswith("@") for m in found.values())
-    (c,) = found["cagrad"]["hyperparameters"]
+    assert len(listed) >= 16
+    assert {m["needs"] for m in listed.values()} == {"losses", "norms", "gramian"}
+    assert all(m["citation"].startswith("@") for m in listed.values())
+    (c,) = listed["cagrad"]["hyperparameters"]
     assert (c["key"], c["low"], c["high"], c["default"]) == ("c", 0, 1, 0.5)
     code, out, _ = run_cli("methods")
-    assert out.decode().count("\n") == len(found)
+    assert out.decode().count("\n") == len(listed)
 
 
 def test_cite_gives_each_paper_of_a_run_s_family_once(run_cli, store):

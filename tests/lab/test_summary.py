@@ -38,7 +38,7 @@ def test_r2_counts_as_an_error_so_that_a_yardstick_of_0_is_sound(yardstick):
 
 
 @pytest.mark.parametrize(
-    ("alone", "own", "found"),
+    ("alone", "own", "reason"),
     [
         pytest.param({"miou": 0.0}, {"miou": 0.4}, "depth's miou does not exist: 0.4 to the 0 of", id="nothing"),
         pytest.param({"miou": 0.01}, {"miou": 0.4}, "miou would be nearly all of it: 0.4 to the 0.01 of", id="little"),
@@ -47,11 +47,11 @@ def test_r2_counts_as_an_error_so_that_a_yardstick_of_0_is_sound(yardstick):
         pytest.param({"f1": 0.5}, {"miou": 0.5}, "depth's miou does not exist: 0.5 to the nan of", id="missing"),
     ],
 )
-def test_where_no_ratio_makes_sense_a_sentence_says_so(alone, own, found):
+def test_where_no_ratio_makes_sense_a_sentence_says_so(alone, own, reason):
     singles = [result("single", [alone, CLASSES], task=i) for i in (1, 2)]
     refused = delta_m([*singles, result("gradnorm", [own, CLASSES])])[2]
     assert refused.percent is None
-    assert found in refused.why
+    assert reason in refused.why
 
 
 def test_delta_m_needs_a_single_task_run_for_each_task_with_the_same_seed():
