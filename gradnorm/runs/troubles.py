@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gradnorm.config.spec import methods
 from gradnorm.methods.small_start import STEPS, SmallStart, SmallStarts
 from gradnorm.runs.records import Snapshot
-from gradnorm.runs.store import RunStore
 from gradnorm.runs.stuck_tasks import stuck
+
+if TYPE_CHECKING:
+    from gradnorm.runs.store import RunStore
 
 
 @dataclass(frozen=True)
