@@ -6,8 +6,8 @@ from gradnorm.ui import session
 from gradnorm.ui.live.panel import live_panel
 from gradnorm.ui.playground import server_notice
 from gradnorm.ui.playground.controls import controls
+from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
-from gradnorm.ui.playground.stuck_notice import notice
 
 session.restore()
 session.arrive()

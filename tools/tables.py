@@ -5,16 +5,19 @@ Each line is one `train` per seed, through the engine that the dashboard and the
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from gradnorm.config.spec import PRESETS, preset
 from gradnorm.runs.records import Evaluation, StepRecord
-from gradnorm.runs.stuck_tasks import stuck
+from gradnorm.runs.stuck_tasks import FIRST_STEPS, stuck
 from gradnorm.training.engine import train
+from gradnorm.training.together import train_together
 
 SEEDS = (1, 2, 3)
 FIVE_SEEDS = (1, 2, 3, 4, 5)
@@ -70,19 +73,23 @@ def by_seed(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], names: Seq
         print(f"| {title} | {' | '.join(' / '.join(f'{v:.3g}' for v in cell) for cell in cells)} |", flush=True)
 
 
-def stuck_tasks() -> None:
-    """Print which tasks the rule of `gradnorm.runs.stuck_tasks` names at any evaluation, preset by preset."""
+def stuck_tasks(kept: Path | None) -> None:
+    """Print which tasks the rule of `gradnorm.runs.stuck_tasks` names at any evaluation, preset by preset.
+
+    kept: a folder for the evaluations, a file a preset. Those that are there are not trained again, so that another
+        rule can be tried on them at once.
+    """
     print("| preset | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 6)
     for name in PRESETS:
         cells: list[str] = []
-        for seed in FIVE_SEEDS:
-            evaluations: list[Evaluation] = []
+        if (steps := preset(name).steps) < FIRST_STEPS:
+            print(f"| {name} |" + f" too short to tell: {steps} steps |" * len(FIVE_SEEDS), flush=True)
+            continue
+        for evaluations in evaluations_of(name, kept):
             named: dict[int, int] = {}
-            for item in train(preset(name, {"seed": seed, "checkpoint_every": 0})):
-                if isinstance(item, Evaluation):
-                    evaluations.append(item)
-                    for found in stuck(evaluations):
-                        named.setdefault(found.task, item.step)
+            for count, newest in enumerate(evaluations, 1):
+                for each in stuck(evaluations[:count]):
+                    named.setdefault(each.task, newest.step)
             cells.append(", ".join(f"task {task + 1} from step {step:,}" for task, step in named.items()) or "none")
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
@@ -122,11 +129,29 @@ def _off(record: StepRecord, alpha: float) -> bool:
     return any(abs(norm / (mean * power) - 1) > 0.1 for norm, power in zip(record.gradient_norms, powers, strict=True))
 
 
+def evaluations_of(name: str, kept: Path | None) -> list[list[Evaluation]]:
+    """Return the evaluations of a preset's runs, one a seed, trained together; see `stuck_tasks`."""
+    file = None if kept is None else kept / f"{name}.json"
+    if file is not None and file.exists():
+        return [[Evaluation.from_dict(each) for each in run] for run in json.loads(file.read_text()).values()]
+    runs = train_together([preset(name, {"seed": seed, "checkpoint_every": 0}) for seed in FIVE_SEEDS])
+    evaluations: list[list[Evaluation]] = [[] for _ in runs]
+    for records in zip(*runs, strict=True):
+        for own, record in zip(evaluations, records, strict=True):
+            if isinstance(record, Evaluation):
+                own.append(record)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        plain = {seed: [each.to_dict() for each in own] for seed, own in zip(FIVE_SEEDS, evaluations, strict=True)}
+        file.write_text(json.dumps(plain))
+    return evaluations
+
+
 def main() -> None:
     """Print the table that was asked for."""
-    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    name, *rest = sys.argv[1:] or [""]
     if name == "stuck":
-        stuck_tasks()
+        stuck_tasks(Path(rest[0]) if rest else None)
     elif name == "toy-2":
         toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
     elif name == "still":
@@ -147,7 +172,9 @@ def main() -> None:
         names = ("classes miou", "classes pixel_accuracy", "depth rmse", "normals angle_mean", "normals within_11")
         by_seed(name, [("equal", {"method": "equal"}), ("gradnorm", {})], names)
     else:
-        sys.exit("Usage: python tools/tables.py toy-2 | update | still | diamonds | stuck | overlay | bikes | rooms")
+        sys.exit(
+            "Usage: python tools/tables.py toy-2 | update | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from gradnorm.methods.balance import NonFiniteLossError
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Method
+    from gradnorm.methods.small_start import SmallStart
 
 Losses = Tensor | Sequence[Tensor | None] | Mapping[str, Tensor | None]
 
@@ -183,14 +185,14 @@ def _scalar(loss: Tensor, name: str) -> Tensor:
 def loss_values(
     losses: Sequence[Tensor | None],
     names: Sequence[str],
-    initial_losses: Tensor | None,
+    first_losses: Sequence[float],
     ranks: Ranks | None = None,
-) -> tuple[Tensor, bool]:
-    """Return L(t) as one detached vector, shape [T], with NaN for an absent task, and whether every task is present.
+) -> tuple[Tensor, list[float]]:
+    """Return L(t) as one detached vector, shape [T], and as T numbers, with NaN for an absent task.
 
     losses: T scalars as `scalar_losses` returns them; None for an absent task.
     names: the T task names, for the messages.
-    initial_losses: L_i(0), shape [T], NaN for a task not seen yet; None if every task has been seen.
+    first_losses: L_i(0), T numbers, NaN for a task not seen yet.
     ranks: the processes to average the losses over, if this one is not alone. A task is then absent if no process
         has it.
     Raises NonFiniteLossError for NaN or infinity, ValueError for a negative loss, and ZeroFirstLossError
@@ -203,7 +205,7 @@ def loss_values(
     if ranks is not None:
         # All processes have to raise the same error, or some would wait for the others.
         vector, present = ranks.mean_losses(vector, present)
-    values = vector.tolist()
+    values: list[float] = vector.tolist()
     for name, there, value in zip(names, present, values, strict=True):
         if not there:
             continue
@@ -214,8 +216,25 @@ def loss_values(
                 f"The loss of {name!r} should be 0 or more, since rates are ratios of losses. "
                 f"Found {value}. Add a constant, or use a loss that is bounded below by 0."
             )
-    if initial_losses is not None:
-        for name, there, value, initial in zip(names, present, values, initial_losses.tolist(), strict=True):
-            if there and math.isnan(initial) and value == 0:
-                raise ZeroFirstLossError(name)
-    return vector, all(present)
+    for name, value, first in zip(names, values, first_losses, strict=True):
+        if value == 0 and math.isnan(first):
+            raise ZeroFirstLossError(name)
+    return vector, values
+
+
+def warn_of_small_starts(small: Sequence[SmallStart], names: Sequence[str], method: Method) -> bool:
+    """Warn the caller of `backward` of the first task whose small first loss the method minds; return whether it did.
+
+    small: as `SmallStarts.take` returns it.  names: the T task names.
+    A held task keeps its weight whatever its ratio, and with α = 0 no ratio counts.
+    """
+    minded = [start for start in small if start.task + 1 not in getattr(method, "hold", ())]
+    if not minded or getattr(method, "alpha", 1.0) == 0:
+        return False
+    example = ", ".join("1" for _ in names)
+    warnings.warn(
+        f"{minded[0].sentence(repr(names[minded[0].task]))} "
+        f"Pass the usual size of each loss as initial_losses, for example initial_losses=[{example}].",
+        stacklevel=3,
+    )
+    return True

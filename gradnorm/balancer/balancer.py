@@ -5,6 +5,7 @@ A user's training loop and the training engine use the same class.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,7 @@ from gradnorm.gradients.one_pass import OnePass
 from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
+from gradnorm.methods.small_start import SmallStarts
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -57,6 +59,8 @@ class Balancer:
     group: the `torch.distributed` process group that trains this network, each process on its part of every batch,
         as under DistributedDataParallel. None means the default group, if there is one. Losses and gradients are
         averaged over the group before anything is decided, so that all its processes have the same weights.
+    warns: whether to warn, once, of a task whose first loss was so near 0 that its ratio L_i(t)/L_i(0) stays over 10,
+        where the method sets targets by it.
     Raises ValueError for a wrong number of names, kinds or initial losses, an unknown method, or one whose
         hyperparameters do not suit T tasks.
 
@@ -82,6 +86,7 @@ class Balancer:
         watch_norms: bool = False,
         seed: int = 0,
         group: ProcessGroup | None = None,
+        warns: bool = True,
     ) -> None:
         self.names = arguments.task_names(tasks)
         self.method = arguments.chosen_method(method, len(self.names))
@@ -95,7 +100,9 @@ class Balancer:
         if initial_losses is not None:
             state = State(state.weights, arguments.checked_initial_losses(initial_losses, self.names), state.memory)
         self._state = state
-        self._all_seen = initial_losses is not None
+        # L_i(0) on the host, once every task has been seen.
+        self._first_losses: list[float] | None = None if initial_losses is None else state.initial_losses.tolist()
+        self._small_starts = SmallStarts(len(self.names)) if warns and self.method.sets_targets else None
         self._steps = 0
         self._earlier: list[Signal] = []
         general.allow_several_passes()
@@ -116,7 +123,7 @@ class Balancer:
         state: the state for the next step; its vectors have shape [T].
         steps: how many steps led to it, ≥ 0.
         """
-        self._state, self._steps, self._all_seen = state, steps, False
+        self._state, self._steps, self._first_losses = state, steps, None
 
     @property
     def weights(self) -> Tensor:
@@ -171,10 +178,11 @@ class Balancer:
         """
         attached = arguments.scalar_losses(losses, self.names)
         ranks = Ranks.joined(self._group)
-        initial = None if self._all_seen else self._state.initial_losses
-        values, present = arguments.loss_values(attached, self.names, initial, ranks)
+        first = self._first_losses or self._state.initial_losses.tolist()
+        values, numbers = arguments.loss_values(attached, self.names, first, ranks)
+        present = not any(map(math.isnan, numbers))
         # At a first step there is no initial loss yet; later all of them have to be there.
-        complete = present and (self._all_seen or self._steps == 0)
+        complete = present and (self._first_losses is not None or self._steps == 0)
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
@@ -196,9 +204,14 @@ class Balancer:
         self._steps += 1
         if sound is None:
             self._state = state
-            self._all_seen |= present
+            if present and self._first_losses is None:
+                self._first_losses = state.initial_losses.tolist()
         else:
             self._state = _select_state(sound, state, self._state)
+        if self._small_starts is not None and arguments.warn_of_small_starts(
+            self._small_starts.take(numbers, first), self.names, self.method
+        ):
+            self._small_starts = None  # once
         return balance
 
     def _whole(self, signal: Signal, last: bool) -> Signal:
@@ -303,7 +316,7 @@ class Balancer:
                 f"and {saved[1]}. Build the balancer with the same tasks and method."
             )
         self.method = type(self.method)(**state["hyperparameters"])
-        self._all_seen = False
+        self._first_losses = None
         self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
         self._state = State(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,8 +20,6 @@ _IN_A_BROWSER = ("startup", "streaming")
 
 def figure2(arguments: argparse.Namespace) -> int:
     """Write the table and the figure of `gradnorm.experiments.figure2`."""
-    from tqdm import tqdm
-
     from gradnorm.experiments import figure2
 
     for key in ("seeds", "jobs"):
@@ -28,14 +27,8 @@ def figure2(arguments: argparse.Namespace) -> int:
             raise SpecError(f"{key} should be in [1, 100]. Found {getattr(arguments, key)}. Set it with --{key}.")
     check_writable(arguments.json)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(desc=f"Figure 2, {arguments.tasks} tasks", unit="run", disable=not sys.stderr.isatty())
-
-    def progress(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    result = figure2.reproduce(arguments.tasks, arguments.seeds, arguments.jobs, progress, arguments.steps)
-    bar.close()
+    with closing(Progress(f"Figure 2, {arguments.tasks} tasks")) as progress:
+        result = figure2.reproduce(arguments.tasks, arguments.seeds, arguments.jobs, progress.take, arguments.steps)
     text = "\n".join([figure2.table(result), "", *figure2.verdict(result)])
     (arguments.out / f"figure2-{arguments.tasks}.md").write_text(text + "\n")
     figure2.picture(result, arguments.out / f"figure2-{arguments.tasks}.svg")
@@ -44,6 +37,28 @@ def figure2(arguments: argparse.Namespace) -> int:
     if arguments.json != "-":
         print(text)
     return 0
+
+
+class Progress:
+    """Tells on standard error how many runs are done: a bar on a terminal; elsewhere, as in a log, a line a tenth."""
+
+    def __init__(self, title: str) -> None:
+        from tqdm import tqdm
+
+        self._title, self._tenths, self._terminal = title, 0, sys.stderr.isatty()
+        self._bar = tqdm(desc=title, unit="run", disable=not self._terminal)
+
+    def take(self, done: int, total: int) -> None:
+        """Tell that `done` of `total` runs are done, which may have become more."""
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if not self._terminal and 10 * done // total > self._tenths:
+            self._tenths = 10 * done // total
+            print(f"{self._title}: {done} of {total} runs", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
 
 
 def dashboard(arguments: argparse.Namespace) -> int:

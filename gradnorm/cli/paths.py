@@ -1,4 +1,8 @@
-"""Files named on the command line: whoever types them can read them anyway, so they may lie wherever they are."""
+"""Files named on the command line: they may lie wherever they are, unless GRADNORM_DATA is set.
+
+Whoever types a path can read the file anyway. But a stored run that is resumed may be a visitor's of the dashboard, so
+where GRADNORM_DATA is set it confines the command line, too.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,10 @@ from gradnorm.datasets.readers.folders import UPLOADED, data_root
 
 
 def take_path(arguments: argparse.Namespace) -> None:
-    """Read `--dataset NAME:PATH` as the data set and its path, and make paths absolute. Raises SpecError."""
+    """Read `--dataset NAME:PATH` as the data set and its path, and make paths absolute.
+
+    Raises SpecError for a data set that takes no path, and for a path where nothing is.
+    """
     name, colon, path = (arguments.dataset or "").partition(":")
     keys = path_keys(name)
     if colon:
@@ -33,20 +40,22 @@ def take_path(arguments: argparse.Namespace) -> None:
 
 
 def _absolute(path: str) -> Path:
-    """Return where a file is that was named: in the working directory, else below the data root if it is there."""
+    """Return where a file is that was named: in the working directory, else below the data root. Raises SpecError."""
     here = Path(path).expanduser().absolute()
-    below = data_root() / path
-    return below if below.exists() and not here.exists() else here
+    for place in (here, data_root() / path):
+        if place.exists():
+            return place
+    raise SpecError(f"There should be a file or folder {path!r}. Found no such file at {here}. Check its name.")
 
 
 def open_up(spec: Mapping[str, Any], home: Path | None) -> None:
-    """Let the data set of a flat spec read absolute paths, unless GRADNORM_DATA says otherwise.
+    """Let the data set of a flat spec read absolute paths, unless GRADNORM_DATA is set; set but empty, it is not.
 
     home: where `upload:` files are, if not where GRADNORM_HOME says.
     """
     paths = [str(spec.get(key, "")) for key in path_keys(str(spec.get("dataset")))]
-    if any(Path(path).is_absolute() for path in paths):
-        os.environ.setdefault("GRADNORM_DATA", "/")
+    if any(Path(path).is_absolute() for path in paths) and not os.environ.get("GRADNORM_DATA"):
+        os.environ["GRADNORM_DATA"] = "/"
     if home is not None and any(path.startswith(UPLOADED) for path in paths):
         os.environ["GRADNORM_HOME"] = str(home)
 

@@ -19,6 +19,7 @@ from gradnorm.config.variants import contenders, labels
 from gradnorm.config.variants import fork as forked
 from gradnorm.lab.summary import Summary, delta_m, leaders
 from gradnorm.runs.records import Evaluation, Outcome, Record, RunInfo, StepRecord
+from gradnorm.runs.troubles import troubles
 from gradnorm.training.control import Control
 
 _CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
@@ -127,6 +128,7 @@ def _train(
     for run, summary in summaries.items():
         if summary.steps:
             summary.mean_weights = mean_weights(store, run)
+            summary.troubles = troubles(store, run)
     _report(summaries, arguments, race)
     return max(_CODES.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 
@@ -148,20 +150,27 @@ def _report(summaries: Mapping[str, Summary], arguments: argparse.Namespace, rac
     results = [summary.result() for summary in summaries.values()]
     names = labels([summary.spec.flat() for summary in summaries.values()])
     if arguments.json:
-        race_result = {"race": results, "leaders": leaders(names, results), "delta_m": delta_m(results)}
+        gains = delta_m(results)
+        told = {"delta_m": [gain.percent for gain in gains], "delta_m_why": [gain.why for gain in gains]}
+        race_result = {"race": results, "leaders": leaders(names, results), **told}
         write_json(race_result if race else results[0], arguments.json)
         return
     for name, summary in zip(names, summaries.values(), strict=True):
         print(f"{summary.run} {summary.outcome.kind}: {summary.outcome.message}")
         if summary.evaluation is not None:
             whose = f" of {name}" if race else ""
-            print(f"task-normalised test loss{whose} {summary.evaluation.task_normalized_loss:.4f}")
+            when = "" if summary.evaluation.step == summary.outcome.step else f" at step {summary.evaluation.step:,}"
+            print(f"task-normalised test loss{whose}{when} {summary.evaluation.task_normalized_loss:.4f}")
+        for trouble in summary.troubles:
+            print(f"{trouble.sentence} To keep its weight fixed in the next run, pass --hold {trouble.task + 1}.")
     if race:
         for what, name in leaders(names, results).items():
             print(f"{what}: {name} leads")
-        for name, delta in zip(names, delta_m(results), strict=True):
-            if delta is not None:
-                print(f"delta_m of {name}: {delta:+.2f} %")
+        for name, gain in zip(names, delta_m(results), strict=True):
+            if gain.percent is not None:
+                print(f"delta_m of {name}: {gain.percent:+.2f} %")
+            elif gain.why:
+                print(f"delta_m of {name}: none. {gain.why}")
 
 
 class _Bar:

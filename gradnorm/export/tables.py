@@ -1,9 +1,10 @@
-"""A run as a file: one row a step."""
+"""A run as a file: one row a step that was trained or tested."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import Evaluation, Snapshot, columns
@@ -27,9 +29,10 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
 
     file_format: "csv", "parquet", or "json" (an object with spec, outcome, steps, evaluations, and events, the live
         changes of the run). Events have no place in a table with a row a step, so CSV and Parquet are without them.
-    Training columns are named vector.task, test columns test_losses.task, test_loss_ratios.task,
-    test_task_normalized_loss and test_metric.task, the first of the task's metrics; where there are several, each
-    is test_metric.task.name, too. A step without evaluation leaves those empty.
+    Training columns are named vector.task. Test columns are test_task_normalized_loss, test_losses.task,
+    test_loss_ratios.task, and test_metric.task.name for each metric that any evaluation has of the task. A step without
+    evaluation leaves those empty. An evaluation without a training step, such as that of step 0 (which gives
+    L_i(0)), has a row of its own whose training columns are empty.
     Raises UnknownRunError.
     """
     if file_format == "json":
@@ -50,63 +53,61 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
 
 
 def _tables(store: RunStore, run: str) -> Iterator[Any]:
-    """Yield the run's steps as tables; at least one, which may be empty."""
-    since, metrics = 0, _metrics(store, run)
-    while True:
-        snapshot = store.read(run, since, since + SLICE)
-        if since == 0 or len(snapshot.rows):
-            yield _table(snapshot, metrics)
-        if len(snapshot.rows) < SLICE:
-            return
-        since += SLICE
-
-
-def _metrics(store: RunStore, run: str) -> list[list[str]]:
-    """Return the names of each task's test metrics, where it has several."""
+    """Yield what the run holds now as tables of at most SLICE steps; at least one, which may be empty."""
     info = store.info(run)
-    evaluations = store.read(run, info.steps, evaluated_since=-1).evaluations
-    if not evaluations:
-        return [[] for _ in info.tasks]
-    return [list(each) if len(each) > 1 else [] for each in evaluations[0].metrics]
+    metrics = _metrics(store.read(run, info.steps, info.steps, evaluated_since=-1))
+    # A fork's own records begin where it was forked; the first slice also takes the evaluation before its first step.
+    for since in range(info.forked_at, max(info.steps, info.forked_at + 1), SLICE):
+        first = since == info.forked_at
+        until = min(since + SLICE, info.steps)
+        yield _table(store.read(run, since, until, evaluated_since=-1 if first else since), metrics)
+
+
+def _metrics(snapshot: Snapshot) -> list[list[str]]:
+    """Return the names of each task's test metrics, of all evaluations together, in the order of first use."""
+    return [
+        list(dict.fromkeys(name for evaluation in snapshot.evaluations for name in evaluation.metrics[task]))
+        for task in range(len(snapshot.info.tasks))
+    ]
 
 
 def _table(snapshot: Snapshot, metrics: Sequence[Sequence[str]]) -> Any:
-    tasks = snapshot.info.tasks
-    steps = snapshot.rows[:, 0].astype(np.int64)
+    """Return a table with a row for each step that was trained or tested. metrics: the names of each task's metrics."""
+    tasks, rows, evaluations = snapshot.info.tasks, snapshot.rows, snapshot.evaluations
+    trained = rows[:, 0].astype(np.int64)
+    tested = np.array([evaluation.step for evaluation in evaluations], np.int64)
+    steps = np.union1d(trained, tested)
+    test_names = _test_names(tasks, metrics)
+    tests = np.array([_tested(evaluation, metrics) for evaluation in evaluations]).reshape(-1, len(test_names))
     arrays: dict[str, Any] = {"step": pa.array(steps)}
-    for name, column in zip(columns(tasks, snapshot.info.quantities)[1:], snapshot.rows.T[1:], strict=True):
-        arrays[name] = pa.array(column, from_pandas=True)
-    where = {int(step): i for i, step in enumerate(steps)}
-    for name, values in _test_columns(snapshot.evaluations, tasks, metrics, where, len(steps)).items():
-        arrays[name] = pa.array(values, from_pandas=True)
+    for name, column in zip(columns(tasks, snapshot.info.quantities)[1:], rows.T[1:], strict=True):
+        arrays[name] = _spread(column, trained, steps)
+    for name, column in zip(test_names, tests.T, strict=True):
+        arrays[name] = _spread(column, tested, steps)
     return pa.table(arrays)
 
 
-def _test_columns(
-    evaluations: Sequence[Evaluation],
-    tasks: Sequence[str],
-    metrics: Sequence[Sequence[str]],
-    where: Mapping[int, int],
-    size: int,
-) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"test_task_normalized_loss": np.full(size, np.nan)}
-    for task, names in zip(tasks, metrics, strict=True):
-        for kind in ("losses", "loss_ratios", "metric"):
-            arrays[f"test_{kind}.{task}"] = np.full(size, np.nan)
-        for name in names:
-            arrays[f"test_metric.{task}.{name}"] = np.full(size, np.nan)
-    for evaluation in evaluations:
-        i = where.get(evaluation.step)
-        if i is None:
-            continue
-        arrays["test_task_normalized_loss"][i] = evaluation.task_normalized_loss
-        for j, task in enumerate(tasks):
-            arrays[f"test_losses.{task}"][i] = evaluation.losses[j]
-            arrays[f"test_loss_ratios.{task}"][i] = evaluation.loss_ratios[j]
-            arrays[f"test_metric.{task}"][i] = next(iter(evaluation.metrics[j].values()), np.nan)
-            for name in metrics[j]:
-                arrays[f"test_metric.{task}.{name}"][i] = evaluation.metrics[j].get(name, np.nan)
-    return arrays
+def _spread(column: NDArray[Any], own: NDArray[np.int64], steps: NDArray[np.int64]) -> Any:
+    """Return a column over `steps`, empty where it has no value. own: the steps of its values, some of `steps`."""
+    spread = np.full(len(steps), np.nan, column.dtype)
+    spread[np.searchsorted(steps, own)] = column
+    return pa.array(spread, from_pandas=True)
+
+
+def _test_names(tasks: Sequence[str], metrics: Sequence[Sequence[str]]) -> list[str]:
+    names = ["test_task_normalized_loss"]
+    for task, own in zip(tasks, metrics, strict=True):
+        names += [f"test_losses.{task}", f"test_loss_ratios.{task}", *(f"test_metric.{task}.{name}" for name in own)]
+    return names
+
+
+def _tested(evaluation: Evaluation, metrics: Sequence[Sequence[str]]) -> list[float]:
+    """Return an evaluation's numbers in the order of `_test_names`."""
+    numbers = [evaluation.task_normalized_loss]
+    for i, own in enumerate(metrics):
+        numbers += [evaluation.losses[i], evaluation.loss_ratios[i]]
+        numbers += [evaluation.metrics[i].get(name, math.nan) for name in own]
+    return numbers
 
 
 def _as_json(store: RunStore, run: str) -> dict[str, Any]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.forms.registry import error_metrics
 from gradnorm.runs.records import Evaluation, Outcome, Record, StepRecord
+from gradnorm.runs.troubles import Trouble
 
+# Endings after which the newest evaluation, which may be that of the untrained network, is no result.
+LOST = frozenset({"diverged", "failed"})
 # Metrics that only say in other units what another one of the task says.
 RESTATED = frozenset({"iou_error", "cosine_error"})
+# A metric this many times the single-task run's tells of a yardstick near 0, and would be all of the mean.
+LARGEST_RATIO = 10.0
 
 
 class Summary:
@@ -21,11 +27,13 @@ class Summary:
     def __init__(self, spec: RunSpec, run: str) -> None:
         self.spec, self.run = spec, run
         self.outcome = Outcome("failed", 0, "Ended without an outcome.")
-        self.evaluation: Evaluation | None = None
+        self._evaluation: Evaluation | None = None
         self.steps = 0
         self._last: StepRecord | None = None
         # E_t[w_i(t)] over all of the run's records, for whoever holds them to fill in.
         self.mean_weights: list[float] | None = None
+        # What `gradnorm.runs.troubles` finds in them, for the same to fill in.
+        self.troubles: Sequence[Trouble] = ()
         self._started = self._first = time.perf_counter()
         self._seconds = 0.0
 
@@ -35,11 +43,16 @@ class Summary:
         if isinstance(item, Outcome):
             self.outcome = item
         elif isinstance(item, Evaluation):
-            self.evaluation = item
+            self._evaluation = item
             if item.step == 0:
                 self._first = time.perf_counter()
         elif isinstance(item, StepRecord):
             self._last, self.steps = item, item.step
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The newest evaluation: what came of the run. None for a run that broke off, of which nothing came."""
+        return None if self.outcome.kind in LOST else self._evaluation
 
     def result(self) -> dict[str, Any]:
         """Return the JSON object of `train`."""
@@ -58,13 +71,14 @@ class Summary:
             "gradient_norms": last.gradient_norms if last else None,
             "targets": last.targets if last else None,
             "test": test.to_dict() if test else None,
+            "troubles": [trouble.sentence for trouble in self.troubles],
         }
 
 
 def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return who is best at what: the sum, each task's loss ratio and each task's metric, on the test set.
 
-    labels: the contenders' names.  results: their `Summary.result`; those without an evaluation are left out.
+    labels: the contenders' names.  results: their `Summary.result`; those without a test are left out.
     """
     tests = {label: result["test"] for label, result in zip(labels, results, strict=True) if result["test"]}
     if not tests:
@@ -78,12 +92,22 @@ def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict
     return best_at
 
 
-def delta_m(results: Sequence[Mapping[str, Any]]) -> list[float | None]:
-    """Return Δm in per cent for each contender: how much better its test metrics are than those of single-task runs.
+@dataclass(frozen=True)
+class DeltaM:
+    """Δm of one contender. percent: None where there is none; why: the sentence that says why, if it was to be had."""
 
-    Δm = 100/T Σ_i 1/n_i Σ_k ±(M_k − B_k)/|B_k|, over the n_i metrics of each task, minus where less is better; B is of
+    percent: float | None = None
+    why: str = ""
+
+
+def delta_m(results: Sequence[Mapping[str, Any]]) -> list[DeltaM]:
+    """Return Δm for each contender: how much better its test metrics are than those of single-task runs, in per cent.
+
+    Δm = 100/T Σ_i 1/n_i Σ_k ±(M_k − B_k)/B_k, over the n_i metrics of each task, minus where less is better; B is of
     the run that was trained for that task alone with the same seed (Maninis, Radosavovic, Kokkinos, CVPR 2019).
-    None for those single-task runs themselves, and where one of them, a metric or an evaluation is missing.
+    R² counts as the root mean squared error that it restates, √(1 − R²): R² itself may be 0 or less, and then no ratio
+    to it makes sense. There is no Δm of the single-task runs themselves, nor in a race without any. A contender gets a
+    sentence instead of a number where a run or a metric is missing, or a B is 0 or so near it that M/B > 10.
     results: their `Summary.result`.
     """
     alone = {
@@ -91,19 +115,40 @@ def delta_m(results: Sequence[Mapping[str, Any]]) -> list[float | None]:
         for result in results
         if result["spec"]["method"] == "single" and result["test"]
     }
-    return [None if result["spec"]["method"] == "single" else _delta_m(result, alone) for result in results]
+    if not alone:
+        return [DeltaM() for _ in results]
+    return [DeltaM() if result["spec"]["method"] == "single" else _delta_m(result, alone) for result in results]
 
 
-def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[str, Any]]) -> float | None:
-    tasks, seed = len(result["tasks"]), result["spec"]["seed"]
-    if not result["test"] or any((seed, i) not in alone for i in range(tasks)):
-        return None
+def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[str, Any]]) -> DeltaM:
+    tasks, seed = result["tasks"], result["spec"]["seed"]
+    if not result["test"]:
+        return DeltaM(why="Δm needs a test at the end of the run. Found none.")
     gains: list[float] = []
-    for i in range(tasks):
-        own, base = result["test"]["metrics"][i], alone[seed, i]["metrics"][i]
-        names = [name for name in own if name not in RESTATED]
-        if any(not (math.isfinite(own[name]) and math.isfinite(base[name]) and base[name]) for name in names):
-            return None
-        each = [(own[name] - base[name]) / abs(base[name]) * (-1 if name in error_metrics() else 1) for name in names]
+    for i, task in enumerate(tasks):
+        if (seed, i) not in alone:
+            return DeltaM(why=f"Δm needs a run of each task alone with seed {seed}. Found none of {task}.")
+        own, base = _compared(result["test"]["metrics"][i]), _compared(alone[seed, i]["metrics"][i])
+        for name in own:
+            if refusal := _no_ratio(own[name], base.get(name, math.nan)):
+                return DeltaM(why=f"Δm is a mean of ratios, and that of {task}'s {name} {refusal}.")
+        each = [(own[name] / base[name] - 1) * (-1 if name in error_metrics() else 1) for name in own]
         gains.append(sum(each) / len(each))
-    return 100 * sum(gains) / tasks
+    return DeltaM(100 * sum(gains) / len(tasks))
+
+
+def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics that Δm compares: none that restates another, and an error in place of R²."""
+    named = {name: value for name, value in metrics.items() if name not in RESTATED}
+    if "r2" in named:
+        # In units of the targets' standard deviation, which the compared runs share. NaN stays NaN.
+        named["rmse"] = math.sqrt(1 - named.pop("r2"))
+    return named
+
+
+def _no_ratio(own: float, base: float) -> str:
+    """Return why a metric should not be divided by a single-task run's; empty if it may be. own, base: ≥ 0."""
+    found = f"{own:.3g} to the {base:.3g} of the run for that task alone"
+    if not (math.isfinite(own) and math.isfinite(base) and base > 0):
+        return f"does not exist: {found}"
+    return f"would be nearly all of it: {found}" if own > LARGEST_RATIO * base else ""

@@ -15,7 +15,7 @@ from gradnorm.runs.records import Evaluation
 LEAST, FIRST_STEPS = 5, 500
 # A loss in this range, in units of the best constant answer's, tells nothing of the input.
 RANGE = (0.98, 1.1)
-# A loss that still falls by more than this may get there.
+# A loss that has fallen by more than this since may get there, even if it is up again at the newest evaluation.
 FALL = 0.02
 
 
@@ -44,8 +44,8 @@ def stuck(evaluations: Sequence[Evaluation]) -> list[Stuck]:
     """Return the tasks that are stuck.
 
     The rule: throughout the second half of the run so far (from step 500 on, five evaluations at least) the test loss
-    stayed within 0.98 to 1.1 times that of the best constant answer and fell by less than 2 %, while the task's loss
-    ratio is above the mean of all (so GradNorm raises its weight) and another task is better than a constant.
+    stayed within 0.98 to 1.1 times that of the best constant answer and never fell by 2 %, while the task's loss ratio
+    is above the mean of all (so GradNorm raises its weight) and another task is better than a constant.
     evaluations: of one run, in order; those without `constant_losses` tell nothing.
     """
     known = [e for e in evaluations if e.constant_losses]
@@ -68,4 +68,5 @@ def stuck(evaluations: Sequence[Evaluation]) -> list[Stuck]:
 
 
 def _flat(ratios: Sequence[float]) -> bool:
-    return all(RANGE[0] <= ratio <= RANGE[1] for ratio in ratios) and ratios[-1] > (1 - FALL) * ratios[0]
+    # The lowest counts, not the last: a test loss that falls by fits and starts may be up again at any one evaluation.
+    return all(RANGE[0] <= ratio <= RANGE[1] for ratio in ratios) and min(ratios) > (1 - FALL) * ratios[0]

@@ -57,6 +57,7 @@ class Run:
             kinds=[task.kind for task in source.tasks],
             watch_norms=spec.watch_norms,
             seed=spec.seed,
+            warns=False,  # a run has a notice instead: `gradnorm.runs.troubles`
         )
         test = to_device(source.test, device)
         constant = tuple(constant_losses(source.test, source.tasks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -15,10 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from gradnorm.cli import main
+from gradnorm.cli.making import Progress
 from gradnorm.config.spec import RunSpec
 from gradnorm.runs.records import Evaluation, Outcome
 from gradnorm.runs.records import columns as column_names
 from gradnorm.runs.store import RunStore
+from gradnorm.runs.troubles import Trouble
+from gradnorm.training.control import Control
 from tests.factories import ROOT, SPEC, evaluation, finished, rows_of, step_records
 
 FAST = ["--width", "8", "--depth", "1", "--batch-size", "4", "--device", "cpu"]
@@ -36,6 +40,7 @@ KEYS = {
     "gradient_norms",
     "targets",
     "test",
+    "troubles",
 }
 
 
@@ -118,6 +123,14 @@ def test_without_json_train_prints_the_ending(run_cli):
     assert lines[1].startswith("task-normalised test loss ")
 
 
+def test_train_names_the_tasks_in_trouble_and_what_to_do(run_cli, train, monkeypatch):
+    monkeypatch.setattr("gradnorm.cli.training.troubles", lambda *_: [Trouble(1, "task 2 cannot improve, it seems.")])
+    _, out, _ = run_cli("train", *FAST, "--steps", "5")
+    last = "task 2 cannot improve, it seems. To keep its weight fixed in the next run, pass --hold 2."
+    assert out.decode().splitlines()[2:] == [last]
+    assert train("--steps", "5")["troubles"] == ["task 2 cannot improve, it seems."]
+
+
 def test_json_goes_to_a_file(run_cli, tmp_path):
     code, out, _ = run_cli("train", *FAST, "--steps", "5", "--json", tmp_path / "result.json")
     assert (code, out) == (0, b"")
@@ -130,6 +143,25 @@ def test_a_run_that_diverges_returns_3(run_cli):
     assert (code, err, result["outcome"]) == (3, "", "diverged")
     assert "task" in result["message"]
     assert set(result) == KEYS
+    # The untrained network's test is no result.
+    assert result["test"] is None
+
+
+def test_a_run_that_diverges_prints_no_test_loss(run_cli):
+    code, out, _ = run_cli("train", *FAST, "--sigmas", "1,1000", "--learning-rate", "10")
+    (line,) = out.decode().splitlines()
+    assert code == 3
+    assert "diverged: The loss of " in line
+
+
+def test_the_test_loss_of_a_stopped_run_comes_with_its_step(run_cli, monkeypatch):
+    looks = itertools.count()
+    monkeypatch.setattr(Control, "stopping", property(lambda self: next(looks) == 3))
+    code, out, _ = run_cli("train", *FAST, "--steps", "5", "--eval-every", "2")
+    ending, loss = out.decode().splitlines()
+    assert code == 130
+    assert ending.endswith("Stopped by hand after 3 steps.")
+    assert loss.startswith("task-normalised test loss at step 2 ")
 
 
 def test_an_exported_spec_repeats_the_run(train, run_cli, tmp_path, home):
@@ -338,20 +370,23 @@ def test_an_export_has_a_row_a_step(run_cli, kept, tmp_path, file_format, to_fil
     names, values = READERS[file_format](data)
     expected = column_names(("a", "b"))
     assert names[: len(expected)] == expected
-    assert [row[0] for row in values] == [1, 2, 3, 4, 5]
-    found = np.array(values)[:, : len(expected)].astype(np.float32)
-    np.testing.assert_array_equal(found, rows)
+    # A table also has a row for the evaluation before the first step.
+    trained = values if file_format == "json" else values[1:]
+    assert [row[0] for row in trained] == [1, 2, 3, 4, 5]
+    exported = np.array(trained)[:, : len(expected)].astype(np.float32)
+    np.testing.assert_array_equal(exported, rows)
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_a_table_holds_the_evaluations_in_their_rows(run_cli, kept, file_format):
     names, rows = READERS[file_format](run_cli("export", kept[0], "--format", file_format)[1])
     table = dict(zip(names, zip(*rows, strict=True), strict=True))
-    wanted = evaluation(5)
-    assert [math.isnan(v) for v in table["test_task_normalized_loss"]] == [True] * 4 + [False]
-    assert table["test_task_normalized_loss"][-1] == wanted.task_normalized_loss
-    assert (table["test_losses.a"][-1], table["test_losses.b"][-1]) == wanted.losses
-    assert (table["test_loss_ratios.a"][-1], table["test_loss_ratios.b"][-1]) == wanted.loss_ratios
+    assert table["step"] == (0, 1, 2, 3, 4, 5)
+    assert [math.isnan(v) for v in table["test_task_normalized_loss"]] == [False, *[True] * 4, False]
+    for row, wanted in ((0, evaluation(0)), (5, evaluation(5))):
+        assert table["test_task_normalized_loss"][row] == wanted.task_normalized_loss
+        assert (table["test_losses.a"][row], table["test_losses.b"][row]) == wanted.losses
+        assert (table["test_loss_ratios.a"][row], table["test_loss_ratios.b"][row]) == wanted.loss_ratios
 
 
 def test_a_json_export_holds_the_whole_run(run_cli, kept):
@@ -498,15 +533,15 @@ def test_resume_finishes_a_run_that_was_stopped(train, run_cli, store):
 
 def test_methods_are_listed_with_what_they_need_and_whom_to_cite(run_cli):
     code, out, _ = run_cli("methods", "--json", "-")
-    found = {m["method"]: m for m in json.loads(out)}
+    listed = {m["method"]: m for m in json.loads(out)}
     assert code == 0
-    assert len(found) >= 16
-    assert {m["needs"] for m in found.values()} == {"losses", "norms", "gramian"}
-    assert all(m["citation"].startswith("@") for m in found.values())
-    (c,) = found["cagrad"]["hyperparameters"]
+    assert len(listed) >= 16
+    assert {m["needs"] for m in listed.values()} == {"losses", "norms", "gramian"}
+    assert all(m["citation"].startswith("@") for m in listed.values())
+    (c,) = listed["cagrad"]["hyperparameters"]
     assert (c["key"], c["low"], c["high"], c["default"]) == ("c", 0, 1, 0.5)
     code, out, _ = run_cli("methods")
-    assert out.decode().count("\n") == len(found)
+    assert out.decode().count("\n") == len(listed)
 
 
 def test_cite_gives_each_paper_of_a_run_s_family_once(run_cli, store):
@@ -518,12 +553,25 @@ def test_cite_gives_each_paper_of_a_run_s_family_once(run_cli, store):
     assert out.decode().count("chen2018gradnorm") == 1
 
 
+def test_where_there_is_no_terminal_progress_is_a_line_a_tenth(capsys):
+    progress = Progress("Figure 2, 2 tasks")
+    for done in range(1, 41):
+        progress.take(done, 30 if done <= 3 else 40)
+    progress.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        f"Figure 2, 2 tasks: {3 if i == 1 else 4 * i} of {30 if i == 1 else 40} runs" for i in range(1, 11)
+    ]
+
+
 @pytest.mark.slow
 def test_figure_2_writes_table_and_figure(run_cli, tmp_path):
     code, out, err = run_cli(
         "figure2", "--tasks", "2", "--seeds", "2", "--steps", "10", "--jobs", "2", "--out", tmp_path
     )
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.splitlines()[-1].startswith("Figure 2, 2 tasks: ")
     table = (tmp_path / "figure2-2.md").read_text()
     assert table.strip() == out.decode().strip()
     assert [line.split(" | ")[0] for line in table.splitlines()[2:6]] == [

@@ -87,7 +87,8 @@ def test_a_path_below_the_data_folder_stays_as_it_is(capsys, houses, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dataset", "table:gone.csv", "--targets", "z"], "A file or folder should be at '/"),
+        (["--dataset", "table:gone.csv", "--targets", "z"], "Found no such file at /"),
+        (["--dataset", "table", "--file", "a\0b", "--targets", "z"], "Found no such file at /"),
         (
             ["--dataset", "table:houses.csv", "--targets", "q"],
             "houses.csv should have a column 'q'. Found x, a, b, cut, z.",
@@ -119,6 +120,19 @@ def test_the_data_folder_is_kept_to_where_it_is_set(capsys, houses, monkeypatch,
     assert f"Data should lie below {tmp_path / 'data'}." in err
 
 
+def test_a_missing_file_is_told_as_missing_where_the_data_folder_is_set(capsys, houses, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADNORM_DATA", str(tmp_path / "data"))
+    code, _, err = train(capsys, "--dataset", "table:gone.csv", "--targets", "z")
+    assert code == 2
+    assert f"Found no such file at {tmp_path / 'gone.csv'}." in err
+
+
+def test_an_empty_data_folder_counts_as_none(capsys, houses, monkeypatch):
+    monkeypatch.setenv("GRADNORM_DATA", "")
+    code, _, err = train(capsys, "--dataset", "table:houses.csv", "--targets", "z")
+    assert (code, err) == (0, "")
+
+
 def test_what_is_not_in_the_working_directory_is_looked_for_below_the_data_root(capsys, houses, monkeypatch, tmp_path):
     (tmp_path / "data").mkdir()
     houses.rename(tmp_path / "data" / "homes.csv")
@@ -138,5 +152,5 @@ def test_the_script_of_a_table_finds_it(capsys, houses, monkeypatch, tmp_path):
     command = [sys.executable, str(tmp_path / "again.py"), "out.json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, cwd=tmp_path / "elsewhere", env=environment, timeout=100, capture_output=True)
-    found = json.loads((tmp_path / "elsewhere" / "out.json").read_text())
-    np.testing.assert_allclose(found["weights"], result["weights"], atol=1e-6)
+    printed = json.loads((tmp_path / "elsewhere" / "out.json").read_text())
+    np.testing.assert_allclose(printed["weights"], result["weights"], atol=1e-6)

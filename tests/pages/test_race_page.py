@@ -1,10 +1,12 @@
 """The race's controls, Static, Continue, and the notice of a task that cannot improve."""
 
+from dataclasses import replace
+
 import pytest
 
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.runs.records import Evaluation, Outcome
-from gradnorm.runs.stuck_tasks import stuck
+from gradnorm.runs.troubles import troubles
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, step_records, wait_for
 
@@ -36,9 +38,9 @@ def test_contenders_are_methods_by_alphas_by_seeds_and_stand_in_the_address(tab)
     opened.set("text_input", "race_seed", "1 2")
     query = opened.query
     assert (query["race"], query["race_alpha"], query["race_seed"]) == ("gradnorm,mgda", "0, 1.5", "1 2")
-    found = [(i.spec["method"], i.spec.get("alpha"), i.spec["seed"]) for i in start_race(tab(**query))]
+    started = [(i.spec["method"], i.spec.get("alpha"), i.spec["seed"]) for i in start_race(tab(**query))]
     expected = [("gradnorm", 0.0), ("gradnorm", 1.5), ("mgda", None)]
-    assert found == [(method, alpha, seed) for seed in (1, 2) for method, alpha in expected]
+    assert started == [(method, alpha, seed) for seed in (1, 2) for method, alpha in expected]
 
 
 @pytest.mark.parametrize(
@@ -114,17 +116,25 @@ def test_a_stuck_task_is_named_with_the_reason(tab):
     assert "GradNorm keeps raising its weight" in warning
 
 
+def test_a_first_loss_near_0_is_named_too(tab):
+    spec = preset("toy-2", {"steps": 1000, "width": 8, "depth": 1, "batch_size": 4, "device": "cpu"})
+    store = lab().store
+    run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
+    rows = [replace(row, losses=(0.5, 0.01), loss_ratios=(0.5, 1e4)) for row in step_records(1, 100)]
+    store.append(run, rows)
+    store.end(run, Outcome("stopped", 100))
+    (warning,) = [w.value for w in tab(run=run).at.warning]
+    assert warning.startswith("task 2 began with a loss near 0, it seems: 1e-06 at first, 0.01 now, 10,000 times")
+
+
 @pytest.mark.slow
 def test_holding_a_stuck_task_reaches_the_run_that_goes_on(tab, monkeypatch):
     opened = tab(preset="noise", width="8", depth="1", batch_size="4", device="cpu", steps="1000000", eval_every="20")
     opened.press("start")
     run = opened.query["run"]
     held = stuck_run(ended=True)
-    evaluations = lab().store.read(held).evaluations
-    monkeypatch.setattr(
-        "gradnorm.ui.playground.stuck_notice.stuck",
-        lambda _: stuck(evaluations),
-    )
+    told = troubles(lab().store, held)
+    monkeypatch.setattr("gradnorm.ui.playground.notice.troubles", lambda *_: told)
     wait_for(lambda: lab().store.info(run).steps > 20)
     opened.rerun()
     opened.press("hold 3")

@@ -593,9 +593,10 @@ def test_downloads_hold_the_run(server, over, store):
     csv, parquet, whole, spec = (
         server.get(f"/live/{over}/export/{name}").content for name in ("csv", "parquet", "json", "spec")
     )
-    assert [line.split(b",")[0] for line in csv.splitlines()] == [b'"step"', *(str(s).encode() for s in range(1, 11))]
+    # Step 0 is the evaluation before the first step.
+    assert [line.split(b",")[0] for line in csv.splitlines()] == [b'"step"', *(str(s).encode() for s in range(11))]
     table = pq.read_table(io.BytesIO(parquet))
-    np.testing.assert_array_equal(np.array(table["weights.left"]), rows[:, 3])
+    np.testing.assert_array_equal(np.array(table["weights.left"])[1:], rows[:, 3])
     assert [row["losses.right"] for row in json.loads(whole)["steps"]] == rows[:, 10].tolist()
     assert json.loads(spec) == SPEC
 

@@ -109,7 +109,7 @@ def test_the_command_line_says_so_in_a_sentence(store, stopped, command, capsys)
 def test_its_records_are_exported(store, stopped, kind, tmp_path):
     out = tmp_path / "out"
     assert main(["export", stopped, "--format", kind, "--out", str(out), "--home", str(store.home)]) == 0
-    assert "rmse" in out.read_text() if kind == "json" else "test_metric.depth" in out.read_text()
+    assert "rmse" in out.read_text() if kind == "json" else "test_metric.depth.rmse" in out.read_text()
 
 
 def test_events_want_a_folder(store, stopped, tmp_path, capsys):

@@ -42,7 +42,7 @@ def allowed(path: str) -> Path:
     if not name or not inside:
         raise DataError(f"Data should lie below {root}. Found {path!r}. {remedy}.")
     if not there:
-        raise DataError(f"A file or folder should be at {path!r} below {root}. Found none. {remedy}.")
+        raise DataError(f"A file or folder should be at {path!r} below {root}. Found no such file. {remedy}.")
     return resolved
 
 

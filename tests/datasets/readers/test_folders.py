@@ -74,5 +74,5 @@ def test_uploads_have_a_root_of_their_own(home, data, secret):
     for path in ("upload:../runs.db", f"upload:{secret}", "upload:", "upload:abc/../../runs.db"):
         with pytest.raises(DataError, match="Upload it once more"):
             allowed(path)
-    with pytest.raises(DataError, match="Found none"):
+    with pytest.raises(DataError, match="Found no such file"):
         allowed("upload:abc/other.csv")

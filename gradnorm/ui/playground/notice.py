@@ -1,4 +1,4 @@
-"""A warning while a run trains: a task that cannot improve."""
+"""A warning while a run trains: of a task that cannot improve, or whose first loss was near 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gradnorm.config.spec import methods
 from gradnorm.lab.lab import NotHereError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
-from gradnorm.runs.stuck_tasks import stuck
+from gradnorm.runs.troubles import troubles
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 
@@ -16,26 +16,25 @@ SECONDS = 3.0
 
 
 def notice(info: RunInfo | None) -> None:
-    """Name the run's stuck tasks and offer to hold their weights; checked every `SECONDS` while the run trains."""
+    """Name the run's tasks in trouble and offer to hold their weights; checked every `SECONDS` while the run trains."""
     method = methods().get(str(info.spec.get("method"))) if info else None
     if info is None or method is None or not method.sets_targets:
         return
-    st.fragment(_stuck, run_every=None if info.ended else SECONDS)(info.run)
+    st.fragment(_troubles, run_every=None if info.ended else SECONDS)(info.run)
 
 
-def _stuck(run: str) -> None:
+def _troubles(run: str) -> None:
     store = lab().store
     try:
-        info = store.info(run)
-        evaluations = store.read(run, info.steps, evaluated_since=-1).evaluations
+        info, told = store.info(run), troubles(store, run)
     except UnknownRunError:
         return
     held = _held(info)
-    for stuck_task in stuck(evaluations):
-        name, number = info.tasks[stuck_task.task], stuck_task.task + 1
+    for trouble in told:
+        name, number = info.tasks[trouble.task], trouble.task + 1
         if number in held:
             continue
-        st.warning(stuck_task.sentence(name), icon=":material/trending_flat:")
+        st.warning(trouble.sentence, icon=":material/trending_flat:")
         if not info.ended and lab().steers(run):
             if st.button(f"Hold the weight of {name}", key=f"hold {number}"):
                 _hold(run, [*held, number])
