@@ -17,7 +17,7 @@ from gradnorm.balancer import arguments
 from gradnorm.balancer.arguments import Losses, build_method
 from gradnorm.common.shapes import PerTask
 from gradnorm.gradients import general
-from gradnorm.gradients.autograd_graph import is_sharded, starts_static_graph
+from gradnorm.gradients.autograd_graph import wrapped
 from gradnorm.gradients.general import SeparatePasses, Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
@@ -240,11 +240,11 @@ class Balancer:
             cut = OnePass.plan(g.losses, g.features, g.shared)
             if cut is not None:
                 return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
-        starts = starts_static_graph(g.losses)
-        if (starts and ahead is None) or is_sharded(g.losses):
+        first, only = wrapped(g.losses)
+        if (first and ahead is None) or only:
             raise ValueError(_only_one_pass(self.method.title, ahead is not None))
         if needs is not Needs.GRAMIAN:
-            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if starts else None)
+            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if first else None)
         if trunk is None:
             raise ValueError(
                 f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "

@@ -16,6 +16,8 @@ End = tuple[Node, int]
 _SEVERAL = -1
 # Stands between the outputs of DistributedDataParallel and the network.
 _SINK = "_DDPSinkBackward"
+# Stands below each module whose parameters FSDP shards.
+_SHARDED = "RegisterPostBackwardFunctionBackward"
 
 
 @dataclass(frozen=True)
@@ -119,30 +121,26 @@ def _name(node: Node | None) -> str:
     return "" if node is None else node.name()
 
 
-def starts_static_graph(losses: Sequence[Tensor | None]) -> bool:
-    """Return whether the weighted backward pass has to be the first.
+def wrapped(losses: Sequence[Tensor | None]) -> tuple[bool, bool]:
+    """Return whether the weighted backward pass has to be the first, and whether it has to be the only one.
 
-    That is so in the first step of DistributedDataParallel with static_graph=True, which averages `.grad` over the
-    processes at the end of the first pass through its outputs, whatever pass that is.
-
-    losses: T scalars that require a gradient; None for an absent task.
-    """
-    return any(node.name() == _SINK and node.ddp_weakref().static_graph for node in _distributed(losses))
-
-
-def is_sharded(losses: Sequence[Tensor | None]) -> bool:
-    """Return whether the weighted backward pass has to be the only one, since FSDP frees parameters behind it.
+    It has to be the first at the first step of DistributedDataParallel with static_graph=True, which averages `.grad`
+    over the processes at the end of the first pass through its outputs, whatever pass that is. It has to be the only
+    one with FSDP, which frees parameters behind a pass.
 
     losses: T scalars that require a gradient; None for an absent task.
     """
-    return any(node.name() == "RegisterPostBackwardFunctionBackward" for node in _distributed(losses))
-
-
-def _distributed(losses: Sequence[Tensor | None]) -> set[Node]:
-    """Return all nodes of the graph, or none in a process that trains by itself."""
     if not distributed.is_available() or not distributed.is_initialized():
-        return set()
-    return {node for loss in losses if loss is not None for node in _users(loss.grad_fn)}
+        return False, False
+    seen: set[Node] = set()
+    stack: list[Node | None] = [loss.grad_fn for loss in losses if loss is not None]
+    while stack:
+        node = stack.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            stack.extend(below for below, _ in node.next_functions)
+    first = any(node.name() == _SINK and node.ddp_weakref().static_graph for node in seen)
+    return first, any(node.name() == _SHARDED for node in seen)
 
 
 def _users(top: Node) -> dict[Node, list[End]]:

@@ -99,10 +99,10 @@ def _in_graph(module: nn.Module) -> list[nn.Parameter]:
 
     Between passes FSDP shows pieces of them. The whole ones are gathered here, as they would be in the backward pass.
     """
-    fsdp: Any = sys.modules.get("torch.distributed.fsdp")
-    for part in module.modules() if fsdp is not None else ():
-        if isinstance(part, fsdp.FSDPModule):
-            part.unshard()
+    sharded: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
+    for part in module.modules():
+        if isinstance(part, sharded):
+            cast(Any, part).unshard()
     return list(module.parameters())
 
 

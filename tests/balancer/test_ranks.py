@@ -66,5 +66,10 @@ def test_a_task_that_one_process_lacks_is_there_for_both(ranks, way):
         assert bool(ours["losses"].isfinite().all())
 
 
+def test_a_group_of_its_own_keeps_a_process_apart(ranks):
+    first, second = (rank["apart"] for rank in ranks)
+    assert not torch.equal(first[0]["losses"], second[0]["losses"])
+
+
 def test_a_loss_that_is_not_finite_in_one_process_ends_both(ranks):
     assert ranks[0]["diverged"] == ranks[1]["diverged"]

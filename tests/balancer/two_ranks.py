@@ -40,10 +40,10 @@ def batch(step):
     return torch.randn(ROWS, 3, generator=torch.Generator().manual_seed(step), dtype=torch.float64)
 
 
-def train(wrapped, net, way, rows, change=lambda losses: losses):
+def train(wrapped, net, way, rows, change=lambda losses: losses, **options):
     """Take some steps on some rows of each batch; return each step's weights, losses and gradients."""
     method, with_features = WAYS[way]
-    balancer = Balancer(2, method)
+    balancer = Balancer(2, method, **options)
     optimizer = torch.optim.SGD(wrapped.parameters(), lr=1e-3)
     found = []
     for step in range(STEPS):
@@ -82,16 +82,18 @@ def main(rank, port, path):
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     rows = slice(rank * ROWS // 2, (rank + 1) * ROWS // 2)
 
-    def attempt(kind, way, normalized=False, change=lambda losses: losses):
+    def attempt(kind, way, normalized=False, **options):
         net = Net(normalized)
         try:
-            return train(KINDS[kind](net), net, way, rows, change)
+            return train(KINDS[kind](net), net, way, rows, **options)
         except ValueError as error:
             return error
 
     found = {(kind, way, flag): attempt(kind, way, flag) for kind in KINDS for way in WAYS for flag in (False, True)}
     for way in ("one pass", "separate passes", "losses"):
         found["absent", way] = attempt("unused", way, change=lambda losses: [losses[0], losses[1] if rank else None])
+    groups = [distributed.new_group([other]) for other in range(2)]
+    found["apart"] = attempt("plain", "one pass", group=groups[rank])
     found["diverged"] = attempt("plain", "one pass", change=lambda losses: [losses[0] / rank, losses[1]])
     assert isinstance(found["diverged"], NonFiniteLossError)
     torch.save({key: str(value) if isinstance(value, Exception) else value for key, value in found.items()}, path)
