@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, Self, TypeVar, cast
 
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# The limits of a run that is measured in epochs; the upper one is that of all runs.
+LEAST_STEPS, MOST_STEPS = 2000, 10_000_000
 
 
 class SpecError(ValueError):
@@ -63,12 +67,33 @@ class RunSpec(BaseModel):
     dataset: SerializeAsAny[Dataset] = Field(title="Data set", description="What is learnt.")
     method: SerializeAsAny[Method] = Field(title="Method", description="How the losses are weighed.")
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches.")
-    steps: int = Field(4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps.")
+    steps: int = Field(4000, ge=1, le=MOST_STEPS, title="Steps", description="Length of the run in optimizer steps.")
+    epochs: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        title="Epochs",
+        description="Length in passes over the training rows of a table, 2,000 steps at least. 0: as steps says.",
+    )
+    patience: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Patience",
+        description="Part of a run without a better validation loss that ends it; its best network is kept. 0: never.",
+    )
     batch_size: int = Field(100, ge=1, le=65536, title="Batch size", description="Examples a step.")
     optimizer: Literal["sgd", "adam"] = Field(
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="Weight decay",
+        description="Shrinks the network's parameters by learning rate × this at each step, as AdamW does.",
+    )
     schedule: Literal["constant", "cosine", "steps"] = Field(
         "constant",
         title="Schedule",
@@ -130,6 +155,12 @@ class RunSpec(BaseModel):
                 f"network should be one that suits {self.dataset.name}: auto, {', '.join(self.dataset.networks)}. "
                 f"Found {self.network!r}. Choose one of these"
             )
+        for key in ("epochs", "patience"):
+            if getattr(self, key) and not self.dataset.counted:
+                raise ValueError(
+                    f"{key} should be 0 for {self.dataset.name}, which has no counted rows. "
+                    f"Found {getattr(self, key):g}. Set steps instead"
+                )
         return self
 
     @classmethod
@@ -137,7 +168,8 @@ class RunSpec(BaseModel):
         """Return the spec of flat keys.
 
         flat: options by name, as in {"dataset": "toy", "tasks": 2, "alpha": 0.12}. A key that is left out takes
-            the data set's recommendation, else its default. Numbers may be written as text.
+            the data set's recommendation, else its default. A length in steps takes the place of recommended epochs.
+            Numbers may be written as text.
         Raises SpecError for an unknown key or a value out of range.
         """
         keys = dict(flat)
@@ -148,7 +180,13 @@ class RunSpec(BaseModel):
             )
         dataset = _chosen("dataset", keys.pop("dataset", "toy"), datasets())
         method = _chosen("method", keys.pop("method", "gradnorm"), methods())
-        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **keys}
+        suits = {k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}
+        if "steps" in keys:
+            suits.pop("epochs", None)
+        # A spec that gives every other option of its data set was written by `flat` before there were these.
+        if dataset.former and dataset.model_fields.keys() - dataset.former.keys() <= keys.keys():
+            suits = dict(dataset.former)
+        values = {**suits, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
@@ -190,7 +228,20 @@ class RunSpec(BaseModel):
         flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
         default = type(self).parse(chosen).flat()
         always = {*chosen, "tasks", "sigmas"}
-        return {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+        found = {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+        # Steps alone would say that no epochs are meant.
+        return {**found, "epochs": _as_text(self.epochs)} if "steps" in found and self.epochs else found
+
+    def settled(self) -> Self:
+        """Return the spec with the steps that its epochs take; itself where it has none or the rows cannot be counted.
+
+        steps = ⌈epochs · rows / batch size⌉, and `LEAST_STEPS` at least: a pass over a small table is a few steps.
+        """
+        rows = self.dataset.examples() if self.epochs else None
+        if rows is None:
+            return self
+        steps = max(LEAST_STEPS, math.ceil(self.epochs * rows / self.batch_size))
+        return self.model_copy(update={"steps": min(steps, MOST_STEPS)})
 
     @property
     def title(self) -> str:
@@ -278,6 +329,9 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     if dataset != base.get("dataset"):
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
     left = {key: value for key, value in base.items() if key in keep}
+    # A length in steps is no length in epochs, and only some data sets have rows to count and to validate with.
+    for key in ("epochs", "patience") if dataset != base.get("dataset") else ("epochs",) if "steps" in changes else ():
+        left.pop(key, None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
         for key in ("weights", "hold", "task", "noise"):

@@ -146,6 +146,8 @@ WRONG = {
     "bare utf-16": ("t.csv", "a,b\n1,2\n".encode("utf-16-le") * 20, "Found null characters"),
     "half utf-16": ("t.csv", "a,b\n1,2\n".encode("utf-16")[:-1], "a broken UTF-16"),
     "binary": ("t.csv", bytes(range(256)) * 50, "should be text in UTF-8. Found"),
+    "noise": ("t.csv", bytes(i * 167 % 256 for i in range(1, 9999)).replace(b"\0", b""), "another binary file"),
+    "picture": ("t.csv", b"\x89PNG\r\n\x1a\n" + bytes(500), "Found a PNG picture"),
     "excel": ("t.csv", b"PK\x03\x04" + bytes(500), "Found an Excel workbook or a zip archive"),
     "parquet as csv": ("t.csv", b"PAR1" + bytes(500), "Found a Parquet file"),
     "half gzip": ("t.csv.gz", gzip.compress(b"a,b\n" + ROWS * 99)[:-20], "should be a whole gzip file"),
