@@ -22,7 +22,6 @@ from gradnorm.training.best import Best, validation_loss
 from gradnorm.training.checkpoint import Saved, pack, unpack
 from gradnorm.training.prefetcher import block_of
 
-
 # Steps between two looks at the validation rows.
 LEAST_BETWEEN = 10
 

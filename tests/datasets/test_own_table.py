@@ -199,11 +199,11 @@ def test_what_cannot_be_computed_with_is_no_input_unless_it_is_chosen(table):
         table(odd, inputs="far").load(0)
 
 
-def test_digits_in_a_column_of_texts_can_be_learnt_as_numbers(table, root):
+def test_digits_in_a_column_of_texts_can_be_learnt_as_numbers(root):
     data = frame().assign(y=[f"{i % 60}" for i in range(ROWS)])
     data.to_parquet(root / "t.parquet")
     for reading in ("careful", "plain"):
-        dataset = table(file="t.parquet", targets="y:number", inputs="x", reading=reading)
+        dataset = OwnTable(file="t.parquet", targets=("y:number",), inputs=("x",), units="raw", reading=reading)
         assert set(dataset.prepared().targets[0].values[:, 0]) == set(range(60))
 
 

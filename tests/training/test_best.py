@@ -40,7 +40,7 @@ def of_kind(items, kind):
 
 
 def test_a_run_that_gets_no_better_ends_with_its_best_network(noise):
-    spec = noise()
+    spec = noise(eval_every=10)
     items = list(train(spec))
     outcome, last, end = items[-1], of_kind(items, Evaluation)[-1], of_kind(items, Checkpoint)[-1]
     assert outcome.kind == "finished"

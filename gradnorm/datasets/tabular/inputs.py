@@ -71,6 +71,9 @@ def input_columns(table: Table, choice: ColumnChoice) -> tuple[list[Column], lis
             notes.append(f"{column.name} is no input: it {why}.")
         else:
             usable.append(column)
+    if choice.careful and not choice.fill and not chosen:
+        strict = [table.column(name) for name in (*targets, choice.group) if name]
+        usable = _affordable(table, strict, usable, notes)
     if not usable:
         raise DataError("There should be a column to learn from. Found no input that can be used. Choose other inputs.")
     return usable, notes
@@ -85,12 +88,12 @@ def unusable(column: Column) -> str:
     return f"{column.values[row]:g} in data row {row + 1:,}"
 
 
-def affordable(table: Table, strict: Sequence[Column], inputs: list[Column], notes: list[str]) -> list[Column]:
+def _affordable(table: Table, strict: Sequence[Column], inputs: list[Column], notes: list[str]) -> list[Column]:
     """Return the inputs without those that lack so many values that too few rows would be left, and note each.
 
     The column with most missing values is left out until the inputs cost a fifth of the rows at most.
     """
-    there = np.logical_and.reduce([~column.absent for column in strict])
+    there = np.logical_and.reduce([np.ones(table.rows, bool), *(~column.absent for column in strict)])
     left = list(inputs)
     while len(left) > 1:
         whole = there & np.logical_and.reduce([~column.absent for column in left])

@@ -16,7 +16,6 @@ from gradnorm.datasets.tabular.inputs import (
     LARGEST,
     ColumnChoice,
     TargetForm,
-    affordable,
     encoded,
     hints,
     input_columns,
@@ -64,8 +63,6 @@ def prepare(table: Table, choice: ColumnChoice) -> Prepared:
     for column in [column for column, _ in targets] + inputs + ([group] if group else []):
         _check(column)
     strict = [column for column, _ in targets] + ([group] if group else [])
-    if choice.careful and not choice.fill and not choice.inputs:
-        inputs = affordable(table, strict, inputs, notes)
     rows, lost = _rows(table, strict + ([] if choice.fill else inputs), notes)
     test = _held_out(rows, group, choice.test_share, "table split")
     train = np.setdiff1d(np.arange(len(rows)), test)
