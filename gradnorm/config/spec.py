@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.common.declarations import explain, names_as_text
-from gradnorm.common.discovery import discover
+from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -26,31 +25,8 @@ __all__ = [
     "preset",
 ]
 
-Model = TypeVar("Model", bound=BaseModel)
-
 # The limits of a run that is measured in epochs; the upper one is that of all runs.
 LEAST_STEPS, MOST_STEPS = 2000, 10_000_000
-
-
-class SpecError(ValueError):
-    """A spec that cannot be run. The message says what should be, what was found and what to do."""
-
-
-def methods() -> Mapping[str, type[Method]]:
-    """Return every weighting method by name, those of other packages too (entry points "gradnorm.methods").
-
-    Raises PluginError, a ValueError, if another package's method cannot be used.
-    """
-    return discover(Method, "gradnorm.methods", group="gradnorm.methods")  # pyright: ignore[reportArgumentType]
-
-
-def datasets() -> Mapping[str, type[Dataset]]:
-    """Return every data set by name, those of other packages too (entry points "gradnorm.datasets").
-
-    Raises PluginError, a ValueError, if another package's data set cannot be used.
-    """
-    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
-    return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
 
 
 class RunSpec(BaseModel):
@@ -178,8 +154,8 @@ class RunSpec(BaseModel):
                 "A spec should be one that gradnorm trains. "
                 f"Found that of {keys['recorded']!r}, which a script recorded. Run the script again."
             )
-        dataset = _chosen("dataset", keys.pop("dataset", "toy"), datasets())
-        method = _chosen("method", keys.pop("method", "gradnorm"), methods())
+        dataset = chosen("dataset", keys.pop("dataset", "toy"), datasets())
+        method = chosen("method", keys.pop("method", "gradnorm"), methods())
         suits = {k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}
         if "steps" in keys:
             suits.pop("epochs", None)
@@ -190,8 +166,8 @@ class RunSpec(BaseModel):
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
-        chosen = {"dataset": _built(dataset, parts["dataset"]), "method": _built(method, parts["method"])}
-        return _built(cls, {**chosen, **parts["run"]})
+        made = {"dataset": built(dataset, parts["dataset"]), "method": built(method, parts["method"])}
+        return built(cls, {**made, **parts["run"]})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -225,12 +201,12 @@ class RunSpec(BaseModel):
         >>> RunSpec.parse({"dataset": "digits", "alpha": 0.5}).query()
         {'dataset': 'digits', 'method': 'gradnorm', 'alpha': '0.5'}
         """
-        flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
-        default = type(self).parse(chosen).flat()
-        always = {*chosen, "tasks", "sigmas"}
-        found = {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+        flat, named = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
+        default = type(self).parse(named).flat()
+        always = {*named, "tasks", "sigmas"}
+        found = {k: as_text(v) for k, v in flat.items() if k in always or default[k] != v}
         # Steps alone would say that no epochs are meant.
-        return {**found, "epochs": _as_text(self.epochs)} if "steps" in found and self.epochs else found
+        return {**found, "epochs": as_text(self.epochs)} if "steps" in found and self.epochs else found
 
     def settled(self) -> Self:
         """Return the spec with the steps that its epochs take; itself where it has none or the rows cannot be counted.
@@ -255,12 +231,6 @@ def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
     return {*method.model_fields, *spec.model_fields}
 
 
-def _chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
-    if not isinstance(name, str) or name not in known:
-        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
-    return known[name]
-
-
 def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
     if key in dataset.model_fields:
         return "dataset"
@@ -273,23 +243,6 @@ def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
         f"{key} should be an option of data set {dataset.name!r} or method {method.name!r}. "
         f"Found {key!r}. The options are: {', '.join(known)}."
     )
-
-
-def _built(model: type[Model], values: Mapping[str, Any]) -> Model:
-    try:
-        return model(**values)
-    except ValidationError as error:
-        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        if value and isinstance(value[0], str):
-            return names_as_text(cast("list[str]", value))
-        return ",".join(_as_text(v) for v in cast("list[Any]", value))
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:

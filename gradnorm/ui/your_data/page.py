@@ -121,7 +121,7 @@ def _start_with() -> dict[str, Any]:
     """Return the settings recommended for a table, except those that the user has changed."""
     spec = session.spec().flat()
     default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
-    suits = {key: value for key, value in OwnTable.recommended.items() if spec[key] == default[key]}
+    suits = {key: value for key, value in OwnTable.recommended.items() if key in spec and spec[key] == default[key]}
     if spec["steps"] != default["steps"]:
         suits.pop("epochs", None)
     return suits
