@@ -119,7 +119,7 @@ MOMENTS = {
 # Weight decay, apart from the gradients, as in AdamW.
 SHRINK = {
     True: "stack.parameters.mul_(1 - learning_rate(step) * {decay})\n",
-    False: "torch._foreach_mul_(list(model.parameters()), 1 - learning_rate(step) * {decay})\n",
+    False: "for parameter in model.parameters():\n    parameter.data.mul_(1 - learning_rate(step) * {decay})\n",
 }
 MOVE = {
     "sgd": """# SGD: the gradients, kept with decay 0.9, are the velocity.

@@ -24,7 +24,8 @@ READERS = 8
 def shrink(parameters: Iterable[torch.Tensor], by: float) -> None:
     """Multiply parameters by 1 − by, as weight decay does (Loshchilov and Hutter, 2019): by = η·λ, and 0 for none."""
     if by:
-        torch._foreach_mul_(list(parameters), 1 - by)
+        for parameter in parameters:
+            parameter.mul_(1 - by)
 
 
 class AutogradStepper:
