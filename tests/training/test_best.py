@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +74,15 @@ def test_without_patience_a_run_takes_all_its_steps_and_keeps_the_last_network(n
     items = list(train(noise(patience=0, steps=100)))
     assert items[-1].message == "Finished all 100 steps."
     assert unpack(of_kind(items, Checkpoint)[-1], CPU).best is None
+
+
+def test_a_checkpoint_of_before_there_was_a_best_network_is_read(noise):
+    whole = of_kind(train(noise(steps=20, patience=0)), Checkpoint)[-1]
+    found = torch.load(io.BytesIO(whole.payload), weights_only=True)
+    del found["best"]
+    buffer = io.BytesIO()
+    torch.save(found, buffer)
+    assert unpack(Checkpoint(20, buffer.getvalue()), CPU).best is None
 
 
 def test_a_length_in_epochs_is_settled_by_the_rows(noise):
