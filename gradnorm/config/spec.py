@@ -280,11 +280,11 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         return dict(base)  # parse names the fault
     keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
     if dataset != base.get("dataset"):
-        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
+        # Not each has rows to count and to validate with.
+        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
     left = {key: value for key, value in base.items() if key in keep}
-    # A length in steps is no length in epochs, and only some data sets have rows to count and to validate with.
-    for key in ("epochs", "patience") if dataset != base.get("dataset") else ("epochs",) if "steps" in changes else ():
-        left.pop(key, None)
+    if "steps" in changes:
+        left.pop("epochs", None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
         for key in ("weights", "hold", "task", "noise"):

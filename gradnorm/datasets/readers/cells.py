@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 MARKS = frozenset({"-", "--", "–", "—", "?", ".", "..", "...", "n.a.", "n.a", "na", "none", "unknown", "missing"})
 # A last row that begins so adds up the rows above.
 TOTALS = frozenset({"total", "totals", "grand total", "sum", "summe", "gesamt", "insgesamt", "all"})
-# With more different texts than these a column stays as it is, and so does one whose first texts are something else.
-_MOST_WORDS, _SAMPLE, _ENOUGH = 1_000_000, 200, 0.9
+# With more different texts than these a column stays as it is.
+MOST_WORDS = 1_000_000
+# So many texts tell whether the others are worth a look.
+_SAMPLE = 200
+# One text among fewer numbers than these may be one of several kinds.
+_TELLING = 20
 
 _NUMBER = re.compile(
     r"(?P<open>\()?(?P<sign>[-+−]?)\s*(?P<before>[$€£¥]|USD|EUR|GBP|CHF)?\s*(?P<late>[-+−]?)"
@@ -62,7 +66,7 @@ def understand(words: Sequence[str], decimal: str = ".") -> Understood | None:
     """
     texts = [word.strip() for word in words]
     present = [text for text in texts if text and text.lower() not in MARKS]
-    if not present or len(present) > _MOST_WORDS:
+    if not present:
         return None
     found = _numbers(present, decimal) or _dates(present)
     if found is None:
@@ -78,9 +82,14 @@ def understand(words: Sequence[str], decimal: str = ".") -> Understood | None:
 
 def odd_one(words: Sequence[str]) -> int | None:
     """Return the place of the one text that keeps a column from being numbers; None if there are none or several."""
-    texts = [word.strip() for word in words]
-    odd = [i for i, text in enumerate(texts[:_MOST_WORDS]) if text.lower() not in MARKS and not _NUMBER.fullmatch(text)]
-    return odd[0] if len(odd) == 1 and len(texts) > _ENOUGH * 20 else None
+    found: int | None = None
+    for i, word in enumerate(words):
+        text = word.strip()
+        if text.lower() not in MARKS and not _NUMBER.fullmatch(text):
+            if found is not None:
+                return None
+            found = i
+    return found if len(words) >= _TELLING else None
 
 
 def names_things(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gradnorm.datasets.readers.cells import names_things, odd_one, understand
+from gradnorm.datasets.readers.cells import MOST_WORDS, names_things, odd_one, understand
 
 # pyarrow has no types for its tables, columns and dictionaries.
 ArrowColumn: TypeAlias = Any
@@ -85,15 +85,24 @@ def understood(column: Column, cells: ArrowColumn, decimal: str) -> Column:
         if column.kind == "number" and types.is_integer(cells.type) and (large or named):
             return replace(_text_column(column.name, cells.cast(pa.string())), note="names, not numbers")
         return column
-    words = [str(word) for word in column.words.to_pylist()]
+    if len(column.words) > MOST_WORDS:
+        return column
+    codes = column.values.astype(np.int64)
+    # A dictionary may hold words that no cell has.
+    used = np.unique(codes[codes >= 0])
+    words = [str(word) for word in column.words.take(pa.array(used)).to_pylist()]
     found = understand(words, decimal)
     if found is None:
-        odd = odd_one(words) if len(words) > 2 else None
+        odd = odd_one(words)
         if odd is None:
             return column
-        row = int(np.flatnonzero(column.values == odd)[0]) + 1
+        row = int(np.flatnonzero(codes == used[odd])[0]) + 1
         return replace(column, note=f"texts, since {words[odd][:40]!r} in data row {row:,} is no number")
-    values = np.append(found.values, np.nan)[column.values.astype(np.int64)]
+    if found.kind == "number" and names_things(column.name):
+        return column
+    of_word = np.full(len(column.words) + 1, np.nan)  # the last one is that of −1, a missing text
+    of_word[used] = found.values
+    values = of_word[codes]
     if found.kind == "number":
         return replace(_numbers_as_column(column.name, values), note=found.how)
     present = values[~np.isnan(values)]

@@ -89,7 +89,8 @@ def _ends_in_totals(cells: ArrowColumn) -> bool:
 
     if not cells.num_rows:
         return False
-    texts = [column for column in cells.columns if types.is_string(column.type) or types.is_large_string(column.type)]
+    kinds = (types.is_string, types.is_large_string, types.is_dictionary)
+    texts = [column for column in cells.columns if any(is_kind(column.type) for is_kind in kinds)]
     last = [str(column[-1].as_py() or "").strip().rstrip(":").lower() for column in texts]
     # In a table of nothing but texts "all" may be a value.
     return len(texts) < cells.num_columns and any(cell in TOTALS for cell in last)

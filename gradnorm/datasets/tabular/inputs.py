@@ -100,7 +100,7 @@ def _affordable(table: Table, strict: Sequence[Column], inputs: list[Column], no
         gone = int(there.sum() - whole.sum())
         if gone <= MOST_LOST * there.sum():
             break
-        worst = max(left, key=lambda column: column.missing)
+        worst = max(left, key=lambda column: int((column.absent & there).sum()))
         left.remove(worst)
         notes.append(
             f"{worst.name} is no input: {worst.missing:,} of its {table.rows:,} values are missing, and "
@@ -109,11 +109,11 @@ def _affordable(table: Table, strict: Sequence[Column], inputs: list[Column], no
     return left
 
 
-def hints(table: Table, inputs: Sequence[str]) -> list[str]:
-    """Return a hint at a column to split by: one that is no input and names the same thing in several rows."""
+def hints(table: Table, used: Sequence[Column]) -> list[str]:
+    """Return a hint at a column to split by: one that is not used and names the same thing in several rows."""
     for column in table.columns:
         several = 2 <= column.distinct <= (table.rows - column.missing) / 2
-        if column.kind == "text" and several and column.name not in inputs:
+        if column.kind == "text" and several and all(column is not other for other in used):
             return [
                 f"{column.name} has {column.distinct:,} different values, each in several rows. If rows of one are "
                 f"alike, split by {column.name}, or the test set flatters."
@@ -129,7 +129,9 @@ def encoded(
     Texts become one-hot vectors. Missing numbers become the median of the training rows.
     indicate: whether another input, of 0 and 1, says where a number was missing.
     """
-    width = sum(2 if column.words is None else column.distinct + 1 for column in inputs)
+    width = sum(
+        1 + (indicate and column.missing > 0) if column.words is None else column.distinct + 1 for column in inputs
+    )
     if width * len(rows) > _MOST_NUMBERS:
         raise DataError(
             f"Inputs should be at most {_MOST_NUMBERS:,} numbers. Found {len(rows):,} rows × {width:,} inputs. "

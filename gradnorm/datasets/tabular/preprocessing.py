@@ -74,7 +74,7 @@ def prepare(table: Table, choice: ColumnChoice) -> Prepared:
     used = [column for column, _ in targets] + inputs + ([group] if group else [])
     notes += [f"{column.name} is read as {column.note}." for column in used if column.note]
     if choice.careful and group is None:
-        notes += hints(table, [column.name for column in inputs])
+        notes += hints(table, used)
     how = f"by {group.name}" if group else "by rows"
     kept = f", {len(validation):,} to validate" if len(validation) else ""
     notes.insert(0, f"{len(train):,} rows to train on{kept} and {len(test):,} to test with, split {how}.")

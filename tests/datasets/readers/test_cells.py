@@ -92,6 +92,10 @@ def test_a_last_row_of_totals_is_left_out(tmp_path):
     assert table.rows == 30
     assert table.column("day").kind == "date"
     assert table.notes == ("The last row is left out: it holds totals.",)
+    pd.DataFrame({"day": days, "sold": [*range(30, 60), 1335]}).to_parquet(tmp_path / "t.parquet")
+    same = read_table(tmp_path / "t.parquet")
+    assert (same.rows, same.column("day").kind) == (30, "date")
+    assert read_table(tmp_path / "t.parquet", careful=False).rows == 31
 
 
 def test_one_text_among_numbers_is_named(tmp_path):
