@@ -17,7 +17,7 @@ from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.config.variants import contenders, labels
 from gradnorm.config.variants import fork as forked
-from gradnorm.lab.summary import Summary, delta_m, leaders
+from gradnorm.lab.summary import Summary, delta_m, leaders, sentences
 from gradnorm.runs.records import Evaluation, Outcome, Record, RunInfo, StepRecord
 from gradnorm.runs.troubles import troubles
 from gradnorm.training.control import Control
@@ -37,8 +37,9 @@ def train(arguments: argparse.Namespace) -> int:
 
         _check_device(spec)
         _check_files(spec, arguments)
+        _say_notes(spec, arguments)
         store = RunStore(arguments.home)
-        entries = [(each.title, each.flat()) for each in specs]
+        entries = [(each.title, each.settled().flat()) for each in specs]
         if arguments.race is None:
             made = [store.create(*entries[0], spec.dataset.task_names, queued=False)]
         else:
@@ -71,7 +72,7 @@ def fork(arguments: argparse.Namespace) -> int:
         _check_packages([spec])
         _check_device(spec)
         _check_files(spec, arguments)
-        flat = spec.flat()
+        flat = spec.settled().flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
         return _train(store, [store.info(child)], arguments, stopped)
 
@@ -106,6 +107,14 @@ def _check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
     if spec.dataset.by_path:
         open_up(spec.flat(), arguments.home)
         spec.dataset.load(spec.seed)
+
+
+def _say_notes(spec: RunSpec, arguments: argparse.Namespace) -> None:
+    """Print what the page says before a run: what became of the data, and what to think of. Nothing beside JSON."""
+    if not arguments.json:
+        advice = [spec.dataset.advice] if spec.dataset.advice else []
+        for line in (*spec.dataset.notes(), *advice):
+            print(line)
 
 
 def _train(
@@ -161,6 +170,8 @@ def _report(summaries: Mapping[str, Summary], arguments: argparse.Namespace, rac
             whose = f" of {name}" if race else ""
             when = "" if summary.evaluation.step == summary.outcome.step else f" at step {summary.evaluation.step:,}"
             print(f"task-normalised test loss{whose}{when} {summary.evaluation.task_normalized_loss:.4f}")
+            for line in sentences(summary.spec.dataset.task_names, summary.evaluation):
+                print(line)
         for trouble in summary.troubles:
             print(f"{trouble.sentence} To keep its weight fixed in the next run, pass --hold {trouble.task + 1}.")
     if race:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.common.declarations import explain, names_as_text
-from gradnorm.common.discovery import discover
+from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -25,28 +25,8 @@ __all__ = [
     "preset",
 ]
 
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class SpecError(ValueError):
-    """A spec that cannot be run. The message says what should be, what was found and what to do."""
-
-
-def methods() -> Mapping[str, type[Method]]:
-    """Return every weighting method by name, those of other packages too (entry points "gradnorm.methods").
-
-    Raises PluginError, a ValueError, if another package's method cannot be used.
-    """
-    return discover(Method, "gradnorm.methods", group="gradnorm.methods")  # pyright: ignore[reportArgumentType]
-
-
-def datasets() -> Mapping[str, type[Dataset]]:
-    """Return every data set by name, those of other packages too (entry points "gradnorm.datasets").
-
-    Raises PluginError, a ValueError, if another package's data set cannot be used.
-    """
-    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
-    return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
+# The limits of a run that is measured in epochs; the upper one is that of all runs.
+LEAST_STEPS, MOST_STEPS = 2000, 10_000_000
 
 
 class RunSpec(BaseModel):
@@ -63,12 +43,33 @@ class RunSpec(BaseModel):
     dataset: SerializeAsAny[Dataset] = Field(title="Data set", description="What is learnt.")
     method: SerializeAsAny[Method] = Field(title="Method", description="How the losses are weighed.")
     seed: int = Field(0, ge=0, le=2**31 - 1, title="Seed", description="Of data, initial network and batches.")
-    steps: int = Field(4000, ge=1, le=10_000_000, title="Steps", description="Length of the run in optimizer steps.")
+    steps: int = Field(4000, ge=1, le=MOST_STEPS, title="Steps", description="Length of the run in optimizer steps.")
+    epochs: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        title="Epochs",
+        description="Length in passes over the training rows of a table, 2,000 steps at least. 0: as steps says.",
+    )
+    patience: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Patience",
+        description="Part of a run without a better validation loss that ends it; its best network is kept. 0: never.",
+    )
     batch_size: int = Field(100, ge=1, le=65536, title="Batch size", description="Examples a step.")
     optimizer: Literal["sgd", "adam"] = Field(
         "sgd", title="Optimizer", description="Of the network. sgd has momentum 0.9."
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Of the network's optimizer.")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="Weight decay",
+        description="Shrinks the network's parameters by learning rate × this at each step, as AdamW does.",
+    )
     schedule: Literal["constant", "cosine", "steps"] = Field(
         "constant",
         title="Schedule",
@@ -130,6 +131,12 @@ class RunSpec(BaseModel):
                 f"network should be one that suits {self.dataset.name}: auto, {', '.join(self.dataset.networks)}. "
                 f"Found {self.network!r}. Choose one of these"
             )
+        for key in ("epochs", "patience"):
+            if getattr(self, key) and not self.dataset.counted:
+                raise ValueError(
+                    f"{key} should be 0 for {self.dataset.name}, which has no counted rows. "
+                    f"Found {getattr(self, key):g}. Set steps instead"
+                )
         return self
 
     @classmethod
@@ -137,7 +144,8 @@ class RunSpec(BaseModel):
         """Return the spec of flat keys.
 
         flat: options by name, as in {"dataset": "toy", "tasks": 2, "alpha": 0.12}. A key that is left out takes
-            the data set's recommendation, else its default. Numbers may be written as text.
+            the data set's recommendation, else its default. A length in steps takes the place of recommended epochs.
+            Numbers may be written as text.
         Raises SpecError for an unknown key or a value out of range.
         """
         keys = dict(flat)
@@ -146,14 +154,20 @@ class RunSpec(BaseModel):
                 "A spec should be one that gradnorm trains. "
                 f"Found that of {keys['recorded']!r}, which a script recorded. Run the script again."
             )
-        dataset = _chosen("dataset", keys.pop("dataset", "toy"), datasets())
-        method = _chosen("method", keys.pop("method", "gradnorm"), methods())
-        values = {**{k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}, **keys}
+        dataset = chosen("dataset", keys.pop("dataset", "toy"), datasets())
+        method = chosen("method", keys.pop("method", "gradnorm"), methods())
+        suits = {k: v for k, v in dataset.recommended.items() if k in _keys(method, cls)}
+        if "steps" in keys:
+            suits.pop("epochs", None)
+        # A spec that gives every other option of its data set was written by `flat` before there were these.
+        if dataset.former and dataset.model_fields.keys() - dataset.former.keys() <= keys.keys():
+            suits = dict(dataset.former)
+        values = {**suits, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
             parts[_part(key, dataset, method)][key] = value
-        chosen = {"dataset": _built(dataset, parts["dataset"]), "method": _built(method, parts["method"])}
-        return _built(cls, {**chosen, **parts["run"]})
+        made = {"dataset": built(dataset, parts["dataset"]), "method": built(method, parts["method"])}
+        return built(cls, {**made, **parts["run"]})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -187,10 +201,23 @@ class RunSpec(BaseModel):
         >>> RunSpec.parse({"dataset": "digits", "alpha": 0.5}).query()
         {'dataset': 'digits', 'method': 'gradnorm', 'alpha': '0.5'}
         """
-        flat, chosen = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
-        default = type(self).parse(chosen).flat()
-        always = {*chosen, "tasks", "sigmas"}
-        return {k: _as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+        flat, named = self.flat(), {"dataset": self.dataset.name, "method": self.method.name}
+        default = type(self).parse(named).flat()
+        always = {*named, "tasks", "sigmas"}
+        found = {k: as_text(v) for k, v in flat.items() if k in always or default[k] != v}
+        # Steps alone would say that no epochs are meant.
+        return {**found, "epochs": as_text(self.epochs)} if "steps" in found and self.epochs else found
+
+    def settled(self) -> Self:
+        """Return the spec with the steps that its epochs take; itself where it has none or the rows cannot be counted.
+
+        steps = ⌈epochs · rows / batch size⌉, and `LEAST_STEPS` at least: a pass over a small table is a few steps.
+        """
+        rows = self.dataset.examples() if self.epochs else None
+        if rows is None:
+            return self
+        steps = max(LEAST_STEPS, math.ceil(self.epochs * rows / self.batch_size))
+        return self.model_copy(update={"steps": min(steps, MOST_STEPS)})
 
     @property
     def title(self) -> str:
@@ -202,12 +229,6 @@ class RunSpec(BaseModel):
 
 def _keys(method: type[Method], spec: type[RunSpec]) -> set[str]:
     return {*method.model_fields, *spec.model_fields}
-
-
-def _chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
-    if not isinstance(name, str) or name not in known:
-        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
-    return known[name]
 
 
 def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
@@ -222,23 +243,6 @@ def _part(key: str, dataset: type[Dataset], method: type[Method]) -> str:
         f"{key} should be an option of data set {dataset.name!r} or method {method.name!r}. "
         f"Found {key!r}. The options are: {', '.join(known)}."
     )
-
-
-def _built(model: type[Model], values: Mapping[str, Any]) -> Model:
-    try:
-        return model(**values)
-    except ValidationError as error:
-        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        if value and isinstance(value[0], str):
-            return names_as_text(cast("list[str]", value))
-        return ",".join(_as_text(v) for v in cast("list[Any]", value))
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def preset(name: str, changes: Mapping[str, Any] | None = None) -> RunSpec:
@@ -276,8 +280,11 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         return dict(base)  # parse names the fault
     keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
     if dataset != base.get("dataset"):
-        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields}
+        # Not each has rows to count and to validate with.
+        keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
     left = {key: value for key, value in base.items() if key in keep}
+    if "steps" in changes:
+        left.pop("epochs", None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
         for key in ("weights", "hold", "task", "noise"):

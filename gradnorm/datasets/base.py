@@ -76,12 +76,17 @@ class Source(ABC):
     tasks: T declarations, in the order of the targets.
     test: the test set, N ≥ 1 examples; the same for every seed if results are to be comparable.
     stride: ≥ 1, height of the inputs over height of the target maps; 1 where targets are not maps.
+    validation: examples that are neither trained on nor tested with, by which the best network of a run is chosen; None
+        where there are none.
+    examples: the number of training examples; None where they are made anew at each step, or have not been counted.
     slow: whether a batch takes long to make, for instance because it reads files. The engine then makes several batches
         at a time.
     """
 
     tasks: tuple[Task, ...]
     test: Batch
+    validation: Batch | None = None
+    examples: int | None = None
     stride: int = 1
     slow: bool = False
 
@@ -131,6 +136,9 @@ class Dataset(BaseModel, ABC):
     recommended: values of `RunSpec` fields, and of fields of its method, that suit this data set. They apply where a
         spec does not say otherwise.
     networks: the names of the networks that suit it, as `RunSpec.network` takes them; the first is the default.
+    counted: whether its training examples can be counted (`examples`), so that a run may be measured in epochs.
+    former: options that came after the first specs were written, with the values that these specs meant. A spec that
+        gives all other options of the data set, as `RunSpec.flat` does, takes these for those that it lacks.
     by_path: whether it reads files that the user names, so that it cannot be loaded with its defaults. It marks its
         path fields with `json_schema_extra={"path": True}`.
     """
@@ -145,6 +153,8 @@ class Dataset(BaseModel, ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
     by_path: ClassVar[bool] = False
+    counted: ClassVar[bool] = False
+    former: ClassVar[Mapping[str, Any]] = {}
 
     @property
     @abstractmethod
@@ -160,6 +170,17 @@ class Dataset(BaseModel, ABC):
     def advice(self) -> str:
         """One sentence that a user of these options should read before a run; empty if there is none."""
         return ""
+
+    def examples(self) -> int | None:
+        """Return the number of training examples; None where it is not known, as before a file has been chosen."""
+        return None
+
+    def notes(self) -> tuple[str, ...]:
+        """Return one sentence for each thing that a user of these data should know before a run.
+
+        Raises DataError if files are missing or malformed.
+        """
+        return ()
 
     @abstractmethod
     def load(self, seed: int) -> Source:

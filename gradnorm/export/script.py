@@ -24,6 +24,7 @@ from gradnorm.export.script_template import (
     MOVE,
     OPTIMIZERS,
     SCRIPT,
+    SHRINK,
     WRITTEN_OUT,
 )
 from gradnorm.methods.base import Needs
@@ -172,7 +173,8 @@ def _roots() -> str:
 
 def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str, str]:
     """Return the lines of the loop that differ from run to run."""
-    optimizer = spec.optimizer
+    optimizer, decay = spec.optimizer, spec.weight_decay
+    shrink = SHRINK[together].format(decay=decay) if decay else ""
     first: list[str] = []
     if retuned:
         change = "method = method.model_copy(update=CHANGES[step])" if together else "balancer.retune(**CHANGES[step])"
@@ -188,6 +190,7 @@ def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str,
         "first": textwrap.indent("".join(f"{line}\n" for line in first), " " * 8),
         "decide": textwrap.indent(decide, " " * 8),
         "moments": MOMENTS[optimizer],
+        "shrink": textwrap.indent(shrink, " " * 8),
         "move": textwrap.indent(MOVE[optimizer], " " * 8),
         "optimizer": OPTIMIZERS[optimizer],
         "constants": CONSTANTS[optimizer] if together else "",

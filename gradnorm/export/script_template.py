@@ -58,7 +58,7 @@ $threads    data = $dataset.load($seed)
 $moments    for step, batch in enumerate(batches(data), 1):
 $first        outputs = stack.forward(batch.inputs[None])
         losses = criterion.losses(outputs, criterion.pack(batch.targets))
-$decide$move    return [task.name for task in data.tasks], balance
+$decide$shrink$move    return [task.name for task in data.tasks], balance
 '''
 
 BY_AUTOGRAD = '''def train():
@@ -79,7 +79,7 @@ $first        for group in optimizer.param_groups:
         pairs = zip(losses, batch.targets, data.tasks)  # a later batch may tell nothing of a task
         losses = [loss if step == 1 or known(target, task) else None for loss, target, task in pairs]
         balance = balancer.backward(losses, shared=model.last_shared_layer, features=features, trunk=trunk)
-        optimizer.step()
+$shrink        optimizer.step()
     return names, balance
 '''
 
@@ -115,6 +115,11 @@ CONSTANTS = {"sgd": "MOMENTUM = 0.9\n", "adam": "BETA1, BETA2, EPS = 0.9, 0.999,
 MOMENTS = {
     "sgd": "",
     "adam": "    mean, square = torch.zeros_like(stack.parameters), torch.zeros_like(stack.parameters)\n",
+}
+# Weight decay, apart from the gradients, as in AdamW.
+SHRINK = {
+    True: "stack.parameters.mul_(1 - learning_rate(step) * {decay})\n",
+    False: "for parameter in model.parameters():\n    parameter.data.mul_(1 - learning_rate(step) * {decay})\n",
 }
 MOVE = {
     "sgd": """# SGD: the gradients, kept with decay 0.9, are the velocity.

@@ -74,11 +74,12 @@ class Lab:
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
         """Queue a run and return its id. paused: hold it before its first step."""
+        spec = spec.settled()
         return self._queue([self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)], paused)
 
     def race(self, specs: Sequence[RunSpec], *, paused: bool = False) -> list[str]:
         """Queue runs of one data set that are trained in lock step; return their ids."""
-        entries = [(spec.title, spec.flat()) for spec in specs]
+        entries = [(spec.title, spec.settled().flat()) for spec in specs]
         runs = self.store.create_race(entries, specs[0].dataset.task_names, queued=True)
         self._queue(runs, paused)
         return runs

@@ -15,6 +15,8 @@ from gradnorm.runs.troubles import Trouble
 
 # Endings after which the newest evaluation, which may be that of the untrained network, is no result.
 LOST = frozenset({"diverged", "failed"})
+# A first loss of more times a constant answer's than this makes any network look good.
+FLATTERS = 3
 # Metrics that only say in other units what another one of the task says.
 RESTATED = frozenset({"iou_error", "cosine_error"})
 # A metric this many times the single-task run's tells of a yardstick near 0, and would be all of the mean.
@@ -73,6 +75,34 @@ class Summary:
             "test": test.to_dict() if test else None,
             "troubles": [trouble.sentence for trouble in self.troubles],
         }
+
+
+def sentences(names: Sequence[str], test: Evaluation) -> list[str]:
+    """Return what an evaluation says of each task beside a constant answer, and what flatters the sum of the ratios.
+
+    names: of the T tasks.
+    """
+    lines: list[str] = []
+    flattered: list[str] = []
+    for i, name in enumerate(names):
+        known = test.constant_metrics[i] if test.constant_metrics else {}
+        scores = [
+            f"{metric} {value:.4g}" + (f" (a constant answer: {known[metric]:.4g})" if metric in known else "")
+            for metric, value in test.metrics[i].items()
+        ]
+        constant = test.constant_losses[i] if test.constant_losses else 0.0
+        if constant > 0:
+            scores.append(f"test loss {test.losses[i] / constant:.4g} × a constant answer's")
+            first = test.losses[i] / test.loss_ratios[i] if test.loss_ratios[i] > 0 else 0.0
+            if first > FLATTERS * constant:
+                flattered.append(f"{name} (L(0) is {first / constant:.3g} × a constant answer's)")
+        lines.append(f"{name}: {', '.join(scores)}")
+    if flattered:
+        lines.append(
+            f"L/L(0) flatters {', '.join(flattered)}: the first answers were far off, as for targets that are not "
+            "centred. Compare with the constant answer instead."
+        )
+    return lines
 
 
 def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict[str, str]:

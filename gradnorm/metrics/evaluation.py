@@ -41,6 +41,17 @@ def evaluate(
     return (totals / counts.clamp(min=1)).tolist(), [each.scores() for each in meters]
 
 
+def constant_metrics(test: Batch, tasks: Sequence[Task]) -> list[dict[str, float]]:
+    """Return T dictionaries of the metrics of the best constant answers; empty where the form knows none.
+
+    test: N ≥ 1 examples with the targets of T tasks.
+    """
+    return [
+        form_named(task.form).constant_metrics(target, task.outputs)
+        for task, target in zip(tasks, test.targets, strict=True)
+    ]
+
+
 def constant_losses(test: Batch, tasks: Sequence[Task]) -> list[float]:
     """Return T losses of the best constant answers on the test set, such as the variance or the entropy of the targets.
 

@@ -113,6 +113,7 @@ class Evaluation:
     loss_ratios: L_i(t)/L_i(0) of test losses; task_normalized_loss: their sum.
     metrics: for each task {"r2": …} or {"accuracy": …}.
     constant_losses: what the best constant answer would lose; empty where that is not known.
+    constant_metrics: the metrics of that answer, for each task as `metrics`; empty where they are not known.
     """
 
     step: int
@@ -121,10 +122,12 @@ class Evaluation:
     task_normalized_loss: float
     metrics: tuple[Mapping[str, float], ...]
     constant_losses: tuple[float, ...] = ()
+    constant_metrics: tuple[Mapping[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return {**asdict(self), "metrics": [dict(m) for m in self.metrics]}
+        metrics = {name: [dict(m) for m in getattr(self, name)] for name in ("metrics", "constant_metrics")}
+        return {**asdict(self), **metrics}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
@@ -136,6 +139,7 @@ class Evaluation:
             task_normalized_loss=plain["task_normalized_loss"],
             metrics=tuple(plain["metrics"]),
             constant_losses=tuple(plain.get("constant_losses", ())),
+            constant_metrics=tuple(plain.get("constant_metrics", ())),
         )
 
 
@@ -246,7 +250,12 @@ class RunInfo:
 
     @property
     def total(self) -> int | None:
-        """How many steps there are to be; None if that is not known, of a recorded run."""
+        """How many steps there are to be; None if that is not known, of a recorded run.
+
+        A run that has finished needed no more than it took: one with patience may end early.
+        """
+        if self.state == "finished":
+            return self.steps
         steps = self.spec.get("steps")
         return None if steps is None and not self.ended else max(steps or 0, self.steps)
 

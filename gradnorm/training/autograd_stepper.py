@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,14 @@ from gradnorm.training.run import Run, learning_rate, to_device, use_threads
 
 # Threads that read and turn pictures for a GPU; a CPU that trains has no core to spare for more than one.
 READERS = 8
+
+
+@torch.no_grad()
+def shrink(parameters: Iterable[torch.Tensor], by: float) -> None:
+    """Multiply parameters by 1 − by, as weight decay does (Loshchilov and Hutter, 2019): by = η·λ, and 0 for none."""
+    if by:
+        for parameter in parameters:
+            parameter.mul_(1 - by)
 
 
 class AutogradStepper:
@@ -74,8 +82,9 @@ class AutogradStepper:
         # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
         told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
         batch = to_device(made, run.device)
+        rate = learning_rate(run.spec, step)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(run.spec, step)
+            group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
         features = run.model.shared(batch.inputs)
         losses = task_losses(run.model.predict(features), batch.targets, run.source.tasks)
@@ -83,6 +92,7 @@ class AutogradStepper:
         trunk = (*run.model.trunk.parameters(), *W.parameters())
         present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
         balance = run.balancer.backward(present, shared=W, features=features, trunk=trunk)
+        shrink(run.model.parameters(), rate * run.spec.weight_decay)
         self._optimizer.step()
         run.taken = step
         numbers: dict[str, Any] = balance.numbers()

@@ -21,6 +21,7 @@ class Saved:
 
     model, optimizer, balancer: state dicts.  optimizer_kind: the spec's "sgd" or "adam".
     initial: the evaluation of the untrained network, L_i(0) of the test losses.
+    best: the best network so far by its validation loss, as the fields of `Best`; None where none is chosen.
     """
 
     step: int
@@ -29,6 +30,7 @@ class Saved:
     optimizer: dict[str, Any]
     balancer: dict[str, Any]
     initial: Evaluation
+    best: dict[str, Any] | None = None
 
 
 def pack(saved: Saved) -> Checkpoint:

@@ -55,8 +55,9 @@ def train(
     """Train one run and yield its records: StepRecords, Evaluations, Checkpoints, Events, and an Outcome last.
 
     The first record is the evaluation of the untrained network (step 0). It gives the L_i(0) of the test losses.
-    An evaluation follows every `spec.eval_every` steps and the last one. The arguments are those of `Entry`.
-    A loss that is not finite is no exception: the run's Outcome is then "diverged".
+    An evaluation follows every `spec.eval_every` steps and the last one. With `spec.patience` the run may end early,
+    and its last evaluation and checkpoint are those of the network with the best validation loss.
+    The arguments are those of `Entry`. A loss that is not finite is no exception: the run's Outcome is then "diverged".
 
     Raises SpecError if the spec asks for a device that is not there, and DataError if data cannot be read.
 
@@ -196,8 +197,8 @@ class _Rounds:
     def _obey(self, member: _Member) -> Iterator[tuple[int, Item]]:
         """Do what is due before a step: the end, a stop, changes."""
         run, control = member.run, member.entry.control
-        if run.taken >= run.spec.steps:
-            yield member.end(Outcome("finished", run.taken, f"Finished all {run.taken:,} steps."))
+        if run.over:
+            yield member.end(Outcome("finished", run.taken, run.ending))
         elif control.stopping:
             yield from self._checkpoint(member)
             yield member.end(Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps."))
@@ -235,16 +236,16 @@ class _Rounds:
             yield member.end(_ending(result, run.taken))
             return
         yield member.index, result
-        last = run.taken == spec.steps
         try:
-            if run.taken % spec.eval_every == 0 or last:
+            run.validate()
+            if run.taken % spec.eval_every == 0 or run.over:
                 evaluation = run.evaluate()
                 yield member.index, evaluation
                 for name, loss in zip(run.balancer.names, evaluation.losses, strict=True):
                     if not math.isfinite(loss):
                         yield member.end(_diverged(NonFiniteLossError(name, loss), run.taken))
                         return
-            if run.taken % (spec.checkpoint_every or 1) == 0 or last:
+            if run.taken % (spec.checkpoint_every or 1) == 0 or run.over:
                 yield from self._checkpoint(member)
         except Exception as error:
             yield member.end(error)

@@ -14,19 +14,26 @@ from gradnorm.balancer.balancer import Balancer
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import Batch, Source
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.metrics import constant_losses, evaluate
+from gradnorm.metrics import constant_losses, constant_metrics, evaluate
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
 from gradnorm.runs.records import Checkpoint, Evaluation
+from gradnorm.training.best import Best, validation_loss
 from gradnorm.training.checkpoint import Saved, pack, unpack
 from gradnorm.training.prefetcher import block_of
+
+# Steps between two looks at the validation rows.
+LEAST_BETWEEN = 10
 
 
 @dataclass
 class Run:
     """What one run holds: data, network, balancer and the state of its optimizer, all on one device.
 
-    constant_losses: see `Evaluation`.  taken: steps so far.  initial: the evaluation before the first step.
+    constant_losses, constant_metrics: see `Evaluation`.  taken: steps so far.
+    initial: the evaluation before the first step.
+    best: the best network so far by its validation loss; None where the spec has no patience, or the data no
+        validation rows.
     optimizer_state: by the place of each parameter in the network, as in `torch.optim.Optimizer.state_dict()`;
         what steps the run keeps it up to date for `checkpoint`.
     """
@@ -38,8 +45,10 @@ class Run:
     test: Batch
     device: torch.device
     constant_losses: tuple[float, ...]
+    constant_metrics: tuple[Mapping[str, float], ...]
     taken: int = 0
     initial: Evaluation | None = None
+    best: Best | None = None
     optimizer_state: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict[int, Mapping[str, Tensor]])
 
     @classmethod
@@ -48,6 +57,7 @@ class Run:
 
         source: the spec's data, where another run has loaded them.
         """
+        spec = spec.settled()
         device = resolve_device(spec.device)
         source = source or spec.dataset.load(spec.seed)
         model = build(spec, source).to(device)
@@ -60,8 +70,8 @@ class Run:
             warns=False,  # a run has a notice instead: `gradnorm.runs.troubles`
         )
         test = to_device(source.test, device)
-        constant = tuple(constant_losses(source.test, source.tasks))
-        return cls(spec, source, model, balancer, test, device, constant)
+        constant = tuple(constant_losses(source.test, source.tasks)), tuple(constant_metrics(source.test, source.tasks))
+        return cls(spec, source, model, balancer, test, device, *constant)
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state after the steps taken."""
@@ -75,6 +85,7 @@ class Run:
                 {"state": {i: {k: v.clone() for k, v in own.items()} for i, own in self.optimizer_state.items()}},
                 self.balancer.state_dict(),
                 self.initial,
+                vars(self.best).copy() if self.best else None,
             )
         )
 
@@ -89,6 +100,29 @@ class Run:
             self.balancer.inherit(saved.balancer)
         else:
             self.balancer.load_state_dict(saved.balancer)
+            self.best = Best(**saved.best) if saved.best else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has taken its steps, or has gone without a better validation loss for too long."""
+        return self.taken >= self.spec.steps or self._stale
+
+    @property
+    def _stale(self) -> bool:
+        return self.best is not None and self.taken - self.best.step >= self.spec.patience * self.spec.steps
+
+    @property
+    def ending(self) -> str:
+        """How a run that is over has ended, in a sentence or two."""
+        rows = self.source.examples if self.spec.epochs else None
+        epochs = f", which are {self.taken * self.spec.batch_size / rows:.3g} epochs" if rows else ""
+        if self._stale and self.taken < self.spec.steps:
+            text = (
+                f"Finished after {self.taken:,} of {self.spec.steps:,} steps{epochs}, without a better validation loss."
+            )
+        else:
+            text = f"Finished all {self.taken:,} steps{epochs}."
+        return text if self.best is None else f"{text} The network is the best one, of step {self.best.step:,}."
 
     @property
     def block(self) -> int:
@@ -102,6 +136,25 @@ class Run:
     def alpha(self) -> float | None:
         """The asymmetry in force; None where the method has none."""
         return getattr(self.balancer.method, "alpha", None)
+
+    def validate(self) -> None:
+        """Note the network if it is the best one so far, once a pass over the rows and every ten steps at most.
+
+        Goes back to the best one if the run is over.
+        """
+        if not self.spec.patience or self.source.validation is None:
+            return
+        every = max(LEAST_BETWEEN, math.ceil((self.source.examples or 0) / self.spec.batch_size))
+        if self.taken % every and not self.over:
+            return
+        self.model.eval()
+        score = validation_loss(self.model, to_device(self.source.validation, self.device), self.source.tasks)
+        self.model.train()
+        if self.best is None or score < self.best.score:
+            copied = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.best = Best(score, self.taken, copied)
+        elif self.over:
+            self.model.load_state_dict(self.best.parameters)
 
     def evaluate(self) -> Evaluation:
         """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
@@ -120,6 +173,7 @@ class Run:
             task_normalized_loss=sum(ratios),
             metrics=tuple(scores),
             constant_losses=self.constant_losses,
+            constant_metrics=self.constant_metrics,
         )
         self.initial = self.initial or evaluation
         return evaluation

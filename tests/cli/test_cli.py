@@ -104,6 +104,7 @@ def test_train_says_all_about_the_run(train, home):
         "task_normalized_loss": last.task_normalized_loss,
         "metrics": [dict(m) for m in last.metrics],
         "constant_losses": list(last.constant_losses),
+        "constant_metrics": [dict(m) for m in last.constant_metrics],
     }
     assert sum(result["weights"]) == pytest.approx(2, rel=1e-4)
     assert result["test"]["task_normalized_loss"] == pytest.approx(sum(result["test"]["loss_ratios"]))

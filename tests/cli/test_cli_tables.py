@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -140,6 +141,27 @@ def test_what_is_not_in_the_working_directory_is_looked_for_below_the_data_root(
     code, result, err = train(capsys, "--dataset", "table:homes.csv", "--targets", "z")
     assert (code, err) == (0, "")
     assert result["spec"]["file"] == str(tmp_path / "data" / "homes.csv")
+
+
+def test_what_the_page_says_is_said_here_too(capsys, houses):
+    command = ["train", *FAST, "--dataset", "table:houses.csv", "--targets", "z:number,cut", "--inputs", "x"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "36 rows to train on, 4 to validate and 10 to test with, split by rows." in out
+    assert re.search(r"^z: r2 \S+ \(a constant answer: 0\), test loss \S+ × a constant answer's$", out, re.M)
+    assert re.search(r"^cut: accuracy \S+ \(a constant answer: 0\.\d+\), test loss ", out, re.M)
+    assert "flatters" not in out
+
+
+def test_a_loss_ratio_that_flatters_is_named(capsys, houses):
+    table = pd.read_csv(houses)
+    table["z"] += 1000
+    table.to_csv(houses, index=False)
+    command = ["train", *FAST, "--dataset", "table:houses.csv", "--targets", "z:number,cut", "--units", "raw"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "In raw units a head has to reach large numbers" in out
+    assert re.search(r"^L/L\(0\) flatters z \(L\(0\) is \S+ × a constant answer's\): ", out, re.M)
 
 
 @pytest.mark.slow

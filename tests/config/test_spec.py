@@ -11,21 +11,22 @@ from hypothesis import strategies as st
 
 from gradnorm.common.declarations import names_as_text
 from gradnorm.config.options import options
-from gradnorm.config.spec import PRESETS, RunSpec, SpecError, carried, datasets, methods, preset
+from gradnorm.config.spec import PRESETS, RunSpec, SpecError, carried, changed, datasets, methods, preset
 from gradnorm.datasets.by_path.own_table import target_of
 
 PAIRS = [(dataset, method) for dataset in datasets() for method in methods()]
 # What hangs on the number of tasks has another bound for each data set.
 BY_TASKS = {"task", "noise"}
-# What hangs on other options: a scene needs one task at least, keypoints a file, and a network data that suit it.
-BY_OTHERS = {"learn_classes", "learn_keypoints", "network"}
+# What hangs on other options: a scene needs one task at least, keypoints a file, a network data
+# that suit it, and epochs rows.
+BY_OTHERS = {"learn_classes", "learn_keypoints", "network", "epochs", "patience"}
 # Each option once: a data set's with one method, a method's and the run's with one data set.
 BOUNDED = [
     (d, m, o)
     for d, m in PAIRS
     for o in options(d, m)
     if o.low is not None
-    and o.key not in BY_TASKS
+    and o.key not in BY_TASKS | {"epochs", "patience"}
     and (o.part == "dataset" or d == "toy")
     and (o.part == "method" or m == "gradnorm")
 ]
@@ -41,7 +42,7 @@ NAMES = (
 
 def is_open_below(option):
     """Whether the lower bound itself is refused."""
-    zero_is_fine = {"alpha", "pace", "c", "decay"}
+    zero_is_fine = {"alpha", "pace", "c", "decay", "weight_decay", "validation_share"}
     return option.low == 0 and option.kind == "number" and option.key not in zero_is_fine
 
 
@@ -275,6 +276,37 @@ def test_a_data_sets_recommendation_gives_way_to_what_is_given():
     assert RunSpec.parse({"dataset": "digits", "optimizer": "sgd"}).optimizer == "sgd"
     assert RunSpec.parse({"dataset": "diamonds"}).method.alpha == 0.5
     assert "alpha" not in RunSpec.parse({"dataset": "diamonds", "method": "equal"}).flat()
+
+
+TABLE = {"dataset": "table", "file": "t.csv", "targets": ["a"]}
+LATER = ("epochs", "patience", "weight_decay", "validation_share", "reading")
+
+
+def test_a_spec_of_before_there_were_epochs_means_what_it_meant():
+    written = {**RunSpec.parse({**TABLE, "missing": "fill", "steps": 2000, "schedule": "cosine"}).flat()}
+    old = {key: value for key, value in written.items() if key not in LATER}
+    found = RunSpec.parse(old).flat()
+    assert [found[key] for key in LATER] == [0, 0, 0, 0, "plain"]
+    assert {key: found[key] for key in old} == old
+
+
+def test_a_length_in_steps_takes_the_place_of_recommended_epochs():
+    assert RunSpec.parse(TABLE).epochs > 0
+    assert RunSpec.parse({**TABLE, "steps": 500}).epochs == 0
+    both = RunSpec.parse({**TABLE, "steps": 500, "epochs": 30})
+    assert (both.steps, both.epochs) == (500, 30)
+    assert changed(both.flat(), {"steps": 70}).epochs == 0
+    assert changed(both.flat(), {"seed": 1}).epochs == 30
+    assert RunSpec.parse(both.query()) == both
+    assert changed(both.flat(), {"dataset": "toy"}).patience == 0
+
+
+@pytest.mark.parametrize("key", ["epochs", "patience"])
+def test_epochs_need_rows(key):
+    with pytest.raises(
+        SpecError, match=rf"^{key} should be 0 for toy, which has no counted rows\. Found 0\.5\. Set steps"
+    ):
+        RunSpec.parse({"dataset": "toy", key: 0.5})
 
 
 def test_the_default_toy_is_the_same_every_time():

@@ -47,7 +47,7 @@ def table(root):
         for column, cells in (changed or {}).items():
             data[column] = cells
         data.to_csv(root / "t.csv", index=False)
-        return OwnTable(file="t.csv", **{"targets": "y,grade:class", "inputs": "x,town", **options})
+        return OwnTable(file="t.csv", **{"targets": "y,grade:class", "inputs": "x,town", "units": "raw", **options})
 
     return make
 
@@ -66,6 +66,8 @@ def test_inputs_and_targets_are_those_of_the_file(table):
     assert [task.outputs for task in source.tasks] == [1, 3]
     assert source.shape == (4,)  # x, and three towns
     assert len(source.test.inputs) == 40
+    assert len(source.validation.inputs) == 16
+    assert dataset.examples() == 144
     data = frame()
     y, grade = source.test.targets
     for value, label in zip(y[:, 0].tolist(), grade.tolist(), strict=True):
@@ -91,16 +93,19 @@ def test_the_split_is_the_same_for_every_seed_and_rows_are_in_one_part(table):
     assert not torch.equal(one.batch(1, 9).inputs, two.batch(1, 9).inputs)
     seen = set(one.batch(1, 5000).targets[0][:, 0].tolist())
     assert seen.isdisjoint(one.test.targets[0][:, 0].tolist())
-    assert len(seen) == 160
+    assert seen.isdisjoint(one.validation.targets[0][:, 0].tolist())
+    assert len(seen) == 144
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 def test_no_group_is_in_both_parts(table, share):
     dataset = table(group="who", test_share=share)
-    test = dataset.prepared().test
+    test, validation = dataset.prepared().test, dataset.prepared().validation
     who = frame()["who"].to_numpy()
-    train = np.setdiff1d(np.arange(ROWS), test)
+    train = np.setdiff1d(np.arange(ROWS), [*test, *validation])
     assert not set(who[test]) & set(who[train])
+    assert not set(who[validation]) & {*who[train], *who[test]}
+    assert len(validation) >= 10
     assert len(test) == pytest.approx(share * ROWS, abs=10)
     assert "who" not in dataset.input_names()
     assert "split by who." in dataset.prepared().notes[0]
@@ -109,6 +114,8 @@ def test_no_group_is_in_both_parts(table, share):
 def test_two_groups_are_one_each(table):
     dataset = table({"who": np.where(np.arange(ROWS) < 150, "a", "b")}, group="who")
     assert sorted(dataset.prepared().test) == list(range(150, 200))
+    assert not len(dataset.prepared().validation)
+    assert dataset.load(0).validation is None
 
 
 def test_rows_with_gaps_are_left_out_and_it_is_said(table):
@@ -123,13 +130,19 @@ def test_gaps_are_filled_from_the_training_rows_but_never_targets(table):
     found = dataset.prepared()
     assert len(found.inputs) == ROWS - 1
     kept = np.delete(np.arange(ROWS), 5)
-    train = np.setdiff1d(np.arange(len(kept)), found.test)
+    train = np.setdiff1d(np.arange(len(kept)), [*found.test, *found.validation])
     present = [i for i in kept[train] if i % 7]
     median = float(np.median(present))
     assert found.inputs[0, 0] == found.inputs[7 - 1, 0] == median
-    assert f"x: 29 missing values were filled with {median:.6g}, the median to train on." in found.notes
+    assert (
+        f"x: 29 missing values were filled with {median:.6g}, the median to train on. An input says where."
+        in found.notes
+    )
     assert "town: 1 missing values are a category of their own." in found.notes
-    assert found.inputs.shape[1] == (1 + 4 if 1 in kept[train] else 1 + 3)
+    assert found.inputs.shape[1] == (2 + 4 if 1 in kept[train] else 2 + 3)
+    assert found.inputs[:, 1].tolist() == [float(i % 7 == 0) for i in kept]
+    plain = table({**gaps("x", range(0, ROWS, 7))}, missing="fill", reading="plain").prepared()
+    assert plain.inputs.shape[1] == 1 + 3
     assert torch.isfinite(dataset.load(0).test.inputs).all()
 
 
@@ -141,6 +154,73 @@ def test_inputs_left_empty_are_all_others_that_can_be_used(table):
     assert "name is no input: it has 200 different texts." in notes
     assert "id is no input: it only names the rows." in notes
     assert "void is no input: it has no values." in notes
+
+
+def test_a_column_that_would_cost_too_many_rows_is_no_input(table):
+    random = np.random.default_rng(2)
+    noise = {name: random.normal(size=ROWS) for name in ("p", "q", "r")}
+    noise["p"][: ROWS * 3 // 4] = np.nan
+    noise["q"][::20] = np.nan
+    found = table(noise, inputs="", targets="grade:class").prepared()
+    assert (
+        "p is no input: 150 of its 200 values are missing, and 152 rows would be left out. Fill missing values in to "
+        "use it."
+    ) in found.notes
+    assert "10 of 200 rows were left out since a value is missing: q (10)." in found.notes
+    assert "p" not in table(noise, inputs="", targets="grade:class").input_names()
+    # What was chosen by name stays, and so does what older specs chose.
+    assert len(table(noise, inputs="p,q", targets="grade:class").prepared().inputs) == 48
+    assert len(table(noise, inputs="", targets="grade:class", reading="plain").prepared().inputs) == 48
+
+
+def test_a_target_that_lost_its_classes_blames_the_missing_values(table):
+    hole = np.where(np.arange(ROWS) < 170, np.nan, 1.0 + np.arange(ROWS) % 5)
+    dataset = table({"hole": hole, "late": np.where(np.arange(ROWS) < 170, "a", "b")}, inputs="hole", targets="late")
+    with pytest.raises(DataError) as caught:
+        dataset.load(0)
+    assert str(caught.value) == (
+        "Target late should vary. Found one class in every row to train on, after 170 of 200 rows were left out since "
+        "a value is missing: hole (170). Fill missing values in, take fewer inputs, or choose another target."
+    )
+
+
+def test_what_cannot_be_computed_with_is_no_input_unless_it_is_chosen(table):
+    odd = {
+        "far": [np.inf, *[2.0] * (ROWS - 1)],
+        "ref": 10**17 + np.arange(ROWS) * 13,
+        "zip_code": 10115 + frame()["grade"],
+    }
+    dataset = table(odd, inputs="")
+    assert "far is no input: it holds inf in data row 1." in dataset.prepared().notes
+    assert "ref is no input: it has 200 different texts." in dataset.prepared().notes
+    assert "zip_code is read as names, not numbers." in dataset.prepared().notes
+    assert dataset.input_names() == ("town", "who", "zip_code")
+    with pytest.raises(DataError, match="Found inf in data row 1"):
+        table(odd, inputs="far").load(0)
+
+
+def test_digits_in_a_column_of_texts_can_be_learnt_as_numbers(root):
+    data = frame().assign(y=[f"{i % 60}" for i in range(ROWS)])
+    data.to_parquet(root / "t.parquet")
+    for reading in ("careful", "plain"):
+        dataset = OwnTable(file="t.parquet", targets=("y:number",), inputs=("x",), units="raw", reading=reading)
+        assert set(dataset.prepared().targets[0].values[:, 0]) == set(range(60))
+
+
+def test_a_column_to_split_by_is_hinted_at(table):
+    names = {"patient": [f"patient {i // 2}" for i in range(ROWS)]}
+    dataset = table(names, inputs="")
+    hint = (
+        "patient has 100 different values, each in several rows. If rows of one are alike, split by patient, or the "
+        "test set flatters."
+    )
+    assert hint in dataset.prepared().notes
+    assert hint not in table(names, inputs="", group="patient").prepared().notes
+
+
+def test_targets_are_standardised_unless_it_is_said_otherwise():
+    assert RunSpec.parse({"dataset": "table"}).dataset.units == "standardised"
+    assert RunSpec.parse({"dataset": "diamonds"}).dataset.units == "raw"
 
 
 def test_dates_are_days(table):
@@ -158,7 +238,7 @@ def test_dates_are_days(table):
         ({}, {"group": "z"}, "should have a column 'z'"),
         ({}, {"inputs": "x,y"}, "Inputs should not tell the target. Found 'y'"),
         ({}, {"targets": "town:number", "inputs": "x"}, "Column town should hold numbers. Found '"),
-        ({"y": [f"{i}.5" for i in range(199)] + ["n.a."]}, {"targets": "y:number"}, "Found 'n.a.' in data row 200."),
+        ({"y": [f"{i}.5" for i in range(199)] + ["tbd"]}, {"targets": "y:number"}, "Found 'tbd' in data row 200."),
         ({"y": 3.0}, {"targets": "y:number"}, "Target y should vary. Found 3 in every row"),
         ({"town": "Ulm"}, {"targets": "town", "inputs": "x"}, "Target town should vary. Found one class"),
         ({"x": np.nan}, {}, "Column x should hold values. Found none in any row."),

@@ -69,9 +69,9 @@ def test_a_preset_s_script_ends_with_its_weights(store, tmp_path, name):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "uncertainty", "optimizer": "adam"},
+        {"method": "uncertainty", "optimizer": "adam", "weight_decay": 2.0},
         {"method": "dwa", "watch_norms": False, "schedule": "cosine"},
-        {"method": "pcgrad"},
+        {"method": "pcgrad", "weight_decay": 2.0},
         {"method": "gradnorm", "update": "adam", "seed": 3, "depth": 2},
     ],
     ids=lambda changes: changes["method"],

@@ -12,7 +12,8 @@ from gradnorm.common.declarations import names
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
 from gradnorm.datasets.readers.table_reader import Table, read_table
-from gradnorm.datasets.tabular.preprocessing import ColumnChoice, Prepared, TargetForm, form_of, input_columns, prepare
+from gradnorm.datasets.tabular.inputs import ColumnChoice, TargetForm, input_columns
+from gradnorm.datasets.tabular.preprocessing import Prepared, form_of, prepare
 from gradnorm.datasets.tabular.table import TableDataset, TableSource
 
 # How a target is learnt, by the word after the colon in its option.
@@ -25,8 +26,23 @@ class OwnTable(TableDataset):
     name: ClassVar[str] = "table"
     title: ClassVar[str] = "Your table"
     summary: ClassVar[str] = "Columns of a CSV or Parquet file of yours, learnt from the others."
-    recommended: ClassVar[Mapping[str, Any]] = {"optimizer": "adam", "schedule": "cosine", "steps": 2000}
+    recommended: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adam",
+        "schedule": "cosine",
+        "epochs": 60.0,
+        "patience": 0.3,
+        "weight_decay": 0.1,
+        # The first answers are near 0, which is the mean of a standardised target: what a small table does not teach,
+        # a network with larger first answers keeps as noise.
+        "initialization": "uniform",
+        # Standardised targets are nearly in balance. Faster weights leave a task that is learnt by heart with all of
+        # the weight.
+        "alpha": 0.5,
+        "weight_learning_rate": 0.001,
+    }
     by_path: ClassVar[bool] = True
+    counted: ClassVar[bool] = True
+    former: ClassVar[Mapping[str, Any]] = {"validation_share": 0.0, "reading": "plain"}
 
     file: str = Field(
         "",
@@ -44,10 +60,30 @@ class OwnTable(TableDataset):
         "", title="Split by", description="A column whose groups lie wholly in training or test. Empty: by rows."
     )
     test_share: float = Field(0.2, gt=0, le=0.9, title="Test share", description="Part of the rows that is held out.")
+    validation_share: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        title="Validation share",
+        description="Part of the other rows that is kept from training, to choose the best network by (patience).",
+    )
     missing: Literal["drop", "fill"] = Field(
         "drop",
         title="Missing values",
-        description="drop: the row. fill: inputs, with the training median or a category of their own.",
+        description="drop: the row; columns that lack too much are no inputs then. fill: inputs, with the training "
+        "median, or a category of their own.",
+    )
+    reading: Literal["careful", "plain"] = Field(
+        "careful",
+        title="Reading",
+        description="careful: understand numbers and dates in their usual spellings, and leave out what cannot be "
+        "used. plain: take the cells as they are, as earlier versions did.",
+    )
+
+    units: Literal["raw", "centred", "standardised"] = Field(
+        "standardised",
+        title="Target units",
+        description="standardised: mean 0, variance 1. centred: mean 0. raw: as in the file (dollars, pixels).",
     )
 
     @field_validator("targets", "inputs", mode="before")
@@ -84,7 +120,7 @@ class OwnTable(TableDataset):
         """Return the table of the file. Raises DataError if there is no file, or if it is no table."""
         if not self.file:
             raise DataError("There should be a file. Found none. Give one, as in --dataset table:houses.csv.")
-        return read_table(allowed_file(self.file))
+        return read_table(allowed_file(self.file), careful=self.reading == "careful")
 
     def prepared(self) -> Prepared:
         """Return the numbers to train on, with notes on what was left out. The result is cached until the file changes.
@@ -93,19 +129,37 @@ class OwnTable(TableDataset):
         """
         return _prepared(self.table(), self._choice())
 
+    def examples(self) -> int | None:
+        """Return the number of training rows; None where the file or the columns cannot be used."""
+        try:
+            prepared = self.prepared()
+        except DataError:
+            return None
+        return len(prepared.inputs) - len(prepared.test) - len(prepared.validation)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is left out, filled in or encoded. Raises the errors of `prepared`."""
+        return self.prepared().notes
+
     def input_names(self) -> tuple[str, ...]:
         """Return the names of the input columns. Raises the errors of `prepared`."""
         return tuple(column.name for column in input_columns(self.table(), self._choice())[0])
 
     def _choice(self) -> ColumnChoice:
         return ColumnChoice(
-            tuple(map(target_of, self.targets)), self.inputs, self.group, self.test_share, self.missing == "fill"
+            targets=tuple(map(target_of, self.targets)),
+            inputs=self.inputs,
+            group=self.group,
+            test_share=self.test_share,
+            validation_share=self.validation_share,
+            fill=self.missing == "fill",
+            careful=self.reading == "careful",
         )
 
     def load(self, seed: int) -> Source:
         """Return the rows as a source; see `Dataset.load`. Raises the errors of `prepared`."""
         prepared = self.prepared()
-        return TableSource(self, prepared.inputs, prepared.targets, prepared.test, seed)
+        return TableSource(self, prepared.inputs, prepared.targets, prepared.test, seed, prepared.validation)
 
 
 def target_of(text: str) -> tuple[str, TargetForm | None]:

@@ -105,6 +105,13 @@ class Form(ABC):
         target: of the whole test set.  outputs: `Task.outputs`.
         """
 
+    def constant_metrics(self, target: Tensor, outputs: int) -> dict[str, float]:
+        """Return the metrics of the best constant answer on a test set; empty where that answer is not known.
+
+        target: of the whole test set.  outputs: `Task.outputs`.
+        """
+        return {}
+
     @abstractmethod
     def meter(self, task: Task) -> Meter:
         """Return a new meter for a task of this form."""

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ MOST_CELLS = 10_000_000
 _HEAD = 2**20
 _RATIO = 100
 _CHUNK = 2**22
+# What no text has in any of its encodings.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50
 
@@ -61,7 +64,18 @@ def read_text(path: Path) -> CsvText:
 
 
 def _refuse_binary(path: Path, magic: bytes) -> None:
-    known = {b"PK\x03\x04": "an Excel workbook or a zip archive", b"PAR1": "a Parquet file", b"%PDF": "a PDF"}
+    known = {
+        b"PK\x03\x04": "an Excel workbook or a zip archive",
+        b"PAR1": "a Parquet file",
+        b"%PDF": "a PDF",
+        b"\x89PNG": "a PNG picture",
+        b"\xff\xd8\xff\xe0": "a JPEG picture",
+        b"\xff\xd8\xff\xe1": "a JPEG picture",
+        b"GIF8": "a GIF picture",
+        b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+        b"SQLi": "an SQLite database",
+        b"\x89HDF": "an HDF5 file",
+    }
     if magic in known:
         raise DataError(f"{path.name} should be a text file. Found {known[magic]}. Save the table as CSV (UTF-8).")
 
@@ -99,10 +113,12 @@ def _decode_utf8(path: Path, chunks: Iterator[bytes]) -> Iterator[bytes]:
             text = decoder.decode(chunk, not chunk)
         except UnicodeDecodeError as error:
             place += error.start
+            like = "a broken UTF-16" if wide else "Windows-1252 or Latin-1"
+            if not wide and _CONTROL.search(chunk):
+                like = "a picture, a program or another binary file"
             raise DataError(
                 f"{path.name} should be text in UTF-8. Found byte 0x{error.object[error.start]:02x} near place "
-                f"{place:,}, as in {'a broken UTF-16' if wide else 'Windows-1252 or Latin-1'}. "
-                "Save the table as CSV (UTF-8)."
+                f"{place:,}, as in {like}. Save the table as CSV (UTF-8)."
             ) from None
         if "\0" in text:
             raise DataError(

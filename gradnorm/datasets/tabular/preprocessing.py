@@ -4,41 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.common.randomness import stream
+from gradnorm.datasets.readers.columns import Column
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.readers.table_reader import LEAST_ROWS, MOST_CATEGORIES, Column, Table
+from gradnorm.datasets.readers.table_reader import LEAST_ROWS, Table
+from gradnorm.datasets.tabular.inputs import (
+    LARGEST,
+    ColumnChoice,
+    TargetForm,
+    encoded,
+    hints,
+    input_columns,
+    unusable,
+)
 from gradnorm.datasets.tabular.table import Target
 
 MOST_CLASSES = 200
-# Limit for the encoded inputs: rows × numbers.
-_MOST_NUMBERS = 40_000_000
-# The squares of larger numbers overflow in single precision.
-_LARGEST = 1e15
-
-TargetForm = Literal["regression", "classification"]
-
-
-@dataclass(frozen=True)
-class ColumnChoice:
-    """Which columns of a table are learnt, and how.
-
-    targets: the name and the form of each target; None takes the form that suits the column.
-    inputs: the names of the input columns; none takes all other columns that can be used.
-    group: a column whose groups lie wholly in training or test; empty splits by rows.
-    test_share: the share of the rows that is held out, in (0, 0.9].
-    fill: whether missing inputs are filled in; else their rows are left out.
-    """
-
-    targets: tuple[tuple[str, TargetForm | None], ...]
-    inputs: tuple[str, ...]
-    group: str
-    test_share: float
-    fill: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +33,14 @@ class Prepared:
     inputs: [N, D].
     targets: one or more, of N rows each.
     test: the indices of the M rows that are held out, [M].
+    validation: the indices of the V rows that are kept from training besides, [V]; V may be 0.
     notes: one sentence for each thing that was left out, filled in or encoded.
     """
 
     inputs: NDArray[np.float64]
     targets: tuple[Target, ...]
     test: NDArray[np.int64]
+    validation: NDArray[np.int64]
     notes: tuple[str, ...]
 
 
@@ -76,41 +63,22 @@ def prepare(table: Table, choice: ColumnChoice) -> Prepared:
     for column in [column for column, _ in targets] + inputs + ([group] if group else []):
         _check(column)
     strict = [column for column, _ in targets] + ([group] if group else [])
-    rows = _rows(table, strict + ([] if choice.fill else inputs), notes)
-    test = _test_rows(rows, group, choice.test_share)
+    rows, lost = _rows(table, strict + ([] if choice.fill else inputs), notes)
+    test = _held_out(rows, group, choice.test_share, "table split")
     train = np.setdiff1d(np.arange(len(rows)), test)
-    made = tuple(_target(column, form or form_of(column), rows, train) for column, form in targets)
-    x = _encoded(inputs, rows, train, notes)
+    validation = _validation_rows(rows, train, group, choice.validation_share)
+    train = np.setdiff1d(train, validation)
+    made = tuple(_target(column, form or form_of(column), rows, train, lost) for column, form in targets)
+    x = encoded(inputs, rows, train, notes, indicate=choice.careful)
+    notes[:0] = table.notes
+    used = [column for column, _ in targets] + inputs + ([group] if group else [])
+    notes += [f"{column.name} is read as {column.note}." for column in used if column.note]
+    if choice.careful and group is None:
+        notes += hints(table, used)
     how = f"by {group.name}" if group else "by rows"
-    notes.insert(0, f"{len(train):,} rows to train on and {len(test):,} to test with, split {how}.")
-    return Prepared(x, made, test, tuple(notes))
-
-
-def input_columns(table: Table, choice: ColumnChoice) -> tuple[list[Column], list[str]]:
-    """Return the input columns that can be used, and a note on each other column.
-
-    Raises DataError if a column is missing, if an input is a target too, or if no input is left.
-    """
-    targets = [name for name, _ in choice.targets]
-    for name in choice.inputs:
-        if name in targets:
-            raise DataError(f"Inputs should not tell the target. Found {name!r} among both. Take it out of one.")
-    chosen = [table.column(name) for name in choice.inputs]
-    notes: list[str] = []
-    usable: list[Column] = []
-    for column in chosen or table.columns:
-        if not chosen and column.name in (*targets, choice.group):
-            continue
-        if column.words is not None and column.distinct > MOST_CATEGORIES:
-            notes.append(f"{column.name} is no input: it has {column.distinct:,} different texts.")
-        elif not chosen and column.kind in ("text", "empty"):
-            why = "has no values" if column.kind == "empty" else "only names the rows"
-            notes.append(f"{column.name} is no input: it {why}.")
-        else:
-            usable.append(column)
-    if not usable:
-        raise DataError("There should be a column to learn from. Found no input that can be used. Choose other inputs.")
-    return usable, notes
+    kept = f", {len(validation):,} to validate" if len(validation) else ""
+    notes.insert(0, f"{len(train):,} rows to train on{kept} and {len(test):,} to test with, split {how}.")
+    return Prepared(x, made, test, validation, tuple(notes))
 
 
 def _check(column: Column) -> None:
@@ -118,42 +86,58 @@ def _check(column: Column) -> None:
         raise DataError(f"Column {column.name} should hold numbers or texts. Found {column.example}. Leave it out.")
     if column.absent.all():
         raise DataError(f"Column {column.name} should hold values. Found none in any row. Leave it out.")
-    if column.words is None:
-        wrong = np.abs(column.values) > _LARGEST
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise DataError(
-                f"Column {column.name} should hold numbers up to {_LARGEST:g}. "
-                f"Found {column.values[row]:g} in data row {row + 1:,}. Correct it, or leave the column out."
-            )
+    if fault := unusable(column):
+        raise DataError(
+            f"Column {column.name} should hold numbers up to {LARGEST:g}. Found {fault}. "
+            "Correct it, or leave the column out."
+        )
 
 
-def _rows(table: Table, needed: Sequence[Column], notes: list[str]) -> NDArray[np.int64]:
-    """Return the indices of the rows without a missing value in the needed columns, and add a note on the others."""
+def _rows(table: Table, needed: Sequence[Column], notes: list[str]) -> tuple[NDArray[np.int64], str]:
+    """Return the indices of the rows without a missing value in the needed columns, and what the others lack.
+
+    Adds a note on the others.
+    """
     keep = np.ones(table.rows, dtype=bool)
     for column in needed:
         keep &= ~column.absent
     rows = np.flatnonzero(keep)
-    lacking = [f"{column.name} ({column.missing:,})" for column in needed if column.missing]
+    worst = sorted(needed, key=lambda column: -column.missing)
+    lacking = [f"{column.name} ({column.missing:,})" for column in worst if column.missing]
+    lost = ""
     if lacking:
         more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         gone = table.rows - len(rows)
-        notes.append(
+        lost = (
             f"{gone:,} of {table.rows:,} rows {'was' if gone == 1 else 'were'} left out "
-            f"since a value is missing: {', '.join(lacking[:5])}{more}."
+            f"since a value is missing: {', '.join(lacking[:5])}{more}"
         )
+        notes.append(f"{lost}.")
     if len(rows) < LEAST_ROWS:
         raise DataError(
             f"There should be {LEAST_ROWS} rows or more without missing values. Found {len(rows)} of {table.rows:,}; "
             f"missing are {', '.join(lacking[:5])}. Fill them in, or leave such columns out."
         )
-    return rows
+    return rows, lost
 
 
-def _test_rows(rows: NDArray[np.int64], group: Column | None, share: float) -> NDArray[np.int64]:
-    """Return which rows are held out: indices into `rows`, the same for every seed."""
+def _validation_rows(
+    rows: NDArray[np.int64], train: NDArray[np.int64], group: Column | None, share: float
+) -> NDArray[np.int64]:
+    """Return which of the rows to train on are kept from training: indices into `rows`.
+
+    None is kept where two groups or more do not remain.
+    """
+    alone = group is not None and len(np.unique(group.values[rows[train]])) < 2
+    if not share or alone:
+        return np.zeros(0, np.int64)
+    return train[_held_out(rows[train], group, share, "table validation")]
+
+
+def _held_out(rows: NDArray[np.int64], group: Column | None, share: float, name: str) -> NDArray[np.int64]:
+    """Return which rows are held out: indices into `rows`, the same for every seed. name: of the random stream."""
     wanted = min(max(1, round(share * len(rows))), len(rows) - 1)
-    random = stream(0, "table split")
+    random = stream(0, name)
     if group is None:
         return np.sort(random.permutation(len(rows))[:wanted])
     _, member, sizes = np.unique(group.values[rows], return_inverse=True, return_counts=True)
@@ -171,16 +155,15 @@ def _test_rows(rows: NDArray[np.int64], group: Column | None, share: float) -> N
     return np.flatnonzero(np.isin(member, held))
 
 
-def _target(column: Column, form: TargetForm, rows: NDArray[np.int64], train: NDArray[np.int64]) -> Target:
-    values = column.values[rows]
+def _target(column: Column, form: TargetForm, rows: NDArray[np.int64], train: NDArray[np.int64], lost: str) -> Target:
     if form == "regression":
-        _check_numbers(column)
+        values = _as_numbers(column)[rows]
         if np.ptp(values[train]) == 0:
-            raise _constant(column, f"{values[train][0]:g} in every row")
+            raise _constant(column, f"{values[train][0]:g} in every row", lost)
         return Target(column.name, form, values.astype(np.float64)[:, None])
-    kinds, codes = np.unique(values, return_inverse=True)
+    kinds, codes = np.unique(column.values[rows], return_inverse=True)
     if len(np.unique(codes[train])) < 2:
-        raise _constant(column, "one class in every row")
+        raise _constant(column, "one class in every row", lost)
     if len(kinds) > MOST_CLASSES:
         raise DataError(
             f"Target {column.name} should have at most {MOST_CLASSES} classes. Found {len(kinds):,}. "
@@ -189,18 +172,25 @@ def _target(column: Column, form: TargetForm, rows: NDArray[np.int64], train: ND
     return Target(column.name, form, codes.astype(np.int64), classes=len(kinds))
 
 
-def _constant(column: Column, values: str) -> DataError:
-    return DataError(f"Target {column.name} should vary. Found {values} to train on. Choose another target.")
+def _constant(column: Column, values: str, lost: str) -> DataError:
+    """Return the error for a target that does not vary. lost: which rows were left out, if any."""
+    what, remedy = f"Found {values} to train on", "Choose another target"
+    if lost:
+        what, remedy = f"{what}, after {lost}", "Fill missing values in, take fewer inputs, or choose another target"
+    return DataError(f"Target {column.name} should vary. {what}. {remedy}.")
 
 
-def _check_numbers(column: Column) -> None:
-    """Raise DataError, with row and value, if a column of texts should be learnt as numbers."""
+def _as_numbers(column: Column) -> NDArray[np.float64]:
+    """Return a column's cells as numbers; raise DataError, with row and value, if one is a text that is no number."""
     if column.words is None:
-        return
+        return column.values.astype(np.float64)
     import pandas as pd
 
     words = pd.Series(column.words.to_pylist(), dtype=object)
-    wrong = np.isnan(np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64))
+    numbers = np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64)
+    wrong = np.isnan(numbers)
+    if not wrong.any():
+        return np.append(numbers, np.nan)[column.values.astype(np.int64)]
     places = np.flatnonzero((column.values >= 0) & wrong[column.values.astype(np.int64)])
     row = int(places[0])
     value = str(words.iloc[int(column.values[row])])[:40]
@@ -208,42 +198,3 @@ def _check_numbers(column: Column) -> None:
         f"Column {column.name} should hold numbers. Found {value!r} in data row {row + 1:,}. "
         "Correct it, or learn the column as a class."
     )
-
-
-def _encoded(
-    inputs: Sequence[Column], rows: NDArray[np.int64], train: NDArray[np.int64], notes: list[str]
-) -> NDArray[np.float64]:
-    """Return the inputs as numbers, [N, D], and add notes.
-
-    Texts become one-hot vectors. Missing numbers become the median of the training rows.
-    """
-    width = sum(1 if column.words is None else column.distinct + 1 for column in inputs)
-    if width * len(rows) > _MOST_NUMBERS:
-        raise DataError(
-            f"Inputs should be at most {_MOST_NUMBERS:,} numbers. Found {len(rows):,} rows × {width:,} inputs. "
-            "Choose fewer inputs."
-        )
-    parts: list[NDArray[np.float64]] = []
-    for column in inputs:
-        values, absent = column.values[rows], column.absent[rows]
-        count = f"{column.name}: {int(absent.sum()):,} missing values"
-        if column.words is None:
-            if absent.any():
-                middle = _middle(column, values[train])
-                values = np.where(absent, middle, values)
-                notes.append(f"{count} were filled with {middle:.6g}, the median to train on.")
-            parts.append(values[:, None].astype(np.float64))
-        else:
-            kinds = np.unique(values[train])
-            parts.append((values[:, None] == kinds).astype(np.float64))
-            if absent.any():
-                notes.append(f"{count} are a category of their own.")
-            notes.append(f"{column.name} is encoded as {len(kinds)} inputs, one for each category.")
-    return np.concatenate(parts, axis=1)
-
-
-def _middle(column: Column, values: NDArray[np.float64] | NDArray[np.int64]) -> float:
-    present = values[~np.isnan(values)]
-    if not len(present):
-        raise DataError(f"Column {column.name} should hold values to train on. Found none. Leave it out.")
-    return float(np.median(present))

@@ -61,7 +61,8 @@ class MeasuredDataset(Dataset):
         if self.units != "standardised" and not self.output_scale:
             return (
                 "In raw units a head has to reach large numbers in small steps, so a regression can end "
-                "worse than its mean (R² below 0) once its weight is small. Remedy: Scale the outputs."
+                "worse than its mean (R² below 0) once its weight is small. Its loss ratio L/L(0) flatters it even "
+                "then, since the first loss is far above that of a constant answer. Remedy: Scale the outputs."
             )
         return ""
 
@@ -95,6 +96,7 @@ class TableSource(Source):
     targets: one or more, of N rows each.
     test_rows: the number of rows to hold out, drawn at random; or their indices, [M].
     seed: of the batches, ≥ 0.
+    validation_rows: the indices of rows that are neither trained on nor tested with, [V]; None or empty for none.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class TableSource(Source):
         targets: Sequence[Target],
         test_rows: int | NDArray[np.int64],
         seed: int,
+        validation_rows: NDArray[np.int64] | None = None,
     ) -> None:
         import torch
 
@@ -112,6 +115,8 @@ class TableSource(Source):
             train, test = order[test_rows:], order[:test_rows]
         else:
             train, test = np.setdiff1d(np.arange(len(inputs)), test_rows), test_rows
+        held = np.zeros(0, np.int64) if validation_rows is None else validation_rows
+        train = train if not len(held) else np.setdiff1d(train, held)
         self._seed = seed
         x = (inputs - inputs[train].mean(0)) / standard_deviation(inputs[train])
         tasks: list[Task] = []
@@ -127,6 +132,8 @@ class TableSource(Source):
             return Batch(torch.from_numpy(x[index].astype(np.float32)), tuple(tensors))
 
         self._train, self.test = rows(train), rows(test)
+        self.validation = rows(held) if len(held) else None
+        self.examples = len(train)
 
     def batch(self, step: int, size: int) -> Batch:
         """Return `size` training rows drawn with replacement; see `Source.batch`."""

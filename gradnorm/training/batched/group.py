@@ -94,7 +94,9 @@ class Group:
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
         output_gradients = self._criterion.output_gradients(self._methods.before(losses, step))
         norms = self._stack.backward(output_gradients, decay=self._optimizer.decay, measure=self._measures)
-        self._optimizer.step([learning_rate(run.spec, step) for run in self.runs])
+        rates = [learning_rate(run.spec, step) for run in self.runs]
+        self._optimizer.shrink([1 - rate * run.spec.weight_decay for rate, run in zip(rates, self.runs, strict=True)])
+        self._optimizer.step(rates)
         found = self._methods.after(losses, norms, step)
         results = [_result(run, step, numbers) for run, numbers in zip(self.runs, found, strict=True)]
         for run in self.runs:

@@ -46,6 +46,16 @@ class BatchedOptimizer(ABC):
     def step(self, learning_rates: Sequence[float]) -> None:
         """Move all parameters along the gradients; one learning rate a run."""
 
+    def shrink(self, factors: Sequence[float]) -> None:
+        """Multiply all parameters of each run by its factor, as weight decay does; 1 changes nothing."""
+        if len(set(factors)) == 1:
+            if factors[0] != 1:
+                self._parameters.mul_(factors[0])
+            return
+        by = self._parameters.new_tensor(factors)[:, None, None]
+        for parameter in self._layout.parts(self._parameters):
+            parameter.mul_(by)
+
     def state_of(self, run: int) -> OptimizerState:
         """Return one run's state, as views."""
         views = {name: self._layout.of_run(flat, run) for name, flat in self._kept.items()}

@@ -22,14 +22,14 @@ from gradnorm.ui.widgets import scale_slider, show, widget
 _CUSTOM = "Custom"
 
 # Options shown at a fixed place; all others go to the expander.
-_PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed", "steps")
+_PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed")
 
 
 def controls() -> None:
     """Show all controls, filled from the session's spec."""
     spec = session.spec()
     by_key = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
-    values = spec.flat()
+    values = spec.settled().flat()
     _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
     kinds = (("dataset", "Data set", datasets(), spec.dataset), ("method", "Method", methods(), spec.method))
     for key, label, known, chosen in kinds:
@@ -45,12 +45,13 @@ def controls() -> None:
     _show(by_key, values, "output_scale")
     if spec.dataset.advice:
         st.info(spec.dataset.advice, icon=":material/lightbulb:")
-    _show(by_key, values, "steps")
+    length = "epochs" if values["epochs"] else "steps"
+    _show(by_key, values, length)
     _show(by_key, values, "seed")
     race()
     with st.expander("More settings", icon=":material/settings:"):
         for key in by_key:
-            if key not in _PLACED:
+            if key not in (*_PLACED, length) and (spec.dataset.counted or key not in ("epochs", "patience")):
                 _show(by_key, values, key)
 
 

@@ -67,7 +67,7 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
 
 def _differs(info: RunInfo) -> bool:
     """Return whether the controls differ from the run in a setting that is not live."""
-    spec = session.spec()
+    spec = session.spec().settled()
     live = live_keys(spec)
     now = {k: v for k, v in spec.flat().items() if k not in live}
     return now != {k: v for k, v in info.spec.items() if k not in live}

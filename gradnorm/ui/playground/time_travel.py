@@ -19,7 +19,7 @@ def fork(run: str, step: int) -> None:
     """
     try:
         parent = lab().store.info(run).spec
-        changes = {key: value for key, value in session.spec().flat().items() if _differs(parent, key, value)}
+        changes = {key: value for key, value in session.spec().settled().flat().items() if _differs(parent, key, value)}
         session.watch(lab().fork(run, step, changes))
     except (UnknownRunError, SpecError, ValueError) as error:  # a CheckpointError is a ValueError
         session.tell(str(error))

@@ -121,8 +121,10 @@ def _start_with() -> dict[str, Any]:
     """Return the settings recommended for a table, except those that the user has changed."""
     spec = session.spec().flat()
     default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
-    suits = {key: value for key, value in OwnTable.recommended.items() if spec[key] == default[key]}
-    return {**suits, "units": "standardised"}
+    suits = {key: value for key, value in OwnTable.recommended.items() if key in spec and spec[key] == default[key]}
+    if spec["steps"] != default["steps"]:
+        suits.pop("epochs", None)
+    return suits
 
 
 def _read(own: OwnTable) -> Table | None:
@@ -235,7 +237,7 @@ def _split(own: OwnTable, table: Table) -> None:
     values = session.spec().flat()
     groups = [c.name for c in table.columns if 2 <= c.distinct < table.rows]
     with st.expander("Units, test set, missing values", icon=":material/settings:", expanded=False):
-        for key in ("units", "output_scale", "missing"):
+        for key in ("units", "output_scale", "missing", "reading", "validation_share"):
             widget(by_key[key], values[key], _change)
         show("table group", own.group)
         st.selectbox(
@@ -268,8 +270,8 @@ def _run(own: OwnTable) -> None:
     if own.advice:
         st.info(own.advice, icon=":material/lightbulb:")
     by_key = {option.key: option for option in options("table", session.spec().method.name)}
-    values = session.spec().flat()
-    for key in ("alpha", "steps"):
+    values = session.spec().settled().flat()
+    for key in ("alpha", "epochs", "steps"):
         if key in by_key:
             widget(by_key[key], values[key], _change)
     st.button(

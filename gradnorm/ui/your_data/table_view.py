@@ -20,17 +20,18 @@ def columns_view(own: OwnTable, table: Table) -> None:
         inputs = ()
     uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
     st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
+    shown = {
+        "Column": [column.name for column in table.columns],
+        "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
+        "Type": [_KINDS.get(column.kind, column.kind) for column in table.columns],
+        "Values": [column.example for column in table.columns],
+        "Distinct": [column.distinct for column in table.columns],
+        "Missing": [column.missing for column in table.columns],
+    }
+    if any(column.note for column in table.columns):
+        shown["Read as"] = [column.note for column in table.columns]
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Column": [column.name for column in table.columns],
-                "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
-                "Type": [_KINDS.get(column.kind, column.kind) for column in table.columns],
-                "Values": [column.example for column in table.columns],
-                "Distinct": [column.distinct for column in table.columns],
-                "Missing": [column.missing for column in table.columns],
-            }
-        ),
+        pd.DataFrame(shown),
         hide_index=True,
         width="stretch",
         height=min(38 + 35 * len(table.columns), 530),

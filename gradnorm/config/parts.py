@@ -1,0 +1,62 @@
+"""What the parts of a spec are made from: the known data sets and methods, flat values, and texts of a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from gradnorm.common.declarations import explain, names_as_text
+from gradnorm.common.discovery import discover
+from gradnorm.datasets.base import Dataset
+from gradnorm.methods.base import Method
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SpecError(ValueError):
+    """A spec that cannot be run. The message says what should be, what was found and what to do."""
+
+
+def methods() -> Mapping[str, type[Method]]:
+    """Return every weighting method by name, those of other packages too (entry points "gradnorm.methods").
+
+    Raises PluginError, a ValueError, if another package's method cannot be used.
+    """
+    return discover(Method, "gradnorm.methods", group="gradnorm.methods")  # pyright: ignore[reportArgumentType]
+
+
+def datasets() -> Mapping[str, type[Dataset]]:
+    """Return every data set by name, those of other packages too (entry points "gradnorm.datasets").
+
+    Raises PluginError, a ValueError, if another package's data set cannot be used.
+    """
+    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
+    return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
+
+
+def chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
+    """Return the data set or method of a name. what: "dataset" or "method". Raises SpecError if there is none."""
+    if not isinstance(name, str) or name not in known:
+        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
+    return known[name]
+
+
+def built(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Return a model of flat values. Raises SpecError for one out of range."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
+
+
+def as_text(value: Any) -> str:
+    """Return a plain JSON value as a URL has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], str):
+            return names_as_text(cast("list[str]", value))
+        return ",".join(as_text(v) for v in cast("list[Any]", value))
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
