@@ -24,7 +24,7 @@ def run_of(store, *losses, changes=None, events=(), outcome=None):
     return troubles(store, run)
 
 
-SMALL = [(1.0, 1e-6), *[(0.5, 0.01)] * 20]
+SMALL = [(1.0, 1e-6), *[(0.5, 0.01)] * 50]
 
 
 def test_a_first_loss_near_0_is_told(store):
@@ -52,10 +52,10 @@ def test_nothing_is_told_where_no_rate_raises_its_weight(store, run):
 @pytest.mark.parametrize(
     "losses",
     [
-        pytest.param([(1.0, 0.1), *[(0.5, 0.9)] * 30], id="a little above the first"),
-        pytest.param([(1.0, 0.1), *[(0.5, 0.1)] * 30, *[(0.5, 9.0)] * 19], id="for a moment"),
-        pytest.param([(1.0, 0.1), *[(0.5, 9.0)] * 30, (0.5, 0.1)], id="no longer"),
-        pytest.param([(1.0, 0.1), *[(20.0, 9.0)] * 30], id="all tasks"),
+        pytest.param([(1.0, 0.1), *[(0.5, 0.9)] * 60], id="a little above the first"),
+        pytest.param([(1.0, 0.1), *[(0.5, 0.1)] * 60, *[(0.5, 9.0)] * 49], id="for a moment"),
+        pytest.param([(1.0, 0.1), *[(0.5, 9.0)] * 60, (0.5, 0.1)], id="no longer"),
+        pytest.param([(1.0, 0.1), *[(20.0, 9.0)] * 60], id="all tasks"),
         pytest.param([(1.0, 0.1)], id="one step"),
     ],
 )
