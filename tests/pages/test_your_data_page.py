@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.ui.lab import lab
 
 ROWS = 60
@@ -65,6 +66,18 @@ def test_columns_are_shown_with_their_types(page):
     assert page.query["dataset"] == "table"
     assert page.query["file"] == "more/houses.csv"
     assert not page.errors
+
+
+def test_a_file_brings_the_settings_that_suit_tables(page):
+    page.set("multiselect", "table targets", ["price, €", "kind"])
+    spec, known = page.spec, RunSpec.parse({"dataset": "table"})
+    for key in OwnTable.recommended:
+        assert spec.flat()[key] == known.flat()[key], key
+    assert spec.dataset.units == "standardised"
+    assert page.at.number_input(key="option:epochs").value == 60
+    assert page.at.number_input(key="option:steps").value == 2000
+    page.set("number_input", "option:steps", 300)
+    assert (page.spec.steps, page.spec.epochs) == (300, 0)
 
 
 def test_targets_become_tasks_in_the_address(page):

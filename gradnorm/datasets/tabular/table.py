@@ -62,7 +62,8 @@ class MeasuredDataset(Dataset):
             return (
                 "In raw units a head has to reach large numbers in small steps, so a regression can end "
                 "worse than its mean (R² below 0) once its weight is small. Its loss ratio L/L(0) flatters it even "
-                "then, since the first loss is far above that of a constant answer. Remedy: Scale the outputs."
+                "then, since the first loss is far above that of a constant answer. "
+                "Remedy: standardised units, or Scale the outputs."
             )
         return ""
 

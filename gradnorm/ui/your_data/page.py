@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.config.options import options
-from gradnorm.config.spec import RunSpec
+from gradnorm.config.spec import RunSpec, preset
 from gradnorm.datasets.by_path.own_table import FORMS, OwnTable, target_of
 from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root
 from gradnorm.datasets.readers.table_reader import Table
@@ -119,9 +119,13 @@ def _choose(file: str) -> None:
 
 def _start_with() -> dict[str, Any]:
     """Return the settings recommended for a table, except those that the user has changed."""
-    spec = session.spec().flat()
+    spec, start = session.spec().flat(), preset(session.START).flat()
     default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
-    suits = {key: value for key, value in OwnTable.recommended.items() if key in spec and spec[key] == default[key]}
+    suits = {
+        key: value
+        for key, value in OwnTable.recommended.items()
+        if key in spec and spec[key] in (default[key], start.get(key))
+    }
     if spec["steps"] != default["steps"]:
         suits.pop("epochs", None)
     return suits
