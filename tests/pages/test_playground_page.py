@@ -32,8 +32,9 @@ def other_value(option, value):
 
 
 def plain_options(dataset: str, method: str):
-    """Options with a widget of their own kind: not σ, not the number of tasks, not α."""
-    return [o for o in options(dataset, method) if o.kind in KINDS and "slider" not in o.extra and o.key != "tasks"]
+    """Options with a widget of their own kind: not σ, not the number of tasks, not α, and no epochs without rows."""
+    others = {"tasks", "epochs", "patience"}
+    return [o for o in options(dataset, method) if o.kind in KINDS and "slider" not in o.extra and o.key not in others]
 
 
 def test_the_first_page_shows_a_preset_and_its_address(tab):
