@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -15,12 +15,9 @@ from torch import Tensor
 
 from gradnorm.balancer import arguments
 from gradnorm.balancer.arguments import Losses, build_method
-from gradnorm.common.shapes import PerTask
+from gradnorm.balancer.measuring import Graph, measure
 from gradnorm.gradients import general
-from gradnorm.gradients.autograd_graph import wrapped
-from gradnorm.gradients.general import SeparatePasses, Shared
-from gradnorm.gradients.jacobian import Jacobian
-from gradnorm.gradients.one_pass import OnePass
+from gradnorm.gradients.general import Shared
 from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
@@ -186,8 +183,8 @@ class Balancer:
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
-        graph = _Graph(attached, general.shared_parameters(shared), features, self.names, scale, ranks)
-        measured = self._measure(graph, trunk, self._whole(signal, last))
+        graph = Graph(attached, general.shared_parameters(shared), features, trunk, self.names, scale, ranks)
+        measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=self._measures_norms)
         norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
         gramian = measured.gramian
         # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
@@ -217,41 +214,6 @@ class Balancer:
     def _whole(self, signal: Signal, last: bool) -> Signal:
         """Return what is decided from: the mean of all micro-batches at the last one, and until then each by itself."""
         return _mean([*self._earlier, signal]) if last else signal
-
-    def _weights_ahead(self, signal: Signal) -> PerTask | None:
-        """Return w(t), shape [T], if it does not hang on the gradients of step t; else None.
-
-        signal: what is known before any gradient is measured.
-        """
-        if self.method.needs is Needs.LOSSES:
-            return self.method.balance(self._state, signal)[0].weights
-        return self._state.weights if self.method.ahead else None
-
-    def _measure(self, graph: _Graph, trunk: Shared | None, signal: Signal) -> general.Measurement:
-        """Measure what the method needs and no more, in the cheapest way that the graph allows.
-
-        signal: what is known before any gradient is measured.
-        """
-        g, needs = graph, self.method.needs
-        if not self._measures_norms and needs is Needs.LOSSES:
-            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False)
-        ahead = self._weights_ahead(signal)
-        if ahead is not None and self.method.positive and g.features is not None:
-            cut = OnePass.plan(g.losses, g.features, g.shared)
-            if cut is not None:
-                return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
-        first, only = wrapped(g.losses)
-        if (first and ahead is None) or only:
-            raise ValueError(_only_one_pass(self.method.title, ahead is not None))
-        if needs is not Needs.GRAMIAN:
-            return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if first else None)
-        if trunk is None:
-            raise ValueError(
-                f"trunk should hold all parameters that tasks share, for {self.method.title}. Found none. "
-                "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
-            )
-        all_shared = general.parameters_of(trunk, "trunk", "Pass all parameters that tasks share")
-        return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks)
 
     def retune(self, **hyperparameters: Any) -> None:
         """Change hyperparameters of the method, from the next step on.
@@ -367,28 +329,6 @@ def _mean(signals: Sequence[Signal]) -> Signal:
     norms = [signal.norms for signal in signals if signal.norms is not None]
     mean = torch.stack(norms).nanmean(0) if norms else None
     return replace(final, losses=losses, norms=mean, complete=all(signal.complete for signal in signals))
-
-
-def _only_one_pass(title: str, can_be: bool) -> str:
-    """Return what to say where only one backward pass is allowed. can_be: whether the method can be content with it."""
-    remedy = (
-        "Pass shared=, the module that fully_shard was called on, and features=, its output, for heads that meet there."
-        if can_be
-        else "Use DistributedDataParallel without static_graph."
-    )
-    return f"{title} takes several backward passes. Found FSDP or static_graph=True, which allow one. {remedy}"
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`."""
-
-    losses: Sequence[Tensor | None]
-    shared: Sequence[Tensor]
-    features: Tensor | None
-    names: Sequence[str]
-    scale: Tensor | None
-    ranks: Ranks | None
 
 
 def _select_state(condition: Tensor, new: State, old: State) -> State:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-import gradnorm.balancer.balancer as balancer_module
+import gradnorm.balancer.measuring as measuring_module
 from gradnorm import Balancer
 from gradnorm.common.discovery import discover
 from gradnorm.config.spec import methods
@@ -109,7 +109,7 @@ def test_a_method_that_is_ahead_uses_the_weights_of_the_step_before(method):
 @by_name
 def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch):
     measured = []
-    for owner, name in ((general, "gradient_norms"), (balancer_module, "Jacobian")):
+    for owner, name in ((general, "gradient_norms"), (measuring_module, "Jacobian")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *a, real=real, name=name: (measured.append(name), real(*a))[1])
     u = torch.nn.Parameter(torch.ones(2))

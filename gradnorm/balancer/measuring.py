@@ -1,0 +1,84 @@
+"""Which way the gradients of a step are measured: one backward pass where the graph allows it, else one a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gradnorm.common.shapes import PerTask
+from gradnorm.gradients import general
+from gradnorm.gradients.autograd_graph import wrapped
+from gradnorm.gradients.general import SeparatePasses, Shared
+from gradnorm.gradients.jacobian import Jacobian
+from gradnorm.gradients.one_pass import OnePass
+from gradnorm.gradients.ranks import Ranks
+from gradnorm.methods.signal import Needs, Signal, State
+
+if TYPE_CHECKING:
+    from gradnorm.methods.base import Method
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`.
+
+    shared: the parameters of W.  scale: the loss scale, if there is one.  ranks: the other processes, if there are any.
+    """
+
+    losses: Sequence[Tensor | None]
+    shared: Sequence[Tensor]
+    features: Tensor | None
+    trunk: Shared | None
+    names: Sequence[str]
+    scale: Tensor | None
+    ranks: Ranks | None
+
+
+def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms: bool) -> general.Measurement:
+    """Measure what a method needs and no more, in the cheapest way that the graph allows.
+
+    state, signal: of this step; what is known before any gradient is measured.
+    norms: whether norms are wanted.
+    Raises ValueError for a method that needs more passes than FSDP or a static graph allow, and for gradient surgery
+    without a trunk.
+    """
+    g = graph
+    if not norms and method.needs is Needs.LOSSES:
+        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False)
+    ahead = _weights_ahead(method, state, signal)
+    if ahead is not None and method.positive and g.features is not None:
+        cut = OnePass.plan(g.losses, g.features, g.shared)
+        if cut is not None:
+            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
+    first, only = wrapped(g.losses)
+    if (first and ahead is None) or only:
+        raise ValueError(_only_one_pass(method.title, ahead is not None))
+    if method.needs is not Needs.GRAMIAN:
+        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if first else None)
+    if g.trunk is None:
+        raise ValueError(
+            f"trunk should hold all parameters that tasks share, for {method.title}. Found none. "
+            "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
+        )
+    all_shared = general.parameters_of(g.trunk, "trunk", "Pass all parameters that tasks share")
+    return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks)
+
+
+def _weights_ahead(method: Method, state: State, signal: Signal) -> PerTask | None:
+    """Return w(t), shape [T], if it does not depend on the gradients of step t; else None."""
+    if method.needs is Needs.LOSSES:
+        return method.balance(state, signal)[0].weights
+    return state.weights if method.ahead else None
+
+
+def _only_one_pass(title: str, can_be: bool) -> str:
+    """Return what to say where only one backward pass is allowed. can_be: whether the method can be content with it."""
+    remedy = (
+        "Pass shared=, the module that fully_shard was called on, and features=, its output, for heads that meet there."
+        if can_be
+        else "Use DistributedDataParallel without static_graph."
+    )
+    return f"{title} takes several backward passes. Found FSDP or static_graph=True, which allow one. {remedy}"
