@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,11 @@ from gradnorm.ui.lab import lab
 from tests.factories import ROOT, wait_for
 
 PATIENCE = 60
+
+
+def shown(element):
+    """Return an element's text as Markdown shows it."""
+    return re.sub(r"\\(.)", r"\1", element.value)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,7 +78,7 @@ class Tab:
 
     @property
     def errors(self) -> list[str]:
-        return [error.value for error in self.at.error]
+        return [shown(error) for error in self.at.error]
 
     def wait_until(self, *states: str):
         """Wait until the watched run is in one of these states; return it."""

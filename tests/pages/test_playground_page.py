@@ -13,6 +13,7 @@ from gradnorm.config.options import options
 from gradnorm.config.spec import PRESETS, RunSpec, preset
 from gradnorm.ui.lab import lab
 from tests.factories import ROOT, TINY, wait_for
+from tests.pages.conftest import shown
 
 TINY_QUERY = {k: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in TINY.items()}
 LONG = {**TINY_QUERY, "steps": "100000", "pace": "200"}
@@ -277,3 +278,11 @@ def test_a_deleted_run_is_let_go(tab):
     page.rerun()
     assert "run" not in page.query
     assert page.enabled() == {"start", "step"}
+
+
+def test_an_address_shows_no_pictures_or_links_of_others(tab):
+    """A value from the address is repeated in an error, where Markdown would load the picture for every viewer."""
+    page = tab(preset="![x](https://evil.example/x.png)")
+    (error,) = page.at.error
+    assert r"\!\[x\]\(" in error.value
+    assert "![x](" in shown(error)

@@ -9,6 +9,7 @@ from gradnorm.runs.records import Evaluation, Outcome
 from gradnorm.runs.troubles import troubles
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, step_records, wait_for
+from tests.pages.conftest import shown
 
 QUICK = {key: str(value) for key, value in TINY.items() if key != "sigmas"} | {"sigmas": "1,2", "steps": "40"}
 
@@ -111,7 +112,7 @@ def stuck_run(ended):
 
 def test_a_stuck_task_is_named_with_the_reason(tab):
     opened = tab(run=stuck_run(ended=True))
-    (warning,) = [w.value for w in opened.at.warning]
+    (warning,) = [shown(w) for w in opened.at.warning]
     assert warning.startswith("task 3 cannot improve, it seems: after 2,000 steps its test loss, 101, is no better")
     assert "GradNorm keeps raising its weight" in warning
 
@@ -123,7 +124,7 @@ def test_a_first_loss_near_0_is_named_too(tab):
     rows = [replace(row, losses=(0.5, 0.01), loss_ratios=(0.5, 1e4)) for row in step_records(1, 100)]
     store.append(run, rows)
     store.end(run, Outcome("stopped", 100))
-    (warning,) = [w.value for w in tab(run=run).at.warning]
+    (warning,) = [shown(w) for w in tab(run=run).at.warning]
     assert warning.startswith("task 2 began with a loss near 0, it seems: 1e-06 at first, 0.01 now, 10,000 times")
 
 

@@ -17,6 +17,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery import figures
 from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 
 if TYPE_CHECKING:
     from gradnorm.models.network import Network
@@ -69,7 +70,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
     sound = [answers for _, answers in answered if not isinstance(answers, str)]
     if not sound:
         for _, fault in answered:
-            st.error(fault, icon=":material/error:")
+            st.error(plain(str(fault)), icon=":material/error:")
         return
     drawn = [i for i, answer in enumerate(sound[0]) if figures.is_map(answer)]
     errors = bool(drawn) and st.toggle(
@@ -85,7 +86,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
                 _contender(picture, row, answers, drawn, i, errors=errors)
         for row in rows:
             if row.step is None:
-                st.caption(f"{row.label} has no checkpoint up to this step.")
+                st.caption(f"{plain(row.label)} has no checkpoint up to this step.")
 
 
 def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[int, int]) -> list[Answer] | str:

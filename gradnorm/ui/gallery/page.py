@@ -16,6 +16,7 @@ from gradnorm.ui.gallery.test_images import has_pictures
 from gradnorm.ui.lab import lab
 from gradnorm.ui.live.panel import contenders
 from gradnorm.ui.location import assets
+from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
 
 ASSETS = assets()
@@ -46,7 +47,7 @@ def gallery() -> None:
         spec = RunSpec.parse(info.spec)
         images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
     except (ValueError, OSError) as error:  # SpecError and DataError are ValueErrors
-        st.error(f"The test pictures cannot be shown. {error}", icon=":material/error:")
+        st.error(plain(f"The test pictures cannot be shown. {error}"), icon=":material/error:")
         return
     with right:
         image = _image(query.get("image"), len(images))

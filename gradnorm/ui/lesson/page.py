@@ -10,6 +10,7 @@ from gradnorm.charts.lesson import Look
 from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.steps import TRIALS
 from gradnorm.ui.location import assets
+from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
 
 ASSETS = assets()
@@ -31,7 +32,7 @@ def lesson() -> None:
     with st.container(key="lesson"):
         _list(step)
         if fault:
-            st.warning(fault, icon=":material/signpost:")
+            st.warning(plain(fault), icon=":material/signpost:")
         body = st.container()
         # Before the step itself, which may train for a second: the buttons are there at once.
         _turns(step, presenting)

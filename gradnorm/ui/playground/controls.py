@@ -16,6 +16,7 @@ from gradnorm.datasets.by_path.own_table import target_of
 from gradnorm.lab.lab import NotHereError
 from gradnorm.ui import navigation, session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import scale_slider, show, widget
 
@@ -44,7 +45,7 @@ def controls() -> None:
     _show(by_key, values, "units")
     _show(by_key, values, "output_scale")
     if spec.dataset.advice:
-        st.info(spec.dataset.advice, icon=":material/lightbulb:")
+        st.info(plain(spec.dataset.advice), icon=":material/lightbulb:")
     length = "epochs" if values["epochs"] else "steps"
     _show(by_key, values, length)
     _show(by_key, values, "seed")
@@ -82,7 +83,7 @@ def _change(key: str, value: Any) -> None:
         except NotHereError:
             return  # it has just ended: the new value applies to the next run
         shown = f"{value:g}" if isinstance(value, float) else value or "empty"
-        st.toast(f"{titles[key]}: {shown} from the next step on.", icon=":material/tune:")
+        st.toast(plain(f"{titles[key]}: {shown} from the next step on."), icon=":material/tune:")
 
 
 def _choice(

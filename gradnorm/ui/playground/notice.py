@@ -11,6 +11,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.runs.troubles import troubles
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 
 SECONDS = 3.0
 
@@ -34,9 +35,9 @@ def _troubles(run: str) -> None:
         name, number = info.tasks[trouble.task], trouble.task + 1
         if number in held:
             continue
-        st.warning(trouble.sentence, icon=":material/trending_flat:")
+        st.warning(plain(trouble.sentence), icon=":material/trending_flat:")
         if not info.ended and lab().steers(run):
-            if st.button(f"Hold the weight of {name}", key=f"hold {number}"):
+            if st.button(f"Hold the weight of {plain(name)}", key=f"hold {number}"):
                 _hold(run, [*held, number])
                 st.rerun()  # the whole page, since address and settings change
         else:

@@ -14,6 +14,7 @@ from gradnorm.runs.store import CAN_GO_ON, CannotGoOnError
 from gradnorm.ui import session
 from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 
 
 def runbar(info: RunInfo | None) -> None:
@@ -54,7 +55,7 @@ def runbar(info: RunInfo | None) -> None:
 def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
     fault = session.fault()
     if fault:
-        st.error(fault, icon=":material/error:")
+        st.error(plain(fault), icon=":material/error:")
     if info is None:
         return
     if going and info.recorded:
@@ -99,7 +100,7 @@ def _steer(action: Callable[[str], None]) -> Callable[[], None]:
         try:
             action(info.run)
         except (NotHereError, CannotGoOnError) as error:
-            st.toast(str(error), icon=":material/info:")
+            st.toast(plain(str(error)), icon=":material/info:")
 
     return act
 

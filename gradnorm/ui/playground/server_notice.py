@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 
 SECONDS = 3.0
 
@@ -14,4 +15,4 @@ def notice() -> None:
     """Say what is wrong; looked at every `SECONDS`."""
     trouble = lab().trouble
     if trouble:
-        st.error(trouble, icon=":material/hard_drive:")
+        st.error(plain(trouble), icon=":material/hard_drive:")

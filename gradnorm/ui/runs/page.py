@@ -13,6 +13,7 @@ from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
 
 SHOWN, COMPARED = 500, 8
@@ -110,4 +111,4 @@ def _delete(runs: list[str]) -> None:
         try:
             lab().store.delete(run)
         except (UnknownRunError, ValueError) as error:
-            st.toast(str(error))
+            st.toast(plain(str(error)))

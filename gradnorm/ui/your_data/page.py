@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from gradnorm.datasets.readers.table_reader import Table
 from gradnorm.datasets.tabular.preprocessing import MOST_CLASSES, form_of
 from gradnorm.ui import navigation, session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
 from gradnorm.ui.your_data import uploads
@@ -44,11 +44,6 @@ def your_data() -> None:
             _targets_and_inputs(own, table)
             _split(own, table)
             _run(own)
-
-
-def plain(text: str) -> str:
-    """Return `text` escaped, so that Markdown shows it unchanged: a column may have any name."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|$~<>:-])", r"\\\1", text)
 
 
 def _own() -> OwnTable:
@@ -272,7 +267,7 @@ def _run(own: OwnTable) -> None:
         return
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:
-        st.info(own.advice, icon=":material/lightbulb:")
+        st.info(plain(own.advice), icon=":material/lightbulb:")
     by_key = {option.key: option for option in options("table", session.spec().method.name)}
     values = session.spec().settled().flat()
     for key in ("alpha", "epochs", "steps"):
