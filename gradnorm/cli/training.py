@@ -13,6 +13,7 @@ from typing import Any
 from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.common.extras import require
+from gradnorm.config import memory
 from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.config.variants import contenders, labels
@@ -38,6 +39,7 @@ def train(arguments: argparse.Namespace) -> int:
         _check_device(spec)
         _check_files(spec, arguments)
         _say_notes(spec, arguments)
+        memory.check(specs)
         store = RunStore(arguments.home)
         entries = [(each.title, each.settled().flat()) for each in specs]
         if arguments.race is None:
@@ -72,6 +74,7 @@ def fork(arguments: argparse.Namespace) -> int:
         _check_packages([spec])
         _check_device(spec)
         _check_files(spec, arguments)
+        memory.check([spec])
         flat = spec.settled().flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
         return _train(store, [store.info(child)], arguments, stopped)

@@ -11,6 +11,7 @@ from functools import partial
 from threading import Event, Lock, Semaphore, Thread
 from typing import Any
 
+from gradnorm.config import memory
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
@@ -73,12 +74,20 @@ class Lab:
         store.reap()
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
-        """Queue a run and return its id. paused: hold it before its first step."""
+        """Queue a run and return its id. paused: hold it before its first step.
+
+        Raises SpecError for a network that would not fit into memory.
+        """
+        memory.check([spec])
         spec = spec.settled()
         return self._queue([self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)], paused)
 
     def race(self, specs: Sequence[RunSpec], *, paused: bool = False) -> list[str]:
-        """Queue runs of one data set that are trained in lock step; return their ids."""
+        """Queue runs of one data set that are trained in lock step; return their ids.
+
+        Raises SpecError for networks that would not fit into memory together.
+        """
+        memory.check(specs)
         entries = [(spec.title, spec.settled().flat()) for spec in specs]
         runs = self.store.create_race(entries, specs[0].dataset.task_names, queued=True)
         self._queue(runs, paused)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gradnorm.balancer.balancer import Balancer
+from gradnorm.config import memory
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import Batch, Source
 from gradnorm.datasets.readers.folders import DataError
@@ -53,13 +54,16 @@ class Run:
 
     @classmethod
     def build(cls, spec: RunSpec, source: Source | None = None) -> Run:
-        """Return a run before its first step. Raises SpecError for a device that is not there.
+        """Return a run before its first step.
+
+        Raises SpecError for a device that is not there, and for a network or batches that would not fit into memory.
 
         source: the spec's data, where another run has loaded them.
         """
         spec = spec.settled()
         device = resolve_device(spec.device)
         source = source or spec.dataset.load(spec.seed)
+        memory.check([spec], example_bytes(source))
         model = build(spec, source).to(device)
         balancer = Balancer(
             [task.name for task in source.tasks],
@@ -129,8 +133,7 @@ class Run:
         """How many batches are made at one go."""
         if self.source.slow:
             return 1
-        example = sum(part[0].nbytes for part in (self.source.test.inputs, *self.source.test.targets))
-        return block_of(example * self.spec.batch_size)
+        return block_of(example_bytes(self.source) * self.spec.batch_size)
 
     @property
     def alpha(self) -> float | None:
@@ -177,6 +180,11 @@ class Run:
         )
         self.initial = self.initial or evaluation
         return evaluation
+
+
+def example_bytes(source: Source) -> int:
+    """Return how many bytes one example takes, with its targets."""
+    return sum(part[0].nbytes for part in (source.test.inputs, *source.test.targets))
 
 
 def nothing_to_learn(task: str, where: str) -> DataError:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import apsw
 import pytest
 
-from gradnorm.config.spec import RunSpec
+from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.lab import run_writer
 from gradnorm.lab.lab import Lab
 from gradnorm.runs import database
@@ -119,7 +119,7 @@ def test_a_worker_that_is_gone_is_told_and_replaced(lab, monkeypatch):
 FULL = """
 import json, os, resource, sys, threading, time
 from pathlib import Path
-from gradnorm.config.spec import RunSpec
+from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.lab import run_writer
 from gradnorm.lab.lab import Lab
 from gradnorm.runs.store import RunStore
@@ -242,3 +242,25 @@ def test_stop_ends_the_wait_of_a_slow_pace(lab):
     time.sleep(0.5)
     lab.stop(run)
     wait_for(lambda: store.info(run).ended, timeout=5)
+
+
+def test_a_network_beyond_the_memory_is_not_taken_in(lab, monkeypatch):
+    monkeypatch.setattr("gradnorm.config.memory.free", lambda: 1_000_000_000)
+    with pytest.raises(SpecError, match="should fit into memory"):
+        lab.launch(RunSpec.parse({**TINY, "width": 4096, "depth": 32}))
+    with pytest.raises(SpecError, match="should fit into memory"):
+        lab.race([RunSpec.parse({**TINY, "width": 2048, "depth": 8})] * 8)
+    assert lab.store.runs() == []
+
+
+def test_batches_beyond_the_memory_end_their_run_alone(lab, monkeypatch):
+    """The size of an example is known once the data are there."""
+    store = lab.store
+    monkeypatch.setattr("gradnorm.config.memory.free", lambda: 50_000_000)
+    run = lab.launch(RunSpec.parse({**TINY, "batch_size": 65_536}))
+    wait_for(lambda: store.info(run).ended)
+    assert store.info(run).state == "failed"
+    assert "should fit into memory" in store.info(run).outcome.message
+    other = lab.launch(RunSpec.parse(TINY))
+    wait_for(lambda: store.info(other).ended)
+    assert store.info(other).state == "finished"

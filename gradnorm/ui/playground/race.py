@@ -98,10 +98,10 @@ def _launch(started: Callable[[], None] | None) -> None:
     choice: Any = session.extra(_KEYS, _read)
     try:
         specs = choice.specs(session.spec())
+        runs = lab().race(specs)
     except SpecError as error:
         session.tell(str(error))
         return
-    runs = lab().race(specs)
     shown = session.spec().method.name
     session.watch(next((run for run, spec in zip(runs, specs, strict=True) if spec.method.name == shown), runs[0]))
     if started is not None:

@@ -79,7 +79,18 @@ def _button(label: str, icon: str, key: str, action: Callable[[], None], disable
 
 
 def _start() -> None:
-    session.watch(lab().launch(session.spec()))
+    take_in(paused=False)
+
+
+def take_in(*, paused: bool) -> str | None:
+    """Queue a run of the page's settings, watch it and return its id; None, with an error shown, if it is refused."""
+    try:
+        run = lab().launch(session.spec(), paused=paused)
+    except SpecError as error:
+        session.tell(str(error))
+        return None
+    session.watch(run)
+    return run
 
 
 def _step() -> None:
@@ -87,9 +98,9 @@ def _step() -> None:
     if info is not None and not info.ended:
         _steer(lab().step)()
         return
-    run = lab().launch(session.spec(), paused=True)
-    lab().step(run)
-    session.watch(run)
+    run = take_in(paused=True)
+    if run is not None:
+        lab().step(run)
 
 
 def _steer(action: Callable[[str], None]) -> Callable[[], None]:

@@ -15,8 +15,8 @@ from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root
 from gradnorm.datasets.readers.table_reader import Table
 from gradnorm.datasets.tabular.preprocessing import MOST_CLASSES, form_of
 from gradnorm.ui import navigation, session
-from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
 from gradnorm.ui.your_data import uploads
@@ -280,5 +280,5 @@ def _run(own: OwnTable) -> None:
 
 
 def _start() -> None:
-    session.watch(lab().launch(session.spec()))
-    session.leave()
+    if run_bar.take_in(paused=False) is not None:
+        session.leave()
