@@ -17,6 +17,7 @@ from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights, records_of
 from gradnorm.lab.run_writer import failed, record_group
+from gradnorm.runs.background_writer import BEAT_SECONDS
 from gradnorm.runs.database import PASSING
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -69,6 +70,8 @@ class Lab:
         self._lock = Lock()
         # Slots, those of them that are free, and how many threads hold none because their runs are paused.
         self._slots, self._free, self._held = 1, Semaphore(1), 0
+        self._training: set[str] = set()
+        self._over = Event()
         # How runs ended whose end could not be written yet.
         self._owed: dict[str, Outcome] = {}
         store.reap()
@@ -138,6 +141,7 @@ class Lab:
                 return
             if not self._threads:
                 self._spawn(0)
+                Thread(target=self._beat, name="gradnorm-heart", daemon=True).start()
             for index, thread in enumerate(self._threads):
                 if not thread.is_alive():
                     self._spawn(index)
@@ -203,6 +207,7 @@ class Lab:
     def close(self, timeout: float = 10.0) -> None:
         """End all runs of this lab as interrupted, with all their records, and wait for its threads."""
         self._closing = True
+        self._over.set()
         for control in list(self._controls.values()):
             control.resume()
         self._wake.set()
@@ -272,6 +277,15 @@ class Lab:
                 self._wake.wait(IDLE_SECONDS)
         self.store.close()
 
+    def _beat(self) -> None:
+        """Mark the runs of this lab as alive: loading their data may take longer than other hosts wait."""
+        while not self._over.wait(BEAT_SECONDS):
+            try:
+                self.store.beat(list(self._training))
+            except PASSING as error:
+                log.warning("Runs cannot be marked as alive now: %s. It is tried again.", error)
+        self.store.close()
+
     def _set_held(self, slot: _Slot, control: Control, held: bool) -> None:
         """Give the slot of a run that is held to another worker, or wait for one where it goes on."""
         if not held:
@@ -289,6 +303,7 @@ class Lab:
         # A launch of this lab has made the controls already; runs of another process come without.
         controls = {info.run: self._controls.setdefault(info.run, Control()) for info in claimed}
         steps = {info.run: info.steps for info in claimed}
+        self._training |= set(steps)
         try:
             left: set[int] = set()
             items = records_of(self.store, claimed, controls, left)
@@ -312,6 +327,7 @@ class Lab:
         finally:
             for info in claimed:
                 self._controls.pop(info.run, None)
+                self._training.discard(info.run)
 
     def _end(self, run: str, outcome: Outcome) -> None:
         self._owed[run] = outcome

@@ -17,7 +17,7 @@ PACED = f"dataset=toy&tasks=3&sigmas=1,10,100&{SMALL}&steps=20000&pace=120&alpha
 
 def alphas_of(path: Path) -> tuple[list[int], list[float]]:
     with path.open() as file:
-        rows = list(csv.DictReader(file))
+        _, *rows = csv.DictReader(file)  # without the evaluation before the first step
     return [int(row["step"]) for row in rows], [float(row["alpha"]) for row in rows]
 
 

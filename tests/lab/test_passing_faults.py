@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
+from threading import Event
 
 import apsw
 import pytest
 
 from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.datasets.readers.folders import DataError
 from gradnorm.lab import run_writer
 from gradnorm.lab.lab import Lab
 from gradnorm.runs import database
@@ -120,6 +122,7 @@ FULL = """
 import json, os, resource, sys, threading, time
 from pathlib import Path
 from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.datasets.readers.folders import DataError
 from gradnorm.lab import run_writer
 from gradnorm.lab.lab import Lab
 from gradnorm.runs.store import RunStore
@@ -264,3 +267,23 @@ def test_batches_beyond_the_memory_end_their_run_alone(lab, monkeypatch):
     other = lab.launch(RunSpec.parse(TINY))
     wait_for(lambda: store.info(other).ended)
     assert store.info(other).state == "finished"
+
+
+def test_a_run_is_alive_for_other_hosts_while_its_data_load(lab, store, monkeypatch):
+    monkeypatch.setattr("gradnorm.lab.lab.BEAT_SECONDS", 0.05)
+    loading, go_on = Event(), Event()
+
+    def load(self, seed):
+        loading.set()
+        go_on.wait(60)
+        raise DataError("Enough.")
+
+    monkeypatch.setattr("gradnorm.datasets.builtin.toy.Toy.load", load)
+    run = lab.launch(RunSpec.parse(TINY))
+    wait_for(loading.is_set)
+    db = apsw.Connection(str(store.home / "gradnorm.db"))
+    db.execute("UPDATE runs SET heartbeat = 0 WHERE run = ?", (run,))
+    wait_for(lambda: db.execute("SELECT heartbeat FROM runs WHERE run = ?", (run,)).fetchone()[0] > 0)
+    db.close()
+    go_on.set()
+    wait_for(lambda: store.info(run).ended)
