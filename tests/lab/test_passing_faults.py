@@ -19,6 +19,9 @@ from gradnorm.runs.records import Checkpoint, Outcome
 from gradnorm.runs.store import CannotGoOnError, RunStore
 from tests.factories import SPEC, TINY, start_python, step_records, wait_for
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def locked(store):

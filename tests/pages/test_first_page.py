@@ -7,6 +7,9 @@ import pytest
 
 from tests.factories import ROOT
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_the_first_page_loads_neither_torch_nor_pandas(tmp_path):

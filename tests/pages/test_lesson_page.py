@@ -12,6 +12,9 @@ from gradnorm.ui.lesson.page import pages
 from tests.factories import ROOT
 from tests.pages.conftest import Tab
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 STEPS = len(pages())
 
 

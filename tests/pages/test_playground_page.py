@@ -15,6 +15,9 @@ from gradnorm.ui.lab import lab
 from tests.factories import ROOT, TINY, wait_for
 from tests.pages.conftest import shown
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 TINY_QUERY = {k: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in TINY.items()}
 LONG = {**TINY_QUERY, "steps": "100000", "pace": "200"}
 

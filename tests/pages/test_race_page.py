@@ -11,6 +11,9 @@ from gradnorm.ui.lab import lab
 from tests.factories import TINY, step_records, wait_for
 from tests.pages.conftest import shown
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 QUICK = {key: str(value) for key, value in TINY.items() if key != "sigmas"} | {"sigmas": "1,2", "steps": "40"}
 
 

@@ -9,6 +9,9 @@ from gradnorm.runs.records import Outcome
 from gradnorm.ui.lab import lab
 from tests.factories import TINY, evaluation, finished, step_records
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 SPEC = RunSpec.parse(TINY)
 
 

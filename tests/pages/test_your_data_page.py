@@ -10,6 +10,9 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.ui.lab import lab
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 ROWS = 60
 
 

@@ -19,6 +19,9 @@ from gradnorm.training.engine import train
 from gradnorm.training.run import Run
 from tests.training.test_resume import same_state
 
+# Whole pages and runs: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
