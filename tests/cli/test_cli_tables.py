@@ -18,6 +18,9 @@ from gradnorm.runs.records import Outcome
 from gradnorm.runs.store import RunStore
 from tests.factories import ROOT
 
+# Whole runs, servers and commands: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 FAST = ["--width", "8", "--depth", "1", "--batch-size", "4", "--device", "cpu", "--steps", "10"]
 
 

@@ -14,6 +14,9 @@ from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.store import CannotGoOnError, RunStore, UnknownRunError
 from tests.factories import TINY, evaluation, start_python, step_records, wait_for
 
+# Whole runs, servers and commands: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 LONG = {**TINY, "steps": 1_000_000, "eval_every": 1_000_000}
 
 

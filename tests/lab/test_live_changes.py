@@ -12,6 +12,9 @@ from gradnorm.training.control import Control
 from gradnorm.training.engine import train
 from tests.factories import going_on
 
+# Whole runs, servers and commands: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 SPEC = RunSpec.parse(
     {"dataset": "toy", "tasks": 2, "width": 8, "depth": 2, "batch_size": 4, "steps": 20, "device": "cpu", "alpha": 0.5}
 )

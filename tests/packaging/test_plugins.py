@@ -11,6 +11,9 @@ import pytest
 
 from tests.factories import ROOT
 
+# Whole runs, servers and commands: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 METHOD = """
 from gradnorm.methods.base import Decision, Method, Needs, fresh_state
 

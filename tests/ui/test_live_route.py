@@ -29,6 +29,9 @@ from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.routes import FOREIGN_ORIGIN, UNKNOWN_RUN, _catch_up, live_routes
 from tests.factories import SPEC, evaluation, finished, rows_of, step_records, wait_for
 
+# Whole runs, servers and commands: part of `make test`, too long for `make check`.
+pytestmark = pytest.mark.slow
+
 TASKS = ("left", "right")
 
 
