@@ -148,8 +148,10 @@ class _Group:
         if not self._control.must_wait():
             return
         self.flush()
+        begins = not self._paused
         self._set_paused(True)
-        self._held(True)
+        if begins:
+            self._held(True)
         try:
             while self.writers and not self._control.wait(BEAT_SECONDS):
                 self._insist(lambda: self._store.beat([writer.run for writer in self.writers.values()]))

@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import contextmanager
 from threading import Event
+from threading import enumerate as enumerate_threads
 
 import apsw
 import pytest
@@ -226,6 +227,25 @@ def test_a_paused_run_lets_others_train_and_goes_on_after_them(lab):
     lab.stop(first)
     wait_for(lambda: store.info(first).ended)
     assert lab.trouble is None
+
+
+def test_single_steps_of_a_paused_run_make_no_more_workers(lab):
+    store = lab.store
+    run = lab.launch(RunSpec.parse({**TINY, "steps": 1000}), paused=True)
+    wait_for(lambda: store.info(run).state == "paused")
+    # One for the paused run, one for the next of the queue.
+    wait_for(lambda: len(workers()) == 2)
+    for step in range(1, 6):
+        lab.step(run)
+        wait_for(lambda step=step: store.info(run).steps == step)
+        wait_for(lambda: store.info(run).state == "paused")
+    assert len(workers()) == 2
+    lab.stop(run)
+    wait_for(lambda: store.info(run).ended)
+
+
+def workers():
+    return [thread for thread in enumerate_threads() if thread.name.startswith("gradnorm-worker")]
 
 
 def test_a_run_that_waits_for_a_worker_can_be_stopped(lab):
