@@ -87,7 +87,7 @@ class Balancer:
     ) -> None:
         self.names = arguments.task_names(tasks)
         self.method = arguments.chosen_method(method, len(self.names))
-        self._measures_norms = watch_norms or self.method.needs is Needs.NORMS
+        self._watches_norms = watch_norms
         self._group = group
         self.seed = seed
         self._kinds: Sequence[Kind] = kinds or (_REGRESSION,) * len(self.names)
@@ -184,7 +184,8 @@ class Balancer:
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
         graph = Graph(attached, general.shared_parameters(shared), features, trunk, self.names, scale, ranks)
-        measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=self._measures_norms)
+        wanted = self._watches_norms or (self.method.needs is Needs.NORMS and self.method.due(signal.step))
+        measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
         norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
         gramian = measured.gramian
         # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradnorm.common.shapes import PerTask
 from gradnorm.gradients import general
-from gradnorm.gradients.autograd_graph import wrapped
+from gradnorm.gradients.autograd_graph import Head, heads_of, wrapped
 from gradnorm.gradients.general import SeparatePasses, Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
@@ -46,25 +46,55 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
     without a trunk.
     """
     g = graph
-    if not norms and method.needs is Needs.LOSSES:
-        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False)
+    if not norms and method.needs is not Needs.GRAMIAN:
+        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method))
     ahead = _weights_ahead(method, state, signal)
     if ahead is not None and method.positive and g.features is not None:
         cut = OnePass.plan(g.losses, g.features, g.shared)
         if cut is not None:
-            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks)
+            own = method.heads == "own"
+            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own)
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
         raise ValueError(_only_one_pass(method.title, ahead is not None))
     if method.needs is not Needs.GRAMIAN:
-        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, first=ahead if first else None)
+        before = ahead if first else None
+        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, heads=_own(g, method), first=before)
     if g.trunk is None:
         raise ValueError(
             f"trunk should hold all parameters that tasks share, for {method.title}. Found none. "
             "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
         )
     all_shared = general.parameters_of(g.trunk, "trunk", "Pass all parameters that tasks share")
-    return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks)
+    own = method.heads == "own"
+    return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks, own_heads=own)
+
+
+def _own(graph: Graph, method: Method) -> Sequence[Head | None] | None:
+    """Return the part of each task that gets the gradient of its own loss; None where all is weighted.
+
+    Raises ValueError where the graph does not tell what belongs to one task alone.
+    """
+    if method.heads == "weighted" or len(graph.losses) == 1:
+        return None
+    if graph.features is None and any(loss is None for loss in graph.losses):
+        raise ValueError(
+            'features should be given for heads="own" where a task is absent, to tell heads from trunk. Found None. '
+            "Pass the output of the shared layer."
+        )
+    heads = heads_of(graph.losses, graph.features)
+    if heads is None:
+        raise ValueError(
+            'Losses should be computed one by one for heads="own". Found some that one operation has made. '
+            'Pass losses of separate operations, or choose heads="weighted".'
+        )
+    leaves = [leaf for head in heads if head is not None for leaf in head.leaves]
+    if any(leaf is parameter for leaf in leaves for parameter in graph.shared):
+        raise ValueError(
+            'features should be the output of the shared layer for heads="own" where one task alone is present. '
+            "Found its input. Pass its output."
+        )
+    return heads if leaves else None
 
 
 def _weights_ahead(method: Method, state: State, signal: Signal) -> PerTask | None:

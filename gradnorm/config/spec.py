@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 # The limits of a run that is measured in epochs; the upper one is that of all runs.
+_PARTS = {"dataset", "method"}
 LEAST_STEPS, MOST_STEPS = 2000, 10_000_000
 
 
@@ -162,6 +163,9 @@ class RunSpec(BaseModel):
         # A spec that gives every other option of its data set was written by `flat` before there were these.
         if dataset.former and dataset.model_fields.keys() - dataset.former.keys() <= keys.keys():
             suits = dict(dataset.former)
+        # Of methods likewise; some have had no options, so that all of those of a run tell it, too.
+        if (method.model_fields.keys() | cls.model_fields.keys()) - method.former.keys() - _PARTS <= keys.keys():
+            suits |= method.former
         values = {**suits, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
         for key, value in values.items():
@@ -271,7 +275,8 @@ def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
 def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `base` that still make sense beside `changes`.
 
-    Another method drops the hyperparameters that it lacks. Another data set drops the old one's options. Another
+    Another method drops the hyperparameters that it lacks, and what its heads get, which it has a default of its own
+    for. Another data set drops the old one's options. Another
     number of tasks drops whatever lists a value for each task.
     """
     dataset = str(changes.get("dataset", base.get("dataset", "toy")))
@@ -282,12 +287,14 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     if dataset != base.get("dataset"):
         # Not each has rows to count and to validate with.
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
+    if method != base.get("method"):
+        keep.discard("heads")
     left = {key: value for key, value in base.items() if key in keep}
     if "steps" in changes:
         left.pop("epochs", None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
-        for key in ("weights", "hold", "task", "noise"):
+        for key in ("weights", "hold", "priorities", "task", "noise"):
             left.pop(key, None)
     if "tasks" in changes and "sigmas" not in changes:
         left.pop("sigmas", None)

@@ -114,7 +114,8 @@ def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
     mean_weights: the time averages E_t[w_i(t)] of a run's weights, shape [T].
     Raises SpecError if they do not fit the spec.
     """
-    changes = {"method": "static", "weights": [float(f"{w:.6g}") for w in mean_weights]}
+    weights = [float(f"{w:.6g}") for w in mean_weights]
+    changes = {"method": "static", "weights": weights, "heads": spec.method.heads}
     return changed(spec.flat(), changes)
 
 

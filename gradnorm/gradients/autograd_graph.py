@@ -57,27 +57,46 @@ class Cut:
         owners = _owners(losses, root)
         if owners is None:
             return None
-        ends: set[End] = set()
-        exits: list[dict[Node, list[int]]] = [{} for _ in losses]
-        leaves: list[list[Tensor]] = [[] for _ in losses]
-        for node, owner in owners.items():
-            if owner == _SEVERAL:
-                continue
-            if hasattr(node, "variable"):
-                leaves[owner].append(node.variable)
-            for position, end in enumerate(map(_origin, node.next_functions)):
-                if end[0] is not None and (end[0] is root or owners.get(end[0]) == _SEVERAL):
-                    ends.add(end)
-                    exits[owner].setdefault(node, []).append(position)
-        if len(ends) != 1 or any(loss is not None and not out for loss, out in zip(losses, exits, strict=True)):
+        heads, ends = _heads(losses, owners, root)
+        if len(ends) != 1 or any(head is not None and not head.exits for head in heads):
             return None
         (end,) = ends
         users = _users(end[0])
         # A head that reaches below the cut by another path would find the buffers of the trunk freed.
         if any(owner != _SEVERAL and node in users for node, owner in owners.items()):
             return None
-        heads = [None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)]
         return Cut(end, heads, users)
+
+
+def heads_of(losses: Sequence[Tensor | None], features: Tensor | None) -> Sequence[Head | None] | None:
+    """Return the part of each task that no other task shares; None where the losses have been made by one operation.
+
+    losses: T scalars that require a gradient; None for an absent task.
+    features: a tensor between the shared part and the heads, below which all is shared; None where that is not known.
+    """
+    root = None if features is None else _origin((features.grad_fn, features.output_nr))[0]
+    owners = _owners(losses, root)
+    return None if owners is None else _heads(losses, owners, root)[0]
+
+
+def _heads(
+    losses: Sequence[Tensor | None], owners: Mapping[Node, int], root: Node | None
+) -> tuple[Sequence[Head | None], set[End]]:
+    """Return each task's own part, and the ends of what is shared that these parts are connected to."""
+    ends: set[End] = set()
+    exits: list[dict[Node, list[int]]] = [{} for _ in losses]
+    leaves: list[list[Tensor]] = [[] for _ in losses]
+    for node, owner in owners.items():
+        if owner == _SEVERAL:
+            continue
+        if hasattr(node, "variable"):
+            leaves[owner].append(node.variable)
+        for position, end in enumerate(map(_origin, node.next_functions)):
+            if end[0] is not None and (end[0] is root or owners.get(end[0]) == _SEVERAL):
+                ends.add(end)
+                exits[owner].setdefault(node, []).append(position)
+    heads = [None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)]
+    return heads, ends
 
 
 def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, int] | None:

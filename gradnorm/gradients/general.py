@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
+from gradnorm.gradients.autograd_graph import Head
 from gradnorm.gradients.ranks import Parts, Ranks, single_or_wider
 
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
@@ -203,6 +204,53 @@ def backward(
     torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
 
 
+def at_exits(head: Head, factor: Tensor | None, into: list[Tensor]) -> list[Any]:
+    """Hook the nodes by which a head is connected to what is shared, and return the handles of the hooks.
+
+    factor: what the gradients that leave the head there are multiplied by; None leaves them as they are.
+    into: gets these gradients.
+    """
+
+    def hooked(positions: Sequence[int]) -> Any:
+        def hook(grad_inputs: Sequence[Tensor | None], _: Any) -> Sequence[Tensor | None] | None:
+            out = list(grad_inputs)
+            for k in positions:
+                grad = out[k]
+                if grad is not None:
+                    out[k] = grad = grad if factor is None else grad * factor.to(grad)
+                    into.append(grad)
+            return None if factor is None else tuple(out)
+
+        return hook
+
+    return [node.register_hook(hooked(positions)) for node, positions in head.exits.items()]
+
+
+def backward_with_own_heads(
+    losses: Sequence[Tensor | None],
+    heads: Sequence[Head | None],
+    weights: PerTask,
+    scale: Scalar | None = None,
+    *,
+    keep_graph: bool = False,
+) -> None:
+    """Add the gradient of Σ_i w_i L_i to `.grad` of what tasks share, and that of its own loss to each head's.
+
+    heads: each task's own part of the graph.  losses, weights, scale, keep_graph: as in `backward`.
+    """
+    handles = [
+        handle
+        for head, factor in zip(heads, weights, strict=True)
+        if head is not None
+        for handle in at_exits(head, factor, [])
+    ]
+    try:
+        backward(losses, torch.ones_like(weights), scale, keep_graph=keep_graph)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class SeparatePasses:
     """Measure norms by one backward pass for each task, and back-propagate the weighted sum by one more.
 
@@ -210,6 +258,7 @@ class SeparatePasses:
 
     losses, shared, names, scale, ranks: as in `gradient_norms`.
     wants_norms: whether to measure the norms at all.
+    heads: each task's own part of the graph, which is to get the gradient of its own loss; None weighs all.
     first: the weights w, shape [T], if the weighted sum has to be back-propagated before anything is measured.
     Raises SharedLayerError if a loss depends on no parameter of W.
     """
@@ -225,15 +274,22 @@ class SeparatePasses:
         ranks: Ranks | None = None,
         *,
         wants_norms: bool = True,
+        heads: Sequence[Head | None] | None = None,
         first: PerTask | None = None,
     ) -> None:
-        self._losses, self._scale = losses, scale
+        self._losses, self._scale, self._heads = losses, scale, heads
         self._done = first is not None
         if first is not None:
-            backward(losses, first, scale, keep_graph=True)
+            self._weighted(first, keep_graph=True)
         self.norms = gradient_norms(losses, shared, names, scale, ranks) if wants_norms else None
 
     def backward(self, weights: PerTask) -> None:
         """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph; see `Measurement`."""
         if not self._done:
-            backward(self._losses, weights, self._scale)
+            self._weighted(weights)
+
+    def _weighted(self, weights: PerTask, *, keep_graph: bool = False) -> None:
+        if self._heads is None:
+            backward(self._losses, weights, self._scale, keep_graph=keep_graph)
+        else:
+            backward_with_own_heads(self._losses, self._heads, weights, self._scale, keep_graph=keep_graph)

@@ -24,6 +24,7 @@ class Jacobian:
     shared: the parameters of W, where the norms are measured.
     names: the T task names, for the messages.
     scale: a loss scale > 0 to differentiate under. Norms and Gramian are those of the unscaled gradients.
+    own_heads: whether each head gets the gradient of its own loss, whatever its weight.
     ranks: the processes to average J over, if this one is not alone. A task that is absent from this process alone
         is not NaN then.
     Raises SharedLayerError if a loss depends on no parameter of W.
@@ -37,10 +38,13 @@ class Jacobian:
         names: Sequence[str],
         scale: Tensor | None = None,
         ranks: Ranks | None = None,
+        *,
+        own_heads: bool = True,
     ) -> None:
         self._trunk = list(trunk)
         self._rows: list[Parts | None] = []
-        self._heads: list[tuple[Tensor, Tensor]] = []
+        self._heads: list[tuple[int, Tensor, Tensor]] = []
+        self._own_heads = own_heads
         ids = {id(parameter) for parameter in trunk}
         last = max(i for i, loss in enumerate(losses) if loss is not None)
         for i, loss in enumerate(losses):
@@ -52,7 +56,7 @@ class Jacobian:
             # The type stub promises a gradient for every input; an unused one has None.
             grads = cast(Parts, torch.autograd.grad(loss, inputs, scale, retain_graph=i < last, allow_unused=True))
             self._rows.append(grads[: len(trunk)])
-            self._heads += [(leaf, g) for leaf, g in zip(own, grads[len(trunk) :], strict=True) if g is not None]
+            self._heads += [(i, leaf, g) for leaf, g in zip(own, grads[len(trunk) :], strict=True) if g is not None]
         like = cast(Tensor, losses[last])
         divisor = 1.0 if scale is None else scale
         at_shared = [k for k, parameter in enumerate(trunk) if any(parameter is p for p in shared)]
@@ -64,7 +68,7 @@ class Jacobian:
         self.gramian: Gramian = _gramian(rows, like.device) / divisor / divisor
 
     def backward(self, weights: Tensor) -> None:
-        """Add Σ_i w_i ∇L_i to `.grad` of the shared parameters, and to each head's the gradient of its own loss.
+        """Add Σ_i w_i ∇L_i to `.grad` of the shared parameters, and ∇L_i, or w_i times it, to the heads'.
 
         The parameters' own hooks run once, as in any backward pass.
 
@@ -82,9 +86,9 @@ class Jacobian:
             if parts:
                 leaves.append(parameter)
                 grads.append(_sum(parts).to(parameter))
-        for leaf, grad in self._heads:
+        for i, leaf, grad in self._heads:
             leaves.append(leaf)
-            grads.append(grad)
+            grads.append(grad if self._own_heads else grad * weights[i].to(grad))
         torch.autograd.backward(leaves, grads)
 
 

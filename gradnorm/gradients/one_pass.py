@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
-from gradnorm.gradients.autograd_graph import Cut, Node
-from gradnorm.gradients.general import Parts, backward, missing_path, norms_of
+from gradnorm.gradients.autograd_graph import Cut
+from gradnorm.gradients.general import Parts, at_exits, backward, missing_path, norms_of
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.ranks import Ranks
 
@@ -30,6 +30,7 @@ class OnePass:
 
     losses: T scalars that require a gradient; None for an absent task.
     weights: w > 0, shape [T], detached; they have to be known before the norms are.
+    own_heads: whether the weights apply at C, so that each head gets the gradient of its own loss.
     cut: where the heads meet, from `plan`.
     shared: the parameters of W.
     names: the T task names, for the messages.
@@ -61,6 +62,8 @@ class OnePass:
         names: Sequence[str],
         scale: Scalar | None = None,
         ranks: Ranks | None = None,
+        *,
+        own_heads: bool = False,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
         each: list[Parts | None] = [None] * len(losses)
@@ -73,8 +76,9 @@ class OnePass:
             for i, gradients in zip(present, _at_shared(cut, shared, fitted), strict=True):
                 each[i] = gradients
 
-        with _when_the_heads_are_done(cut, measure):
-            backward(losses, weights, scale)
+        factors = weights.unbind() if own_heads else None
+        with _when_the_heads_are_done(cut, measure, factors):
+            backward(losses, torch.ones_like(weights) if own_heads else weights, scale)
         if each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
         self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if scale is None else scale)
@@ -125,18 +129,21 @@ def _fitted(parts: Sequence[Tensor], like: Tensor) -> Tensor:
 
 
 @contextmanager
-def _when_the_heads_are_done(cut: Cut, measure: Any) -> Generator[None]:
+def _when_the_heads_are_done(cut: Cut, measure: Any, factors: Sequence[Tensor] | None) -> Generator[None]:
     """Have `measure` called once, when autograd arrives at the cut.
 
     It gets the gradient of C, and for each head that is present a list of the gradients that the head passed to C.
+
+    factors: what the gradients that each task's head passes to C are multiplied by; None leaves them as they are.
     """
-    heads = [head for head in cut.heads if head is not None]
-    recorded: list[list[Tensor]] = [[] for _ in heads]
+    recorded: list[list[Tensor]] = [[] for head in cut.heads if head is not None]
     node, output = cut.end
+    into = iter(recorded)
     handles = [
-        exit.register_hook(_recording_hook(into, positions))
-        for head, into in zip(heads, recorded, strict=True)
-        for exit, positions in head.exits.items()
+        handle
+        for i, head in enumerate(cut.heads)
+        if head is not None
+        for handle in at_exits(head, None if factors is None else factors[i], next(into))
     ]
 
     def arrived(grad_outputs: Sequence[Tensor | None]) -> None:
@@ -152,13 +159,6 @@ def _when_the_heads_are_done(cut: Cut, measure: Any) -> Generator[None]:
     finally:
         for handle in (at_cut, *handles):
             handle.remove()
-
-
-def _recording_hook(into: list[Tensor], positions: Sequence[int]) -> Any:
-    def hook(grad_inputs: Sequence[Tensor | None], _: Node) -> None:
-        into.extend(g for k in positions if (g := grad_inputs[k]) is not None)
-
-    return hook
 
 
 def _has_hooks(tensor: Tensor) -> bool:

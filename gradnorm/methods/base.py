@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,8 +32,23 @@ _TINY = 1.1754944e-38
 # No ratio counts as more, so that sums of ratios stay finite in single precision.
 _HUGE = 1e36
 
+# Weights lie in [1e-8, 1e8]: no bound asks for a larger factor than e^25, and single precision for no more halvings.
+_LARGEST_SHIFT, _HALVINGS = 25.0, 48
+
 # No proposed weight counts as more. Against it the least weight still keeps a positive share.
 _MAX_WEIGHT = 1e8
+
+
+Heads = Literal["weighted", "own"]
+
+
+def heads_field(default: Heads) -> Any:
+    """Return the declaration of what the heads get. default: its default."""
+    return Field(
+        default,
+        title="Heads",
+        description="weighted: the weights apply to all parameters. own: each head gets the gradient of its own loss.",
+    )
 
 
 class Method(BaseModel, ABC):
@@ -58,18 +73,27 @@ class Method(BaseModel, ABC):
     # What is promised of the weights of present tasks: each above 0; their sum T.
     positive: ClassVar[bool] = True
     sums_to_tasks: ClassVar[bool] = False
-    # Whether the weights apply to the shared parameters alone; each head then gets the gradient of its own loss.
-    trunk_only: ClassVar[bool] = False
     # Whether w(t) is what step t − 1 decided, so that the norms of step t are not needed for it.
     ahead: ClassVar[bool] = False
     # Packages that it imports besides those of every installation; see `gradnorm.common.extras`.
     packages: ClassVar[tuple[str, ...]] = ()
+    # What options that came later mean in a spec that was written before them.
+    former: ClassVar[Mapping[str, Any]] = {"heads": "weighted"}
+
+    heads: Heads = heads_field("weighted")
 
     def check(self, tasks: int) -> None:
         """Raise ValueError if these hyperparameters do not fit a number of tasks.
 
         tasks: T ≥ 1.
         """
+
+    def due(self, step: int) -> bool:
+        """Whether what the method needs has to be measured at a step; where it has not, the weights stay.
+
+        step: t, from 1.
+        """
+        return True
 
     @abstractmethod
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
@@ -106,7 +130,8 @@ class Method(BaseModel, ABC):
         ratios = (losses / initial).clamp(max=_HUGE)
         # With every loss at zero all tasks have trained equally far: r_i = 1.
         rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
-        decision = self.decide(state, signal, rates)
+        due = self.due(signal.step)
+        decision = self.decide(state, signal, rates) if due else Decision(state.weights, state.memory)
         weights = state.weights if decision.used is None else decision.used
         balance = Balance(
             weights=weights,
@@ -172,3 +197,27 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     remaining = tasks - (weights * ~present).sum(-1, keepdim=True)
     scale = remaining / (weights * present).sum(-1, keepdim=True)
     return (weights * scale).clamp(min=MIN_WEIGHT).where(present, weights)
+
+
+def bounded(weights: PerTask, signal: Signal, least: Any, most: Any) -> PerTask:
+    """Return the weights with the least change of ratios that lie in [least, most] and have the same sum.
+
+    weights: > 0, shape [T]; absent tasks keep theirs.
+    signal: its losses tell which tasks are absent.
+    least: in [0, 1].  most: ≥ 1; T or more is no bound.
+
+    >>> import torch
+    >>> bounded(torch.tensor([0.1, 0.4, 2.5]), Signal(torch.ones(3)), 0.25, 3)
+    tensor([0.2500, 0.3793, 2.3707])
+    """
+    if isinstance(least, float) and isinstance(most, float) and least <= 0 and most >= weights.shape[-1]:
+        return weights
+    present = ~signal.losses.isnan()
+    total = (weights * present).sum(-1, keepdim=True)
+    # Σ_i min(max(e^c·w_i, least), most) grows with c: halve the interval in which it is the sum.
+    low, high = total * 0 - _LARGEST_SHIFT, total * 0 + _LARGEST_SHIFT
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        reached = ((weights * middle.exp()).clamp(min=least).clamp(max=most) * present).sum(-1, keepdim=True) >= total
+        low, high = low.where(reached, middle), middle.where(reached, high)
+    return (weights * high.exp()).clamp(min=least).clamp(max=most).where(present, weights)

@@ -6,9 +6,9 @@ mean; r relative inverse training rates; α the asymmetry.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,12 +22,19 @@ from gradnorm.methods.base import (
     Needs,
     Signal,
     State,
+    bounded,
     fresh_state,
     renormalize,
     step_size,
 )
 
-Update = Literal["log", "adam", "sgd"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Update = Literal["closed", "log", "adam", "sgd"]
+
+# exp of it is far beyond every weight, and far from overflowing.
+_LARGEST = 60.0
 
 
 class GradNormMethod(Method):
@@ -68,6 +75,15 @@ class GradNormMethod(Method):
     sums_to_tasks: ClassVar[bool] = True
     ahead: ClassVar[bool] = True
 
+    former: ClassVar[Mapping[str, Any]] = {
+        "heads": "weighted",
+        "half_life": 70.0,
+        "every": 1,
+        "priorities": (),
+        "least": 0.0,
+        "most": 64.0,
+    }
+
     alpha: float = Field(
         1.5,
         ge=0,
@@ -83,6 +99,43 @@ class GradNormMethod(Method):
     )
     weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
 
+    half_life: float = Field(
+        70.0,
+        gt=0,
+        le=1e6,
+        title="Half-life",
+        description="Of closed: the steps after which what was measured counts half.",
+        json_schema_extra={"live": True},
+    )
+    every: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        title="Measure every",
+        description="Steps from one measurement of the norms to the next; between them weights stay.",
+    )
+    priorities: tuple[float, ...] = Field(
+        (),
+        title="Priorities",
+        description="What each task's gradient norm is to be relative to the others', as in 1,3. Left out: all equal.",
+        json_schema_extra={"live": True},
+    )
+    least: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Least weight",
+        description="No weight falls below it.",
+        json_schema_extra={"live": True},
+    )
+    most: float = Field(
+        64.0,
+        ge=1,
+        le=64,
+        title="Most weight",
+        description="No weight rises above it. The weights sum to T, so that T or more is no bound.",
+        json_schema_extra={"live": True},
+    )
     hold: tuple[int, ...] = Field(
         default=(),
         title="Held tasks",
@@ -95,18 +148,42 @@ class GradNormMethod(Method):
     def _parse_hold(cls, value: Any) -> Any:
         return numbers(value, "hold")
 
+    @field_validator("priorities", mode="before")
+    @classmethod
+    def _parse_priorities(cls, value: Any) -> Any:
+        return numbers(value, "priorities")
+
+    @field_validator("priorities")
+    @classmethod
+    def _positive_priorities(cls, priorities: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [p for p in priorities if not 1e-6 <= p <= 1e6]
+        if wrong:
+            raise ValueError(f"priorities should be in [1e-6, 1e6]. Found {wrong[0]:g}. Give larger or smaller ones")
+        return priorities
+
     def check(self, tasks: int) -> None:
-        """Raise ValueError if `hold` has a number outside [1, T]."""
+        """Raise ValueError if `hold` has a number outside [1, T], or `priorities` not T of them."""
         wrong = [task for task in self.hold if not 1 <= task <= tasks]
         if wrong:
             raise ValueError(f"hold should have numbers of tasks, in [1, {tasks}]. Found {wrong[0]}. Leave it out")
+        if self.priorities and len(self.priorities) != tasks:
+            raise ValueError(
+                f"priorities should have one value for each of the {tasks} tasks. Found {len(self.priorities)}. "
+                "Give as many as tasks, or leave them out"
+            )
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w_i(0) = 1; arguments as in `Method.start`."""
+        if self.update == "closed":
+            return fresh_state(ones, {"log": ones * 0, "total": ones * 0})
         return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
 
+    def due(self, step: int) -> bool:
+        """Whether norms are measured at step t: at the first and at each `every`-th after it."""
+        return (step - 1) % self.every == 0
+
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return w(t+1) after one step along ∂L_grad/∂w; arguments as in `Method.decide`.
+        """Return w(t+1); arguments as in `Method.decide`.
 
         G_i = w_i·‖∇_W L_i‖ and the target is constant, so ∂L_grad/∂w_i = sign(G_i − target_i)·‖∇_W L_i‖.
         Held tasks are treated as absent: they take no part in the means and keep their weight.
@@ -120,21 +197,42 @@ class GradNormMethod(Method):
             relative_rates = relative_rates / signal.mean(relative_rates)
         G = w * norms
         mean, powers = signal.mean(G), relative_rates**self.alpha
-        # For "log", the common part of all gaps is taken out: where all have one sign, every weight would get the same
-        # factor, which the scaling takes back, and nothing would move.
-        targets = powers * (mean / signal.mean(powers) if self.update == "log" else mean)
+        if self.priorities:
+            powers = powers * powers.new_tensor(self.priorities)
+        # But for the paper's own updates, the common part of all gaps is taken out: where all have one sign, every
+        # weight would get the same factor, which the scaling takes back, and nothing would move.
+        targets = powers * (mean if self.update in ("adam", "sgd") else mean / signal.mean(powers))
         gap = G - targets
         # A norm that is not finite says nothing of the other tasks: no weight moves at such a step.
-        gradient = (gap.sign() * norms).where(mean.isfinite(), 0.0)
-        proposed, memory = self._proposed_weights(state, gradient)
+        sound = mean.isfinite()
+        if self.update == "closed":
+            proposed, memory = self._closed_form(state, powers / norms, sound)
+        else:
+            proposed, memory = self._one_step(state, (gap.sign() * norms).where(sound, 0.0))
         return Decision(
-            weights=renormalize(proposed, w, signal),
+            weights=bounded(renormalize(proposed, w, signal), signal, self.least, self.most),
             memory=memory,
             targets=targets,
             imbalance=gap.abs().sum(-1) if signal.complete else gap.abs().nansum(-1),
         )
 
-    def _proposed_weights(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
+    def _closed_form(self, state: State, wanted: PerTask, sound: Tensor) -> tuple[PerTask, dict[str, PerTask]]:
+        """Return the weights that meet the targets, smoothed: the exponential mean of their logarithms.
+
+        wanted: p_i·r_i^α/‖∇_W L_i‖.  sound: whether this step counts.
+        """
+        log = wanted.log()
+        # A task without a gradient asks for no weight that could be named; it keeps what it has.
+        counts = log.isfinite() & sound
+        log = log - log.where(counts, float("nan")).nanmean(-1, keepdim=True)
+        keep = 0.5 ** (self.every / self.half_life)
+        # The sum of the factors of the mean, so that the first steps count in full (Adam's bias correction).
+        total = (keep * state.memory["total"] + (1 - keep)).where(counts, state.memory["total"])
+        mean = (keep * state.memory["log"] + (1 - keep) * log).where(counts, state.memory["log"])
+        smoothed = (mean / total).where(total > 0, 0.0)
+        return smoothed.clamp(-_LARGEST, _LARGEST).exp(), {"log": mean, "total": total}
+
+    def _one_step(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
         rate, w = self.weight_learning_rate, state.weights
         if self.update == "log":
             return w * (-rate * gradient.sign()).exp(), {}

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, final
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, final
 
 from numpy.random import Generator
 
 from gradnorm.common.extras import require
 from gradnorm.common.randomness import stream
 from gradnorm.common.shapes import Gramian, PerTask
-from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state
+from gradnorm.methods.base import (
+    Decision,
+    Heads,
+    Kind,
+    Method,
+    Needs,
+    Signal,
+    State,
+    fresh_state,
+    heads_field,
+)
 
 
 class GramianMethod(Method):
     """Choose w(t) from J Jᵀ, where row i of J is the gradient of L_i of all shared parameters.
 
     Only the rows of tasks that are present and whose gradient is not zero count: nothing can harm or help the others,
-    and their weight is 0. The weights apply to the shared parameters; each head gets the gradient of its own loss.
+    and their weight is 0. The weights apply to the shared parameters; unless `heads` says otherwise, each head gets the
+    gradient of its own loss.
     """
 
     needs: ClassVar[Needs] = Needs.GRAMIAN
     # A weight may be zero (MGDA) or negative (IMTL-G).
     positive: ClassVar[bool] = False
-    trunk_only: ClassVar[bool] = True
+    former: ClassVar[Mapping[str, Any]] = {"heads": "own"}
+
+    heads: Heads = heads_field("own")
 
     @abstractmethod
     def weigh(self, gramian: Gramian, random: Generator) -> PerTask:

@@ -42,7 +42,7 @@ NAMES = (
 
 def is_open_below(option):
     """Whether the lower bound itself is refused."""
-    zero_is_fine = {"alpha", "pace", "c", "decay", "weight_decay", "validation_share"}
+    zero_is_fine = {"alpha", "pace", "c", "decay", "weight_decay", "validation_share", "least"}
     return option.low == 0 and option.kind == "number" and option.key not in zero_is_fine
 
 
@@ -158,7 +158,15 @@ def test_a_key_of_several_data_sets_tells_what_each_means_by_it():
 
 
 def test_what_is_live_is_what_the_methods_say():
-    assert {o.key for o in options() if o.live} == {"alpha", "weight_learning_rate", "hold"}
+    assert {o.key for o in options() if o.live} == {
+        "alpha",
+        "weight_learning_rate",
+        "hold",
+        "half_life",
+        "priorities",
+        "least",
+        "most",
+    }
 
 
 @pytest.mark.parametrize(("dataset", "method", "option"), BOUNDED, ids=lambda v: getattr(v, "key", v))

@@ -77,7 +77,6 @@ class Group:
         self._optimizer = batched_optimizer(self._spec.optimizer, self._stack, states)
         self._criterion = Criterion(first.source.tasks, self._spec.batch_size, self._stack.parameters)
         self._methods = BatchedMethods([run.balancer for run in runs], self._stack.parameters)
-        self._measures = first.spec.watch_norms or any(r.balancer.method.needs is Needs.NORMS for r in runs)
         sources = {id(run.source): run.source for run in runs}
         self._sources = list(sources.values())
         self._which = [list(sources).index(id(run.source)) for run in runs]
@@ -92,8 +91,13 @@ class Group:
         """Take the next step on what `batch` returned; see `step`."""
         step = self.runs[0].taken + 1
         losses = self._criterion.losses(self._stack.forward(inputs), targets)
-        output_gradients = self._criterion.output_gradients(self._methods.before(losses, step))
-        norms = self._stack.backward(output_gradients, decay=self._optimizer.decay, measure=self._measures)
+        at_heads, factors = self._methods.shares(self._methods.before(losses, step))
+        norms = self._stack.backward(
+            self._criterion.output_gradients(at_heads),
+            factors,
+            decay=self._optimizer.decay,
+            measure=self._spec.watch_norms or self._methods.due(step),
+        )
         rates = [learning_rate(run.spec, step) for run in self.runs]
         self._optimizer.shrink([1 - rate * run.spec.weight_decay for rate, run in zip(rates, self.runs, strict=True)])
         self._optimizer.step(rates)

@@ -35,6 +35,8 @@ class BatchedMethods:
         kinds: dict[Any, list[int]] = {}
         for row, balancer in enumerate(balancers):
             kinds.setdefault(_kind(balancer.method), []).append(row)
+        own = [balancer.method.heads == "own" for balancer in balancers]
+        self._own = torch.tensor(own, device=like.device)[:, None] if any(own) else None
         self._groups = [_group(rows, [balancers[row] for row in rows], like) for rows in kinds.values()]
 
     def before(self, losses: Tensor, step: int) -> Tensor:
@@ -60,14 +62,26 @@ class BatchedMethods:
         for group in self._groups:
             G = None if norms is None else _rows(norms, group.rows)
             if group.method.needs is Needs.NORMS:
-                assert G is not None
-                signal = Signal(_rows(losses, group.rows), G / group.state.weights, None, step, True, group.seeds)
-                self._decide(group, signal)
+                own = None if G is None else G / group.state.weights
+                self._decide(group, Signal(_rows(losses, group.rows), own, None, step, True, group.seeds))
             assert group.balance is not None
             measured = replace(group.balance, gradient_norms=G)
             for row, numbers in zip(group.rows, measured.numbers_of_runs(), strict=True):
                 of_runs[row] = numbers
         return of_runs
+
+    def due(self, step: int) -> bool:
+        """Whether any method needs the norms of step t."""
+        return any(group.method.needs is Needs.NORMS and group.method.due(step) for group in self._groups)
+
+    def shares(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what the losses are multiplied by for the heads, and what more for the trunk: None for 1.
+
+        weights: w(t), shape [N, T].
+        """
+        if self._own is None:
+            return weights, None
+        return weights.where(~self._own, 1.0), weights.where(self._own, 1.0)
 
     @staticmethod
     def _decide(group: _MethodGroup, signal: Signal) -> None:

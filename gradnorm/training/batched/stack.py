@@ -111,16 +111,25 @@ class Stack:
         return x
 
     def backward(
-        self, output_gradients: Float[Tensor, "runs batch outputs"], *, decay: float, measure: bool
+        self,
+        output_gradients: Float[Tensor, "runs batch outputs"],
+        factors: Float[Tensor, "runs tasks"] | None = None,
+        *,
+        decay: float,
+        measure: bool,
     ) -> Float[Tensor, "runs tasks"] | None:
         """Set `gradients` to decay·gradients + ∇ of the sum of all losses; return ‖∇_W L_i‖₂ of each, shape [N, T].
 
         output_gradients: ∂L_i/∂(head i's outputs), shape [N, B, T·O], of losses with their weights already in.
+        factors: what each task's gradient is multiplied by where it leaves its head, shape [N, T]; None for 1.
         decay: in [0, 1); with SGD's momentum the gradients are the velocity, in the product's own pass over them.
         measure: whether the norms are wanted; None is returned otherwise.
         """
         top = len(self._weights) - 1
         self._accumulate(top, output_gradients, decay)
+        if factors is not None:
+            of_tasks = output_gradients.unflatten(2, (len(self.layout.outputs), -1))
+            output_gradients = (of_tasks * factors[:, None, :, None]).flatten(2)
         if measure:
             norms, delta = self._at_shared_layer(output_gradients, decay)
         else:
