@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 from gradnorm.common.declarations import names
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
-from gradnorm.datasets.readers.table_reader import Table, read_table
+from gradnorm.datasets.readers.table import Table
+from gradnorm.datasets.readers.table_reader import read_table
 from gradnorm.datasets.tabular.inputs import ColumnChoice, TargetForm, input_columns
 from gradnorm.datasets.tabular.preprocessing import Prepared, form_of, prepare
 from gradnorm.datasets.tabular.table import TableDataset, TableSource

@@ -156,5 +156,6 @@ def _dates(texts: Sequence[str]) -> Understood | None:
         return None
     how, days = fitting[0]
     other = f"; {fitting[1][0]} would fit, too" if len(fitting) > 1 and fitting[1][0] != how else ""
-    values = (days - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    # In seconds: nanoseconds reach from 1678 to 2262 alone.
+    values = (days - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
     return Understood("date", np.asarray(values, dtype=np.float64), f"dates, {how}{other}")
