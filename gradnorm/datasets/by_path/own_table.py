@@ -121,7 +121,7 @@ class OwnTable(TableDataset):
         """Return the table of the file. Raises DataError if there is no file, or if it is no table."""
         if not self.file:
             raise DataError("There should be a file. Found none. Give one, as in --dataset table:houses.csv.")
-        return read_table(allowed_file(self.file), careful=self.reading == "careful")
+        return read_table(allowed_file(self.file, uploads=True), careful=self.reading == "careful")
 
     def prepared(self) -> Prepared:
         """Return the numbers to train on, with notes on what was left out. The result is cached until the file changes.

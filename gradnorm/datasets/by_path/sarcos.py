@@ -75,7 +75,7 @@ class Sarcos(TableDataset):
                 "28 columns. Found none. Set it with --path, below the data root."
             )
         # In the order of their values, so that the split does not depend on the files' order.
-        rows = np.unique(np.concatenate([_rows(file) for file in _files(allowed(self.path))]), axis=0)
+        rows = np.unique(np.concatenate([_rows(file) for file in _files(allowed(self.path, uploads=True))]), axis=0)
         if len(rows) < _LEAST_ROWS:
             raise DataError(f"SARCOS should have at least {_LEAST_ROWS} different rows. Found {len(rows)}. Add some.")
         targets = [Target(name, "regression", rows[:, INPUTS + i, None]) for i, name in enumerate(self.task_names)]

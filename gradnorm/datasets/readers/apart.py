@@ -30,11 +30,12 @@ log = logging.getLogger(__name__)
 class Limits:
     """What a process that reads a file may take.
 
-    memory: of its own data, and of its answer, in bytes.  seconds: of a processor.
+    memory: of its own data, in bytes.  answer: bytes that it may send.  seconds: of a processor.
     patience: seconds of the clock, for a disk or a machine that hardly moves.  files: open at a time.
     """
 
     memory: int = 3 << 29
+    answer: int = 1 << 29
     seconds: int = 60
     patience: float = 180
     files: int = 64
@@ -101,7 +102,7 @@ def _run(reader: Reader, file: Path, limits: Limits, arguments: tuple[Any, ...])
             f"{file.name} should be read in {limits.patience:g} seconds. Found that the machine or its disk takes "
             "longer. Try again, or keep fewer rows or columns."
         )
-    if len(answer) > limits.memory:
+    if len(answer) > limits.answer:
         raise DataError(_too_large(file, limits))
     if process.returncode == -_KILL:
         raise BusyError(
@@ -127,9 +128,9 @@ def _answer(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytearray
     content = bytearray()
     assert process.stdout is not None
     try:
-        while len(content) <= limits.memory and (chunk := process.stdout.read(_CHUNK)):
+        while len(content) <= limits.answer and (chunk := process.stdout.read(_CHUNK)):
             content += chunk
-        if len(content) > limits.memory:
+        if len(content) > limits.answer:
             process.kill()
         process.wait()
     finally:

@@ -47,11 +47,6 @@ def too_many_columns(path: Path, amount: str) -> DataError:
     return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {amount}. Keep those you need.")
 
 
-def too_large(path: Path, most: int) -> DataError:
-    """Return the error for a table that unpacks to more than `most` bytes."""
-    return DataError(f"{path.name} should unpack to {most // 2**20} MB at most. Found more. Keep fewer rows.")
-
-
 def one_line(error: Exception) -> str:
     """Return what an error of a library says, in one line of at most 160 characters."""
     return " ".join(str(error).split())[:160]

@@ -1,7 +1,9 @@
-"""Reads the scalar columns of a Parquet file, and measures what it unpacks.
+"""Reads the columns of a Parquet file whose cells are single numbers, dates or texts.
 
-A Parquet file states the size of its columns as they are encoded. A value that is repeated is stored once, so a file of
-35 kB can hold gigabytes of binary values or lists. Such columns are never read.
+A Parquet file states the sizes of its columns as they are encoded, and stores a value that is repeated once. So a file
+of 35 kB can hold gigabytes of binary values or lists: such columns are never read. A number or date takes at most 32
+bytes, so the number of cells limits these. A text stays as it is stored, once. A file that states false sizes meets the
+limits of the process that reads it.
 """
 
 from __future__ import annotations
@@ -17,15 +19,12 @@ from gradnorm.datasets.readers.limits import (
     MOST_CELLS,
     check_names,
     one_line,
-    too_large,
     too_many_cells,
     too_many_columns,
 )
 
 # Limit for the footer of a Parquet file, which is read as a whole.
 _MOST_FOOTER = 64 * 2**20
-# Limit for the cells in memory: numbers of full width beside as much text as a file may have.
-_MOST_UNPACKED = 2 * MOST_BYTES
 
 
 def read_cells(path: Path) -> tuple[ArrowColumn, Mapping[str, str]]:
@@ -35,8 +34,8 @@ def read_cells(path: Path) -> tuple[ArrowColumn, Mapping[str, str]]:
     are not read, and hold nulls.
 
     path: of the file.
-    Raises DataError, which names the columns, if fewer than two can be read, and for a file that is broken or too
-    large. The size is judged from the footer, and again after each row group.
+    Raises DataError for a file that is broken or too large, and one that names the other columns if fewer than two can
+    be read. All is judged by the footer, before any cell is read.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -54,7 +53,7 @@ def read_cells(path: Path) -> tuple[ArrowColumn, Mapping[str, str]]:
         # Texts are read as indices into a dictionary: a long text that is repeated a million times is stored once.
         texts = [field.name for field in schema if is_text(field.type)]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            found = _unpacked(path, file, wanted if unread else None)
+            found = file.read(wanted if unread else None, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         # What the machine lacks is no fault of the file's form.
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
@@ -105,17 +104,6 @@ def _check_claims(path: Path, about: Any, wanted: Sequence[str]) -> None:
         columns = map(group.column, range(group.num_columns))
         claimed += sum(column.total_uncompressed_size for column in columns if column.path_in_schema in names)
         if claimed > MOST_BYTES:
-            raise too_large(path, MOST_BYTES)
-
-
-def _unpacked(path: Path, file: Any, columns: Sequence[str] | None) -> ArrowColumn:
-    """Return the columns of a file, or all, read one row group after another until they are too large."""
-    import pyarrow as pa
-
-    groups, size = [file.schema_arrow.empty_table()], 0
-    for place in range(file.num_row_groups):
-        groups.append(file.read_row_group(place, columns, use_threads=False))
-        size += groups[-1].nbytes
-        if size > _MOST_UNPACKED:
-            raise too_large(path, _MOST_UNPACKED)
-    return pa.concat_tables(groups[1:] or groups)
+            raise DataError(
+                f"{path.name} should unpack to {MOST_BYTES // 2**20} MB at most. Found more. Keep fewer rows."
+            )
