@@ -36,15 +36,15 @@ class Limits:
 
     memory: int = 3 << 29
     answer: int = 1 << 29
-    seconds: int = 60
-    patience: float = 180
+    seconds: int = 120
+    patience: float = 300
     files: int = 64
 
 
 LIMITS = Limits()
 AT_ONCE = 2
 # Seconds that a file waits for its turn.
-_QUEUE = 120
+_QUEUE = 180
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _CHUNK = 1 << 20
 _LONGEST_SENTENCE = 2_000
@@ -68,7 +68,7 @@ def turn(file: Path, limits: Limits = LIMITS) -> Generator[Run]:
     Its arguments are the reader, a function of a module, and what the reader takes after a binary stream to write to
     and the file: values that JSON knows. It returns what the reader wrote, or raises DataError with the reader's own
     sentence or one that says which limit the file met. A reader writes only after all that may raise.
-    Raises BusyError if there is no turn within two minutes.
+    Raises BusyError if there is no turn within three minutes.
     """
     if not _turns.acquire(timeout=_QUEUE):
         raise BusyError(

@@ -75,7 +75,7 @@ def receive(content: bytearray) -> Table:
         about = json.loads(batch.schema.metadata[b"table"])
         columns = [_column(*pair) for pair in zip(about["columns"], batch.columns, strict=True)]
         return Table(str(about["name"]), batch.num_rows, tuple(columns), tuple(map(str, about["notes"])))
-    except (pa.ArrowException, ValueError, TypeError, LookupError, StopIteration):
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, StopIteration):
         raise DataError("A table should come whole from its reader. Found other bytes. Write the file again.") from None
 
 

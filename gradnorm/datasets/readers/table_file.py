@@ -19,10 +19,11 @@ _NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", 
 
 def send_table(stream: BinaryIO, path: Path, careful: bool) -> None:
     """Read the table of a file and write it to a stream. Arguments and errors are those of `read_table`."""
-    send(_read(path, careful), stream)
+    send(read_here(path, careful), stream)
 
 
-def _read(path: Path, careful: bool) -> Table:
+def read_here(path: Path, careful: bool) -> Table:
+    """Return the table of a file, read in this very process. Arguments and errors are those of `read_table`."""
     kinds: Mapping[str, str] = {}
     decimal = "."
     if path.name.lower().endswith(".parquet"):
