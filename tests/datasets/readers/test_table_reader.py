@@ -221,17 +221,24 @@ def sparse(path):
         file.truncate(3 * 2**30)
 
 
+def repeated(path, name, cells):
+    """Write a hundred cells again and again, so that the file has 3,000 of them."""
+    part = pa.table({"id": [i % 31 for i in range(100)], name: cells})
+    with pq.ParquetWriter(path, part.schema, compression="zstd", dictionary_pagesize_limit=2**22) as writer:
+        for _ in range(30):
+            writer.write_table(part)
+    assert path.stat().st_size < 60_000
+
+
 def binaries(path):
-    """3,000 binary values of 1 MB in 35 kB."""
-    table = pa.table({"id": [i % 31 for i in range(3000)], "blob": pa.array([bytes(2**20)] * 3000)})
-    pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=2**22)
+    """3 GB of binary values in a small file."""
+    repeated(path, "blob", pa.array([bytes(2**20)] * 100))
 
 
 def lists(path):
-    """3,000 lists of 90,000 numbers in 9 kB."""
-    ends = pa.array(np.arange(3001) * 90_000, pa.int32())
-    numbers = pa.ListArray.from_arrays(ends, pa.array(np.zeros(3000 * 90_000)))
-    pq.write_table(pa.table({"id": [i % 31 for i in range(3000)], "lists": numbers}), path, compression="zstd")
+    """2 GB of lists of numbers in a small file."""
+    ends = pa.array(np.arange(101) * 90_000, pa.int32())
+    repeated(path, "lists", pa.ListArray.from_arrays(ends, pa.array(np.zeros(100 * 90_000))))
 
 
 HOSTILE = {
