@@ -68,6 +68,7 @@ def turn(file: Path, limits: Limits = LIMITS) -> Generator[Run]:
     Its arguments are the reader, a function of a module, and what the reader takes after a binary stream to write to
     and the file: values that JSON knows. It returns what the reader wrote, or raises DataError with the reader's own
     sentence or one that says which limit the file met. A reader writes only after all that may raise.
+    It raises ModuleNotFoundError if a package is missing, as an import in this process would.
     Raises BusyError if there is no turn within three minutes.
     """
     if not _turns.acquire(timeout=_QUEUE):
@@ -81,15 +82,10 @@ def turn(file: Path, limits: Limits = LIMITS) -> Generator[Run]:
 
 
 def _run(reader: Reader, file: Path, limits: Limits, arguments: tuple[Any, ...]) -> bytearray:
+    """Return what a reader writes. Errors are those that `turn` names."""
     task = json.dumps([reader.__module__, reader.__name__, asdict(limits), str(file), arguments])
-    # -P: a folder with a numpy.py in it is no place to import from. The child imports what this process would.
-    command = [sys.executable, "-P", "-B", "-m", child.__name__, task]
-    environment = {**os.environ, **_SETTINGS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    nothing = subprocess.DEVNULL
     try:
-        process = subprocess.Popen(
-            command, bufsize=0, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=environment
-        )
+        process = _start(task)
     except OSError as error:
         raise BusyError(
             f"{file.name} should be read in a process of its own. Found that none can be started: {error.strerror}. "
@@ -109,9 +105,25 @@ def _run(reader: Reader, file: Path, limits: Limits, arguments: tuple[Any, ...])
             f"{file.name} should be read in a process of its own. Found that the system ended it, as it does when "
             "memory is short. Try again when the machine is less busy."
         )
+    if process.returncode == child.NO_PACKAGE:
+        name = answer.decode("utf-8", "replace")
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     if process.returncode:
         raise DataError(_fault(file, limits, process.returncode, answer))
     return answer
+
+
+def _start(task: str) -> subprocess.Popen[bytes]:
+    # The child imports what this process would; -P: and nothing from the folder that it happens to start in.
+    environment = {**os.environ, **_SETTINGS, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-B", "-m", child.__name__, task],
+        bufsize=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
 
 
 def _answer(process: subprocess.Popen[bytes], limits: Limits) -> tuple[bytearray, bool]:

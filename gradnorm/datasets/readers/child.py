@@ -21,7 +21,7 @@ from typing import BinaryIO
 from gradnorm.datasets.readers.folders import DataError
 
 # Exit statuses, other than 0 and those that Python itself uses.
-FAULT, OUT_OF_MEMORY, OUT_OF_FILES, FAILED = 65, 66, 67, 68
+FAULT, OUT_OF_MEMORY, OUT_OF_FILES, NO_PACKAGE, FAILED = 65, 66, 67, 68, 69
 
 
 def main() -> int:
@@ -36,6 +36,8 @@ def main() -> int:
         return _told(stream, str(error), FAULT)
     except MemoryError:
         return OUT_OF_MEMORY
+    except ModuleNotFoundError as error:
+        return _told(stream, error.name or "", NO_PACKAGE)
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return OUT_OF_FILES

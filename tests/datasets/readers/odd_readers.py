@@ -45,6 +45,10 @@ def failing(stream, file):
     raise KeyError("secret of the code")
 
 
+def lacking(stream, file):
+    raise ModuleNotFoundError("No module named 'pandas.core'", name="pandas.core")
+
+
 def endless(stream, file):
     while True:
         stream.write(bytes(2**20))

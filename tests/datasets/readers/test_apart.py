@@ -63,6 +63,12 @@ def test_what_is_no_fault_of_the_file_may_pass(file, reader, words):
         run(getattr(odd_readers, reader), file, limits=Limits(patience=1))
 
 
+def test_a_missing_package_is_missed_as_in_this_process(file):
+    with pytest.raises(ModuleNotFoundError) as caught:
+        run(odd_readers.lacking, file)
+    assert caught.value.name == "pandas.core"
+
+
 def test_what_a_library_prints_is_not_in_the_answer(file, capfd):
     assert run(odd_readers.talking, file) == b"answer"
     assert capfd.readouterr() == ("", "")
