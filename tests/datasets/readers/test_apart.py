@@ -17,7 +17,10 @@ from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.readers.table_reader import read_table
 from tests.datasets.readers import odd_readers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems know fewer limits")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="other systems know fewer limits"),
+]
 TIGHT = Limits(memory=2**28, answer=2**22, seconds=1, patience=60, files=32)
 
 
