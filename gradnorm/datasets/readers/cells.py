@@ -139,11 +139,12 @@ def _how(units: Sequence[set[str]], bodies: Sequence[str], mark: str) -> str:
 
 
 def _dates(texts: Sequence[str]) -> Understood | None:
+    # Most texts are no dates, and the first one tells: a date has digits, and two marks or spaces. Without this, most
+    # tables would wait for pandas to load.
+    if not re.search(r"\d", texts[0]) or len(re.findall(r"[-./\s]", texts[0])) < 2:
+        return None
     import pandas as pd
 
-    # Most texts are no dates, and the first one tells.
-    if not re.search(r"\d", texts[0]):
-        return None
     sample, words = pd.Series(texts[:_SAMPLE]), pd.Series(texts)
     fitting: list[tuple[str, pd.Series]] = []
     for form, name in _DATES.items():
