@@ -26,7 +26,7 @@ FORMATS: Mapping[str, tuple[str, str]] = {
 # The exit code for a run that cannot be exported so; standard error says why, in a sentence. 0: it was written whole.
 REFUSED = 2
 # Least in the way of runs that are trained and pages that are drawn.
-_NICE = 10
+_NICE = 5
 
 
 def command(home: Path, run: str, file_format: str) -> tuple[list[str], dict[str, str]]:

@@ -89,9 +89,10 @@ class Download(Response):
         try:
             yield process, process.stdout, words
         finally:
-            words.cancel()
             with suppress(ProcessLookupError):
                 process.kill()
+            # A pipe is closed when it has been read to its end.
+            await asyncio.gather(process.stdout.read(), words)
             await process.wait()
 
 
