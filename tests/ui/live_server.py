@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -44,10 +44,8 @@ class Server:
         """Return the resident bytes of it and of its exports."""
         sizes = 0
         for process in (self.process, *self.exports()):
-            try:
+            with suppress(psutil.NoSuchProcess):
                 sizes += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                pass
         return sizes
 
 

@@ -110,8 +110,8 @@ def check_beside(server, run, small, kind, capsys):
     p95 = float(np.quantile(times, 0.95))
     with capsys.disabled():
         print(
-            f"\n{kind}: {size / 1e6:.0f} MB in {seconds:.1f} s; memory {before / 1e6:.0f} MB, at most {memory / 1e6:.0f}"
-            f" MB; health p95 {1000 * p95:.0f} ms, longest {1000 * max(times):.0f} ms; "
+            f"\n{kind}: {size / 1e6:.0f} MB in {seconds:.1f} s; memory {before / 1e6:.0f} MB, "
+            f"at most {memory / 1e6:.0f} MB; health p95 {1000 * p95:.0f} ms, longest {1000 * max(times):.0f} ms; "
             f"interpreter held for at most {1000 * late:.0f} ms"
         )
     assert memory < GIGABYTE
@@ -218,8 +218,27 @@ def test_no_export_outlives_its_server(home, long):
         wait_for(lambda: not export.is_running() or export.status() == psutil.STATUS_ZOMBIE, 30)
 
 
+def test_a_server_that_is_told_to_end_waits_for_no_download(home, long):
+    with serving(home) as server, closing(ask(server, f"/live/{long}/export/json")) as client:
+        assert client.recv(12) == b"HTTP/1.1 200"
+        server.process.terminate()
+        wait_for(lambda: not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE, 30)
+        assert not exporting(home)
+
+
 def test_who_asks_for_the_head_gets_no_more(server, long):
     answer = httpx.head(f"http://{server.host}/live/{long}/export/json", timeout=60)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "application/json"
     wait_for(lambda: not server.exports(), 10)
+
+
+def test_an_export_that_fails_is_told_in_a_sentence(store):
+    run = long_run(store, BLOCK)
+    with store._db.write() as db:
+        db.execute("UPDATE blocks SET rows = x'00' WHERE number = (SELECT number FROM runs WHERE run = ?)", (run,))
+    with ServerInThread(RunStore(store.home)) as server:
+        answer = server.get(f"/live/{run}/export/csv")
+    assert answer.status_code == 500
+    assert answer.text.startswith("An export should end well.")
+    assert "Traceback" not in answer.text

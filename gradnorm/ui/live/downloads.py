@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from asyncio import StreamReader, Task
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
@@ -23,8 +24,8 @@ PATIENCE = 60.0
 _log = logging.getLogger(__name__)
 
 
-class BrokenDownloadError(RuntimeError):
-    """An export ended before it was whole; the server cuts the connection, so that the file is not taken for whole."""
+class _BrokenError(RuntimeError):
+    """A download ended before it was whole."""
 
 
 class Download(Response):
@@ -49,17 +50,23 @@ class Download(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the export, until it is whole or the client has gone. Raises BrokenDownloadError."""
+        """Send the export, until it is whole, the client has gone or the server ends.
+
+        An answer that is left without its end makes uvicorn cut the connection, so that no file is taken for whole.
+        """
         sending = asyncio.create_task(self._take_turn(scope, receive, send))
-        going = asyncio.create_task(_gone(receive))
+        tasks = {sending, asyncio.create_task(_gone(receive)), asyncio.create_task(_ending())}
         try:
-            await asyncio.wait({sending, going}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, going):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait({sending, going})
-        if not sending.cancelled():
-            sending.result()
+            await asyncio.wait(tasks)
+        try:
+            if not sending.cancelled():
+                sending.result()
+        except _BrokenError as error:
+            _log.warning("A download was cut off. %s", error)
 
     async def _take_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._turns, self._process() as (process, output, words):
@@ -73,7 +80,7 @@ class Download(Response):
                 await _pass_on(chunk, send)
                 chunk = await output.read(CHUNK)
             if not chunk and await process.wait():
-                raise BrokenDownloadError(await words)
+                raise _BrokenError(await words)
             await send({"type": "http.response.body", "body": b""})
 
     @asynccontextmanager
@@ -105,7 +112,7 @@ async def _pass_on(chunk: bytes, send: Send) -> None:
         async with asyncio.timeout(PATIENCE):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except TimeoutError:
-        raise BrokenDownloadError(
+        raise _BrokenError(
             f"A client should take {CHUNK:,} bytes in {PATIENCE:g} s. Found one that did not, and cut it off."
         ) from None
 
@@ -121,3 +128,10 @@ def _refusal(code: int | None, words: str) -> Response:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _ending() -> None:
+    """Return when the server has been told to end: uvicorn waits for all answers then, and tells none of them."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    while not getattr(server, "should_exit", False):
+        await asyncio.sleep(0.5)
