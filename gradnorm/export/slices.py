@@ -34,7 +34,7 @@ def slices(store: RunStore, info: RunInfo) -> Iterator[Snapshot]:
 def evaluations(store: RunStore, info: RunInfo) -> Iterator[Evaluation]:
     """Yield the evaluations up to step `info.steps`, in their order. Raises what `slices` raises."""
     for _, evaluated, until in _bounds(info):
-        yield from _read(store, info, until, evaluated, until).evaluations
+        yield from _read(store, info, sys.maxsize, evaluated, until).evaluations
 
 
 def _bounds(info: RunInfo) -> Iterator[tuple[int, int, int]]:
