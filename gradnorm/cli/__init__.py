@@ -64,11 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except Exception as error:
         from gradnorm.export.script import NoScriptError
+        from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.database import StoreError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
 
-        if isinstance(error, NoScriptError | CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
+        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError)
+        if isinstance(error, told):
             return _complain(str(error))
         raise
 

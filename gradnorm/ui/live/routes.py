@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gradnorm.config.spec import SpecError
-from gradnorm.datasets.readers.folders import DataError
-from gradnorm.export import tables
+from gradnorm.export.process import FORMATS
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
+from gradnorm.ui.live.downloads import Download
 from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
 
@@ -29,7 +24,8 @@ FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
 # Characters or bytes of a message from a page: it asks for the steps from one number to another.
 LONGEST = 1000
 ASSETS = assets()
-CHUNK = 1 << 16
+# How many exports are made at a time, each by a process of its own.
+EXPORTS = 2
 # No run has as many; numbers beyond are no cursor.
 MOST_STEPS = 2**53
 
@@ -50,6 +46,7 @@ def live_routes(
     trouble: says what keeps runs from being trained or recorded; `health` answers 503 with it, and 200 with None.
     """
     hubs: list[Hub] = []
+    turns = asyncio.Semaphore(EXPORTS)
 
     def hub() -> Hub:
         if not hubs:
@@ -60,7 +57,7 @@ def live_routes(
         await _serve(ws, hub(), allowed_origins)
 
     async def download(request: Request) -> Response:
-        return await asyncio.to_thread(_download, hub().store, **request.path_params)
+        return await asyncio.to_thread(_download, hub().store, turns=turns, **request.path_params)
 
     def health(request: Request) -> Response:
         wrong = trouble()
@@ -156,53 +153,15 @@ async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
     await ws.close(code, reason)
 
 
-def _download(store: RunStore, run: str, file_format: str) -> Response:
+def _download(store: RunStore, run: str, file_format: str, turns: asyncio.Semaphore) -> Response:
     try:
         info = store.info(run)
     except UnknownRunError as error:
         return PlainTextResponse(str(error), status_code=404)
-    name = f'attachment; filename="{run}.{file_format}"'
     if file_format == "spec":
         head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
         return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
-    if file_format in ("python", "tensorboard"):
-        return _script(store, run) if file_format == "python" else _events(store, run)
-    if file_format not in tables.FORMATS:
-        formats = ", ".join((*tables.FORMATS, "python", "tensorboard", "spec"))
+    if file_format not in FORMATS:
+        formats = ", ".join((*FORMATS, "spec"))
         return PlainTextResponse(f"The format should be one of {formats}. Found {file_format!r}.", status_code=404)
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-    tables.write(store, run, file_format, file)  # pyright: ignore[reportArgumentType]
-    file.seek(0)
-    headers = {"content-disposition": name}
-    return StreamingResponse(_chunks(file), media_type=tables.MEDIA_TYPES[file_format], headers=headers)
-
-
-def _script(store: RunStore, run: str) -> Response:
-    from gradnorm.export.script import NoScriptError, script
-
-    try:
-        text = script(store, run)
-    except (NoScriptError, SpecError, DataError) as error:
-        return PlainTextResponse(str(error), status_code=409)
-    head = {"content-disposition": f'attachment; filename="{run}.py"'}
-    return Response(text, media_type="text/x-python", headers=head)
-
-
-def _events(store: RunStore, run: str) -> Response:
-    """Return the event file in a folder named as the run, as TensorBoard wants it, in a zip."""
-    from gradnorm.export import tensorboard
-
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-    with tempfile.TemporaryDirectory() as folder, ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        tensorboard.write(store, run, Path(folder))
-        for path in Path(folder).iterdir():
-            archive.write(path, f"{run}/{path.name}")
-    file.seek(0)
-    headers = {"content-disposition": f'attachment; filename="{run}.tensorboard.zip"'}
-    return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)
-
-
-def _chunks(file: IO[Any]) -> Iterator[bytes]:
-    with file:
-        while data := file.read(CHUNK):
-            yield data
+    return Download(store, run, file_format, turns)
