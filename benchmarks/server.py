@@ -48,12 +48,12 @@ def main() -> None:
     times = open(path, "ab", buffering=1 << 14)  # noqa: PTH123, SIM115
     record_group = lab.record_group
 
-    def clocked(store: Any, runs: Sequence[str], items: Iterator[Any], control: Any, left: set[int]) -> Any:
+    def clocked(store: Any, runs: Sequence[str], items: Iterator[Any], *rest: Any) -> Any:
         (run,) = runs
         records = (item for _, item in items)
         spec = store.info(run).spec
         made = _replayed(records, spec["pace"], spec["steps"]) if spec["pace"] else records
-        yield from record_group(store, runs, ((0, item) for item in _clocked(made, times)), control, left)
+        yield from record_group(store, runs, ((0, item) for item in _clocked(made, times)), *rest)
         times.flush()
 
     lab.record_group = clocked

@@ -286,10 +286,10 @@ class Lab:
                 log.warning("Runs cannot be marked as alive now: %s. It is tried again.", error)
         self.store.close()
 
-    def _set_held(self, slot: _Slot, control: Control, held: bool) -> None:
+    def _set_held(self, slot: _Slot, controls: Sequence[Control], held: bool) -> None:
         """Give the slot of a run that is held to another worker, or wait for one where it goes on."""
         if not held:
-            slot.take(lambda: self._closing or control.stopping)
+            slot.take(lambda: self._closing or any(control.stopping for control in controls))
             with self._lock:
                 self._held -= 1
             return
@@ -307,10 +307,9 @@ class Lab:
         try:
             left: set[int] = set()
             items = records_of(self.store, claimed, controls, left)
-            # All controls of a group are steered alike; one of them is enough to hold it.
-            control = controls[claimed[0].run]
-            held = partial(self._set_held, slot, control)
-            with closing(record_group(self.store, list(steps), items, control, left, held)) as recorded:
+            steering = list(controls.values())
+            held = partial(self._set_held, slot, steering)
+            with closing(record_group(self.store, list(steps), items, steering, left, held)) as recorded:
                 for run, item in recorded:
                     steps[run] = item.step
                     if isinstance(item, Outcome):
