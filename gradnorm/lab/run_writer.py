@@ -15,6 +15,7 @@ from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import Checkpoint, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -49,10 +50,10 @@ def record_group(
     """Write each record of runs that train in lock step, and yield it with the id of its run.
 
     items: (index in `runs`, record), as `train_group` yields them. An exception ends its run as failed. The other
-        runs go on, and so they do if a run is deleted.
+        runs go on, and so they do if a run is deleted, or another process has taken it over.
     controls: one a run, steered alike. They pause the group, and let it take single steps. Stopping is the engine's
         own; it also tells when it is about to wait for the pace, so that what has come is seen meanwhile.
-    left: gets the indexes of runs that were deleted, so that the engine leaves them out.
+    left: gets the indexes of runs that were deleted or taken over, so that the engine leaves them out.
     held: called with True when the group is held by a pause, and with False before it goes on; single steps in
         between end no pause.
 
@@ -128,7 +129,7 @@ class _Group:
         return self._controls[next(iter(self.writers))]
 
     def take(self, index: int, item: Record | Exception) -> Record | None:
-        """Write a record of one run, or keep it for the next block. Return it; None if the run has been deleted."""
+        """Write a record of one run, or keep it for the next block. Return it; None if the run is no longer ours."""
         if index not in self.writers:
             return None
         writer = self.writers[index]
@@ -136,7 +137,7 @@ class _Group:
             # Only now is the step known at which a resumed run goes on.
             self._behind = self._insist(lambda: min(each.read_step() for each in self.writers.values()))
         if isinstance(item, Exception):
-            if not isinstance(item, _FORESEEN):
+            if not isinstance(item, (*_FORESEEN, TakenOverError)):
                 log.error("Run %s failed at step %d.", writer.run, writer.step, exc_info=item)
             item = failed(writer.step, item)
         written = self._insist(lambda: writer.take(item)) and (not writer.due or self._insist(writer.flush))
@@ -233,34 +234,43 @@ class _Writer:
         return self.step
 
     def take(self, item: Record) -> bool:
-        """Keep a record, or write it; False if the run has been deleted. It may be called again if it has raised."""
+        """Keep a record, or write it; False if the run is no longer ours. It may be called again if it has raised."""
         if not isinstance(item, Checkpoint | Outcome):
             self._block.add(item)
             self.step = item.step if isinstance(item, StepRecord) else self.step
             return True
-        if not self.flush():
+        # Nobody's checkpoint or end may be written over: whose the run is turns out with the records.
+        if not self.flush(always=True):
             return False
         if isinstance(item, Checkpoint):
             self._store.checkpoints.write(self.run, item)
             return True
         try:
             self._store.end(self.run, item)
-        except UnknownRunError:
-            return False
+        except (UnknownRunError, TakenOverError) as error:
+            return self._lost(error)
         return True
 
-    def flush(self) -> bool:
-        """Write what has come; False if the run has been deleted."""
+    def flush(self, *, always: bool = False) -> bool:
+        """Write what has come; False if the run is no longer ours. always: find that out even if nothing has come."""
         self._flushed = time.monotonic()
-        if self._block.empty:
+        if self._block.empty and not always:
             return True
         try:
             self._block.write(self.seconds)
-        except UnknownRunError:
-            log.warning("Run %s was removed while it trained.", self.run)
-            return False
+        except (UnknownRunError, TakenOverError) as error:
+            return self._lost(error)
         self.seconds = 0.0
         return True
+
+    def _lost(self, error: UnknownRunError | TakenOverError) -> bool:
+        """Say why nothing more of the run is written, and return False."""
+        if isinstance(error, TakenOverError):
+            log.warning("%s", error)
+        else:
+            log.warning("Run %s was removed while it trained.", self.run)
+        self._block.clear()
+        return False
 
 
 def failed(step: int, error: BaseException) -> Outcome:

@@ -428,16 +428,17 @@ class StoreContract:
                 other.end()
 
     def test_two_processes_append_and_one_reads_at_once(self, store, home):
-        runs = [create(store) for _ in range(2)]
         code = (
-            "from tests.factories import *\nrun = input()\n"
+            "from tests.factories import *\n"
+            "run = store.create('a run', SPEC, ('a', 'b'), queued=False)\nprint(run)\ninput()\n"
             "for step in range(1, 301, 3): store.append(run, step_records(step, step + 2), [evaluation(step)])\n"
             "print('done')"
         )
-        others = [Other(home, code) for _ in runs]
+        others = [Other(home, code) for _ in range(2)]
         try:
-            for other, run in zip(others, runs, strict=True):
-                other.go(run)
+            runs = [other.line() for other in others]
+            for other in others:
+                other.go()
             seen = 0
             while seen < 600:
                 snapshots = [store.read(run) for run in runs]

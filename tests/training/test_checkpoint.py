@@ -35,7 +35,7 @@ def saved(value):
 
 
 FOREIGN = {
-    "a pickle": lambda trap: pickle.dumps(trap),
+    "a pickle": pickle.dumps,
     "torch's file with a pickle": lambda trap: saved({"step": 3, "model": trap}),
     "torch's file of another program": lambda trap: saved({"weights": torch.zeros(2)}),
     "torch's file with a field too many": lambda trap: saved({"step": 3, "more": 1, "initial": {}}),
