@@ -300,13 +300,13 @@ def test_closing_interrupts_with_all_records(lab, store, going, state, hold):
     going(run)
     if hold:
         lab.pause(run)
-        state(run, "paused")
+        # A run that is paused lets the next one train.
+        wait_for(lambda: store.info(waiting).state != "queued")
     lab.close(30)
     info = store.info(run)
     assert (info.state, info.outcome.kind, info.outcome.step) == ("interrupted", "interrupted", info.steps)
     assert f"step {info.steps:,}" in info.outcome.message
     assert store.read(run).rows[:, 0].tolist() == list(range(1, info.steps + 1))
-    # A run that is paused lets the next one train.
     assert store.info(waiting).state in (("finished", "interrupted") if hold else ("queued",))
     assert not [t for t in threading.enumerate() if t.name.startswith("gradnorm-worker")]
 
