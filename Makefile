@@ -63,19 +63,22 @@ $(VENV)/.made:
 COMPILE := UV_DEFAULT_INDEX=$(or $(UV_DEFAULT_INDEX),https://pypi.org/simple) $(BIN)/uv pip compile -q $(LOCK)
 
 # Nothing but what a lock names is installed, and only if its hash is there; torch finds all that it needs by then.
-LOCKED := pip install -q --require-hashes --no-deps -r
-OTHERS := echo "Packages should have the hashes in the lock. pip's message above says what it found. Take them from PyPI, \
-or, if you trust your index, write the locks anew from it: UV_DEFAULT_INDEX=… make lock" >&2 && false
+define locked
+@echo "installing $(1)"
+@$(BIN)/pip install -q --require-hashes --no-deps -r $(1) || { echo "Packages should have the hashes in $(1). \
+pip says above what it found. Take them from PyPI, or, if you trust your index, write the locks anew from it: \
+UV_DEFAULT_INDEX=… make lock" >&2; false; }
+endef
 
 $(VENV)/.run: $(VENV)/.made requirements.lock requirements-torch.txt pyproject.toml
-	$(BIN)/$(LOCKED) requirements.lock || { $(OTHERS); }
+	$(call locked,requirements.lock)
 	$(BIN)/pip install -q $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements-torch.txt
 	$(BIN)/pip install -q --no-deps -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock requirements-bench.lock
-	$(BIN)/$(LOCKED) requirements-dev.lock || { $(OTHERS); }
-	$(BIN)/$(LOCKED) requirements-bench.lock || { $(OTHERS); }
+	$(call locked,requirements-dev.lock)
+	$(call locked,requirements-bench.lock)
 	touch $@
 
 lock: $(VENV)/.made  ## write the locks anew from the requirements; what is locked stays, LOCK=--upgrade renews it
