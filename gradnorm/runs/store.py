@@ -27,6 +27,7 @@ from gradnorm.runs.blocks import (
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import Database, fetch, unusable
 from gradnorm.runs.owner_process import this_process
+from gradnorm.runs.ownership import check_owned, owned
 from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
 from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed, new_id
 
@@ -139,9 +140,11 @@ class RunStore:
         """Write records that follow those already there; once this returns they survive the process.
 
         seconds: spent on them, added to the run's.
-        Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
+        Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone, TakenOverError
+        for one that belongs to another process.
         """
         with self._db.write() as db:
+            check_owned(db, run_id)
             at = position(db, run_id)
             last = write_rows(db, at, records) if records else at.steps
             write_evaluations(db, at.number, evaluations)
@@ -201,9 +204,11 @@ class RunStore:
         self._set(run_id, "spec = ?", json.dumps(dict(spec)))
 
     def set_paused(self, run_id: str, paused: bool) -> None:
-        """Note that a run is held, or goes on. Runs that have ended stay as they are."""
+        """Note that a run of this process is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
         with self._db.write() as db:
+            if not owned(db, run_id):
+                return
             db.execute(
                 "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
                 (new, time.time(), run_id, old),
@@ -212,11 +217,12 @@ class RunStore:
     def beat(self, runs: Sequence[str]) -> None:
         """Note that this process still holds these runs, for processes on other hosts."""
         with self._db.write() as db:
-            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run_id) for run_id in runs])
+            mine = [(time.time(), run_id) for run_id in runs if owned(db, run_id)]
+            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", mine)
 
     def end(self, run_id: str, outcome: Outcome) -> None:
-        """Write how a run ended. Raises UnknownRunError."""
-        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
+        """Write how a run ended. Raises UnknownRunError, TakenOverError for a run of another process."""
+        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()), mine=True)
 
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
@@ -262,9 +268,10 @@ class RunStore:
 
         changed: events of later steps are taken back, too; None is `step`. A checkpoint after step t may hold a change
             that step t + 1 was to be the first to use.
-        Raises UnknownRunError.
+        Raises UnknownRunError, TakenOverError for a run of another process.
         """
         with self._db.write() as db:
+            check_owned(db, run_id)
             take_back(db, position(db, run_id), step, evaluated, step if changed is None else changed)
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -308,8 +315,10 @@ class RunStore:
                 "Start it again as a new run, or set Checkpoint every."
             )
 
-    def _set(self, run_id: str, assignment: str, *values: str) -> None:
+    def _set(self, run_id: str, assignment: str, *values: str, mine: bool = False) -> None:
         with self._db.write() as db:
+            if mine:
+                check_owned(db, run_id)
             db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run_id))
             if not db.changes():
                 raise UnknownRunError(run_id)

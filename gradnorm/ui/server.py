@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -15,6 +16,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.lab import lab
 from gradnorm.ui.launcher import OPEN
@@ -49,6 +51,7 @@ def base_path() -> str:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
+    Scarcity(asyncio.get_running_loop())
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):
