@@ -64,11 +64,12 @@ def write_rows(db: apsw.Connection, at: Position, records: Sequence[StepRecord])
             f"Records should be of the run's {at.tasks} tasks. Found {len(records[0].losses)}. "
             "Append them to the run that they belong to."
         )
-    _keep(db, at, Stored(steps[0], steps[-1], rows.tobytes()))
+    keep(db, at, Stored(steps[0], steps[-1], rows.tobytes()))
     return steps[-1]
 
 
-def _keep(db: apsw.Connection, at: Position, block: Stored) -> None:
+def keep(db: apsw.Connection, at: Position, block: Stored) -> None:
+    """Write a block of rows."""
     db.execute(
         "INSERT INTO blocks (number, first, last, rows, checksum) VALUES (?, ?, ?, ?, ?)",
         (at.number, *block, checksum(at.number, *block)),
@@ -115,7 +116,7 @@ def take_back(db: apsw.Connection, at: Position, step: int, evaluated: int, chan
     for block in cut:
         if block.first <= step:
             kept = block.rows[: (step - block.first + 1) * 4 * width(at.tasks, at.quantities)]
-            _keep(db, at, Stored(block.first, step, kept))
+            keep(db, at, Stored(block.first, step, kept))
     gone: list[int] = []
     for table, after in (("evaluations", evaluated), ("events", changed)):
         db.execute(f"DELETE FROM {table} WHERE number = ? AND step > ?", (at.number, after))

@@ -34,16 +34,19 @@ def gaps(spans: Iterable[tuple[int, int]], first: int, last: int) -> list[tuple[
 
 
 def sentence(run: str, damage: Sequence[Damage]) -> str:
-    """Return what to tell the user of a run's damage; "" if there is none."""
-    if not damage:
-        return ""
+    """Return what to tell the user of a run's damage, and what to do; "" if there is none."""
+    told = found(run, damage)
+    return f"{told} They are left out. Run `gradnorm doctor` to see what else is damaged." if told else ""
+
+
+def found(run: str, damage: Sequence[Damage]) -> str:
+    """Return what of a run is damaged, as a sentence; "" if nothing is."""
     kinds: tuple[Kind, ...] = ("records", "evaluations", "changes")
     named = {kind: [_steps(each) for each in damage if each.kind == kind] for kind in kinds}
-    found = "; ".join(f"{kind} of {_joined(spans)}" for kind, spans in named.items() if spans)
-    return (
-        f"The records of run {run} should be as they were written. Found missing or damaged: {found}. They are left "
-        "out. Run `gradnorm doctor` to see what else is damaged."
-    )
+    listed = "; ".join(f"{kind} of {_joined(spans)}" for kind, spans in named.items() if spans)
+    if not listed:
+        return ""
+    return f"The records of run {run} should be as they were written. Found missing or damaged: {listed}."
 
 
 def undescribed(runs: Sequence[str]) -> str:
