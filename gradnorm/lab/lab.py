@@ -19,6 +19,7 @@ from gradnorm.lab.resume import mean_weights, records_of
 from gradnorm.lab.run_writer import failed, record_group
 from gradnorm.runs.background_writer import BEAT_SECONDS
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.faults import DamageError, StoreError
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -74,7 +75,11 @@ class Lab:
         self._over = Event()
         # How runs ended whose end could not be written yet.
         self._owed: dict[str, Outcome] = {}
-        store.reap()
+        if not store.read_only:
+            try:
+                store.reap()
+            except StoreError as error:  # what can be read of the home can still be looked at
+                log.warning("%s", error)
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
         """Queue a run and return its id. paused: hold it before its first step.
@@ -137,7 +142,7 @@ class Lab:
     def warm(self) -> None:
         """Start the workers, which load torch in the background, if they are not there yet."""
         with self._lock:
-            if self._closing:
+            if self._closing or self.store.read_only:
                 return
             if not self._threads:
                 self._spawn(0)
@@ -151,7 +156,8 @@ class Lab:
         """What keeps runs from being trained or recorded now, as a sentence; None if nothing does."""
         if self._threads and not any(thread.is_alive() for thread in self._threads):
             return "No worker is left to train runs. Restart the server."
-        return next((control.trouble for control in list(self._controls.values()) if control.trouble), None)
+        waiting = (control.trouble for control in list(self._controls.values()) if control.trouble)
+        return next(waiting, None) or self.store.trouble
 
     def pause(self, run: str) -> None:
         """Hold a run, with its race, at the next step boundary. Raises NotHereError, UnknownRunError."""
@@ -257,7 +263,7 @@ class Lab:
                     self._free.release()
                     self._spawn(other)
         run.use_gpu(index)
-        slot = _Slot(self._free)
+        slot, told = _Slot(self._free), ""
         while not self._closing:
             slot.take(lambda: self._closing)
             self._wake.clear()
@@ -267,6 +273,11 @@ class Lab:
                 claimed = self.store.claim()
                 if claimed:
                     self._train(claimed, slot)
+            except StoreError as error:
+                # A home that was deleted, say: `trouble` says so for as long as it is.
+                if str(error) != told:
+                    log.warning("%s", error)
+                told, claimed = str(error), []
             except Exception:
                 # A full disk, say: the thread must outlive it, or nothing would ever run again.
                 log.exception("The queue could not be worked on.")
@@ -343,6 +354,8 @@ class Lab:
                 self.store.end(run, outcome)
             except UnknownRunError:
                 log.warning("Run %s was removed while it trained.", run)
+            except DamageError as error:
+                log.warning("How run %s ended cannot be written: %s", run, error)
             self._owed.pop(run, None)
 
 

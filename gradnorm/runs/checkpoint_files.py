@@ -35,7 +35,8 @@ class Checkpoints:
         """Keep a checkpoint, and thin out older ones; once this returns it survives the process and a power cut."""
         folder = self.folder(run)
         new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
+        for directory in (self._root, folder):  # not their parent: a home that was deleted is not to come back by this
+            directory.mkdir(exist_ok=True)
         path = self._path(run, checkpoint.step)
         partial = path.with_suffix(".tmp")
         with partial.open("wb") as file:

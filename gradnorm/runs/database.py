@@ -77,8 +77,6 @@ class Database:
         """Give a connection inside a transaction that is written when the block ends, or not at all."""
         if self.read_only:
             raise read_only(self._path.parent)
-        if self.gone:  # what is written into a file without a name is lost with the process
-            raise gone(self._path.parent)
         with self._told() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -122,6 +120,8 @@ class Database:
     @contextmanager
     def _told(self) -> Generator[apsw.Connection]:
         """Give this thread's connection; what cannot be read is raised as DamageError."""
+        if self.gone:  # what is written into a file without a name is lost, and opening would make an empty one
+            raise gone(self._path.parent)
         try:
             yield self._connection()
         except UNREADABLE as error:
@@ -130,8 +130,6 @@ class Database:
     def _connection(self) -> apsw.Connection:
         db: apsw.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            if self.gone:  # SQLite would make a new and empty file
-                raise gone(self._path.parent)
             db = self._open_to_read() if self.read_only else self._open_to_write()
             db.create_scalar_function("checksum", checksum, deterministic=True)
             self._local.db = db

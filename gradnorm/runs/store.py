@@ -97,6 +97,11 @@ class RunStore:
             return str(read_only(self.home))
         return str(gone(self.home)) if self._db.gone else None
 
+    def check(self) -> None:
+        """Raise HomeGoneError or DamageError if nothing can be read."""
+        with self._db.read():
+            pass
+
     def create(
         self,
         title: str,
