@@ -25,11 +25,12 @@ from gradnorm.runs.doctor import ALL, Finding, examine
 from gradnorm.runs.faults import StoreError, read_only
 from gradnorm.runs.owner_process import Owner, this_process
 from gradnorm.runs.records import Outcome
-from gradnorm.runs.run_table import COLUMNS, INTACT, LIST, change, is_intact, position, quantities_from
+from gradnorm.runs.run_table import COLUMNS, INTACT, LIST, change, is_id, is_intact, new_id, position, quantities_from
 from gradnorm.runs.store import RunStore
 
 # Bytes of a page of the database.
 PAGE = 4096
+_COUNTS = ("number", "steps", "forked_at", "keeps_events", "checked", "evaluations", "events")
 _TEXTS = ("run", "title", "spec", "tasks", "state", "columns")
 
 
@@ -142,14 +143,24 @@ def _described(old: apsw.Connection, path: Path) -> tuple[list[dict[str, Any]], 
 
 def _makes_sense(named: dict[str, Any]) -> bool:
     """Whether a damaged description can still be read, though perhaps not as it was written."""
+    counts = [named[name] for name in _COUNTS]
+    times = [named[name] for name in ("created", "seconds", "heartbeat")]
+    others = [named[name] for name in COLUMNS if name not in (*_COUNTS, "created", "seconds", "pid", "started")]
     try:
         texts = {name: named[name].decode() for name in _TEXTS}
         spec, tasks = json.loads(texts["spec"]), json.loads(texts["tasks"])
         shapes = {shape for _, shape in quantities_from(texts["columns"])}
-        numbers = [named[name] for name in COLUMNS if name not in _TEXTS and isinstance(named[name], int | float)]
+        kinds = [isinstance(text, bytes) and text.decode() for text in others if text is not None]
     except (ValueError, TypeError, AttributeError):
         return False
-    return isinstance(spec, dict) and isinstance(tasks, list) and shapes <= {"scalar", "task"} and min(numbers) >= 0
+    return (
+        all(isinstance(count, int) and 0 <= count < 2**40 for count in counts)
+        and all(isinstance(each, int | float) for each in times)
+        and False not in kinds
+        and isinstance(spec, dict)
+        and isinstance(tasks, list)
+        and shapes <= {"scalar", "task"}
+    )
 
 
 def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any]) -> Iterator[str]:
@@ -160,6 +171,8 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
             "The description of this run was damaged, and the run was repaired: settings, title and times may differ "
             "from what they were. Its records are as they were written."
         )
+        if not is_id(row["run"]):
+            row["run"] = new_id()
         row |= {"state": "failed", "outcome": json.dumps(Outcome("failed", row["steps"], message).to_dict())}
         yield f"Kept run {row['run']}, whose description was damaged and may be wrong; its outcome says so."
     elif row["state"] in ("running", "paused") and _alive(row):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,11 @@ class Position:
 def new_id() -> str:
     """Return an id that no run has: the time, and something random."""
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text could be what `new_id` gave."""
+    return re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", text, re.ASCII) is not None
 
 
 def insert(

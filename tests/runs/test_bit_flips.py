@@ -1,4 +1,4 @@
-"""Bits flipped in real homes: no wrong number is read, nothing is missing without a word, and `doctor` mends the rest."""
+"""Bits flipped in real homes: no wrong number is read, nothing is missing without a word, and `doctor` mends it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from gradnorm.export import tables
+from gradnorm.runs.doctor import examine
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Checkpoint, Event
+from gradnorm.runs.repair import repair
 from gradnorm.runs.store import RunStore
 from tests.factories import SPEC, evaluation, finished, step_records
 
@@ -18,7 +21,7 @@ STEPS, BLOCK = 240, 20
 
 
 def make_home(home: Path) -> dict[str, tuple]:
-    """Fill a home with three runs of many blocks; return what is to be read of each: info, rows, evaluations, events."""
+    """Fill a home with three runs of many blocks; return what is to be read of each, as `told` gives it."""
     store = RunStore(home)
     for title in ("first", "second", "third"):
         run = store.create(title, SPEC, ["a", "b"], queued=False)
@@ -51,8 +54,6 @@ def flip(path: Path, bits: int, source: random.Random) -> None:
 
 def judge(home: Path, known: dict[str, tuple]) -> str:
     """Read all of a damaged home; return "intact", "told" where what is missing is told, or what went wrong."""
-    from gradnorm.runs.database import StoreError
-
     try:
         store = RunStore(home)
     except StoreError:
@@ -60,12 +61,12 @@ def judge(home: Path, known: dict[str, tuple]) -> str:
     except Exception as error:
         return f"raw {type(error).__name__} on opening"
     try:
-        return _judge(store, known, StoreError)
+        return _judge(store, known)
     finally:
         store.close()
 
 
-def _judge(store: RunStore, known: dict[str, tuple], foreseen: type[Exception]) -> str:
+def _judge(store: RunStore, known: dict[str, tuple]) -> str:
     verdict = "intact"
     try:
         listed = {info.run: info for info in store.runs()}
@@ -75,7 +76,7 @@ def _judge(store: RunStore, known: dict[str, tuple], foreseen: type[Exception]) 
             if not store.damage():
                 return "silently short list"
             verdict = "told"
-    except foreseen:
+    except StoreError:
         verdict = "told"
     except Exception as error:
         return f"raw {type(error).__name__} in the list"
@@ -83,7 +84,7 @@ def _judge(store: RunStore, known: dict[str, tuple], foreseen: type[Exception]) 
         try:
             snapshot = store.read(run)
             tables.write(store, run, "csv", io.BytesIO())
-        except foreseen:
+        except StoreError:
             verdict = "told"
             continue
         except Exception as error:
@@ -93,7 +94,7 @@ def _judge(store: RunStore, known: dict[str, tuple], foreseen: type[Exception]) 
         if not right or [event for event in events if event not in truth[3]]:
             return "wrong"
         if (rows, evaluations, events) != truth[1:]:
-            if not getattr(snapshot, "damage", ()):
+            if not snapshot.damage:
                 return "silently short"
             verdict = "told"
     return verdict
@@ -130,3 +131,52 @@ def test_what_is_read_of_25_damaged_homes_is_right_or_said_to_be_missing(intact,
 @pytest.mark.long
 def test_what_is_read_of_300_damaged_homes_is_right_or_said_to_be_missing(intact, tmp_path):
     check(intact, tmp_path, range(100, 400))
+
+
+def check_repair(intact, tmp_path: Path, seeds: range) -> None:
+    mended = 0
+    for seed in seeds:
+        home, known = flipped(intact, tmp_path, seed)
+        told = judge(home, known) == "told"
+        findings = examine(home)
+        assert findings or not told, f"doctor misses what is told of home {seed}"
+        before = (home / "gradnorm.db").read_bytes()
+        try:
+            done = repair(home, findings)
+        except StoreError:
+            assert (home / "gradnorm.db").read_bytes() == before
+            continue
+        assert {finding.kind for finding in examine(home)} <= {"lost"}, seed
+        if findings:
+            assert before in [path.read_bytes() for path in home.glob("gradnorm.db.damaged-*")]
+        assert_right(home, known, " ".join(done))
+        mended += 1
+    assert mended > 0.9 * len(seeds)
+
+
+def assert_right(home: Path, known: dict[str, tuple], done: str) -> None:
+    """Check that a repaired home holds nothing wrong, and says what it lacks."""
+    store = RunStore(home)
+    listed = {info.run: info for info in store.runs()}
+    for run, truth in known.items():
+        assert run in listed or run in done or "description was damaged" in done, done
+        if run in listed and listed[run] == truth[0]:
+            snapshot = store.read(run)
+            _, rows, evaluations, events = told(snapshot)
+            assert rows.items() <= truth[1].items()
+            assert evaluations.items() <= truth[2].items()
+            assert [event for event in events if event not in truth[3]] == []
+            assert snapshot.damage or (rows, evaluations, events) == truth[1:]
+    for info in listed.values():
+        assert info == known.get(info.run, [None])[0] or "was damaged" in info.outcome.message
+        store.append(info.run, step_records(info.steps + 1, info.steps + 2))
+    store.close()
+
+
+def test_25_damaged_homes_are_repaired(intact, tmp_path):
+    check_repair(intact, tmp_path, range(25))
+
+
+@pytest.mark.long
+def test_300_damaged_homes_are_repaired(intact, tmp_path):
+    check_repair(intact, tmp_path, range(100, 400))
