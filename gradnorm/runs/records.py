@@ -288,8 +288,7 @@ class Snapshot:
         return self._quantity(Quantity(name, "scalar"))[:, 0]
 
     def _quantity(self, wanted: Quantity) -> Rows:
-        tasks, start = len(self.info.tasks), 0
-        size = width(tasks, [wanted])
+        tasks, start, size = len(self.info.tasks), 0, width(len(self.info.tasks), [wanted])
         for quantity in self.info.quantities:
             if quantity == wanted:
                 return self.rows[:, start : start + size]

@@ -59,7 +59,7 @@ class RunStore:
 
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
-    checkpoints: the files with the states that a run can go on from.
+    checkpoints: the files with the states that a run can go on from.  read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
 
@@ -83,17 +83,13 @@ class RunStore:
         except OSError as error:
             raise unusable(self.home, error) from None
         self._db = Database(self.home / "gradnorm.db")
+        self.read_only = self._db.read_only
         self.checkpoints = Checkpoints(self.home / "checkpoints")
-
-    @property
-    def read_only(self) -> bool:
-        """Whether its runs can be looked at, and none can be recorded."""
-        return self._db.read_only
 
     @property
     def trouble(self) -> str | None:
         """Why nothing can be recorded now, as a sentence: a home that is read-only, or gone; None if neither."""
-        if self._db.read_only:
+        if self.read_only:
             return str(read_only(self.home))
         return str(gone(self.home)) if self._db.gone else None
 
