@@ -293,7 +293,7 @@ class Lab:
         while not self._over.wait(BEAT_SECONDS):
             try:
                 self.store.beat(list(self._training))
-            except PASSING as error:
+            except (*PASSING, StoreError) as error:
                 log.warning("Runs cannot be marked as alive now: %s. It is tried again.", error)
         self.store.close()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _MAGIC = b"gradnorm checkpoint 1 "
 _SUFFIX = ".ckpt"
 # Of one run, beside the two newest: enough to travel back in time by three per cent of the run.
 MOST_KEPT = 32
+# A file that nobody has written to for so long is not being written.
+STILL_SECONDS = 60.0
 
 
 class CheckpointError(ValueError):
@@ -70,6 +73,8 @@ class Checkpoints:
             except CheckpointError as error:
                 told[self._path(run, step)] = str(error)
         for path in sorted(self.folder(run).glob("*.tmp")):
+            if time.time() - path.stat().st_mtime < STILL_SECONDS:
+                continue  # it may be about to be written
             told[path] = f"A checkpoint should be written whole. Found {path}, which was left half written."
         return told
 

@@ -39,6 +39,8 @@ def repair(home: Path, findings: Sequence[Finding]) -> list[str]:
 
     Raises StoreError for a home that cannot be written, in which a run is going on, or of which nothing can be read.
     """
+    if not os.access(home, os.W_OK):
+        raise read_only(home)
     kinds = {finding.kind for finding in findings}
     done: list[str] = []
     if kinds & {"database", "records"}:
@@ -51,9 +53,7 @@ def repair(home: Path, findings: Sequence[Finding]) -> list[str]:
         if finding.kind == "orphan":
             done.append(_set_orphan_aside(home, checkpoints.folder(str(finding.run))))
     store = RunStore(home)
-    if store.read_only and findings:
-        raise read_only(home)
-    done += [f"Marked run {run} as interrupted." for run in (store.reap() if findings else [])]
+    done += [f"Marked run {run} as interrupted." for run in store.reap()]
     store.close()
     return done
 
@@ -63,8 +63,6 @@ def rebuild(path: Path) -> list[str]:
 
     The damaged file is kept beside it. Raises StoreError if a run is going on, or if no table can be read.
     """
-    if not os.access(path.parent, os.W_OK) or not os.access(path, os.W_OK):
-        raise read_only(path.parent)
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
     fresh, lent = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.lent")
     for left in (fresh, lent):
@@ -180,7 +178,11 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
             f"No run should be going on in a home that is repaired. Found run {row['run']} running. Stop it first."
         )
     row["checksum"] = checksum(*[row[name] for name in COLUMNS])
-    new.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+    try:
+        new.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
+    except apsw.ConstraintError:  # damaged into the name of another run
+        yield f"Left out the run that is now called {row['run']}, as another is; the damaged file has it."
+        return
     at = position(new, row["run"])
     blocks, lost = read_rows(old, at, -1, ALL)
     evaluations, unread = read_evaluations(old, at, -1, ALL)

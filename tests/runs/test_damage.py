@@ -10,6 +10,7 @@ import pytest
 
 from gradnorm.cli import main
 from gradnorm.export import tables
+from gradnorm.lab.resume import mean_weights
 from gradnorm.runs.damage import Damage, gaps, sentence
 from gradnorm.runs.doctor import examine
 from gradnorm.runs.faults import DamageError, StoreError
@@ -177,6 +178,18 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(home, capsys):
     assert main(["doctor"]) == 1
     assert main(["doctor", "--repair"]) == 2
     assert "move it away to begin a new home" in capsys.readouterr().err
+
+
+def test_the_mean_of_damaged_weights_is_refused(home):
+    run = make(home)
+    store = RunStore(home)
+    assert len(mean_weights(store, run)) == 2
+    store.close()
+    spoil_step(home, 30)
+    store = RunStore(home)
+    with pytest.raises(DamageError, match="records of steps 21–40"):
+        mean_weights(store, run)
+    store.close()
 
 
 def test_gaps_are_what_no_span_holds():
