@@ -20,6 +20,8 @@ from gradnorm.runs.store import RunStore
 def write(store: RunStore, run: str, sink: BinaryIO) -> None:
     """Write an object with run, spec, tasks, outcome, steps, evaluations and events; None for what is not finite.
 
+    Where records are damaged, it also has `damage`: what is left out, by kind, first and last step.
+
     Raises UnknownRunError; CutShortError if records are taken back meanwhile.
     """
     begun = as_it_stands(store, run)
@@ -32,9 +34,18 @@ def write(store: RunStore, run: str, sink: BinaryIO) -> None:
         "outcome": info.outcome.to_dict() if info.outcome else None,
     }
     sink.write(_text(head)[:-1])
-    _write_list(sink, "steps", (_objects(names, each.rows) for each in slices(store, info)))
+    damage = {each: None for each in begun.damage}
+
+    def rows() -> Iterator[bytes]:
+        for each in slices(store, info):
+            damage.update(dict.fromkeys(each.damage))
+            yield _objects(names, each.rows)
+
+    _write_list(sink, "steps", rows())
     _write_list(sink, "evaluations", (_text(json_safe(each.to_dict())) for each in evaluations(store, info)))
     _write_list(sink, "events", (_text(json_safe(asdict(event))) for event in begun.events))
+    if damage:
+        _write_list(sink, "damage", (_text(asdict(each)) for each in damage))
     sink.write(b"}")
 
 

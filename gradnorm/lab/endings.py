@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.faults import DamageError
 from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import Outcome
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -35,7 +36,7 @@ class Endings:
                 self._store.end(run, outcome)
             except UnknownRunError:
                 log.warning("Run %s was removed while it trained.", run)
-            except TakenOverError as error:
+            except (TakenOverError, DamageError) as error:
                 log.warning("%s", error)
             except PASSING as error:
                 self._tell(run, error)

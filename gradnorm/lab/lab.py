@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,9 +13,12 @@ from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights
 from gradnorm.lab.workers import Workers
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
+
+log = logging.getLogger(__name__)
 
 
 class NotHereError(RuntimeError):
@@ -35,7 +39,11 @@ class Lab:
         self._controls: dict[str, Control] = {}
         wanted = workers if workers is not None else _workers_from_environment()
         self._workers = Workers(store, self._controls, wanted)
-        store.reap()
+        if not store.read_only:
+            try:
+                store.reap()
+            except StoreError as error:  # what can be read of the home can still be looked at
+                log.warning("%s", error)
 
     def launch(self, spec: RunSpec, *, paused: bool = False) -> str:
         """Queue a run and return its id. paused: hold it before its first step.
@@ -102,7 +110,7 @@ class Lab:
     @property
     def trouble(self) -> str | None:
         """What keeps runs from being trained or recorded now, as a sentence; None if nothing does."""
-        return self._workers.trouble
+        return self._workers.trouble or self.store.trouble
 
     def pause(self, run: str) -> None:
         """Hold a run, with its race, at the next step boundary. Raises NotHereError, UnknownRunError."""

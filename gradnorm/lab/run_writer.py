@@ -15,6 +15,7 @@ from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import Checkpoint, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -27,7 +28,7 @@ T = TypeVar("T")
 # A block is also written when it is this long.
 BLOCK_STEPS = 64
 # Errors whose message is meant for the user.
-_FORESEEN = (SpecError, DataError, CheckpointError)
+_FORESEEN = (SpecError, DataError, CheckpointError, StoreError)
 # Seconds after which a write that failed is tried again.
 RETRY_SECONDS = 0.5
 
@@ -201,9 +202,11 @@ class _Group:
             except PASSING as error:
                 if control.trouble is None:
                     log.warning("Records cannot be written now: %s. The runs wait; it is tried again.", error)
+                advice = "Free some space on the disk of the server, or end what holds its database."
                 control.trouble = (
-                    f"The records cannot be written now ({error}). The run waits, and nothing is lost. "
-                    "Free some space on the disk of the server, or end what holds its database."
+                    f"The run waits. {error}"
+                    if isinstance(error, StoreError)
+                    else f"The records cannot be written now ({error}). The run waits, and nothing is lost. {advice}"
                 )
                 time.sleep(RETRY_SECONDS)
                 continue

@@ -14,6 +14,7 @@ from gradnorm.lab.resume import records_of
 from gradnorm.lab.run_writer import failed, record_group
 from gradnorm.runs.background_writer import BEAT_SECONDS
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Outcome, RunInfo
 from gradnorm.runs.store import RunStore
 from gradnorm.training.control import Control
@@ -67,7 +68,7 @@ class Workers:
     def start(self) -> None:
         """Start the threads, which load torch in the background, if they are not there yet."""
         with self._lock:
-            if self._closing:
+            if self._closing or self._store.read_only:
                 return
             if not self._threads:
                 self._spawn(0)
@@ -140,12 +141,16 @@ class Workers:
         """Take the next runs of the queue; none if it is empty, or cannot be read now."""
         try:
             claimed = self._store.claim()
-        except PASSING as error:
+        except (*PASSING, StoreError) as error:
             if self._unread is None:
-                log.warning("The queue cannot be read now: %s. It is tried again.", error)
+                log.warning("The queue cannot be read now: %s It is tried again.", error)
             self._unread = (
-                f"The queue cannot be read now ({error}), and is tried again. "
-                "Free some space on the disk of the server, or end what holds its database."
+                str(error)
+                if isinstance(error, StoreError)
+                else (
+                    f"The queue cannot be read now ({error}), and is tried again. "
+                    "Free some space on the disk of the server, or end what holds its database."
+                )
             )
             return []
         self._unread = None
@@ -156,7 +161,7 @@ class Workers:
         while not self._over.wait(BEAT_SECONDS):
             try:
                 self._store.beat(list(self._training))
-            except PASSING as error:
+            except (*PASSING, StoreError) as error:
                 log.warning("Runs cannot be marked as alive now: %s. It is tried again.", error)
         self._store.close()
 

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
-from gradnorm.ui.lab import lab
+from gradnorm.ui import lab
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.live.routes import live_routes
 
@@ -29,7 +29,7 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    return live_routes(lambda: lab().store, base_path(), _allowed_origins(), trouble=lambda: lab().trouble)
+    return live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
 
 
 def middleware() -> list[Middleware]:
@@ -57,9 +57,9 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     if url := os.environ.pop(OPEN, ""):
         threading.Timer(0.5, webbrowser.open, [url]).start()
     # Torch is loaded behind the first page, or now that nobody comes; sooner, it would be in that page's way.
-    warm = threading.Timer(WARM_SECONDS, lambda: lab().warm())
+    warm = threading.Timer(WARM_SECONDS, lab.warm)
     warm.daemon = True
     warm.start()
     yield
     warm.cancel()
-    lab().close()
+    lab.close()

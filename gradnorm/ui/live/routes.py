@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm.export.process import FORMATS
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.downloads import Download
@@ -21,6 +22,8 @@ from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
+# Bytes; the protocol allows no more.
+LONGEST_REASON = 123
 # Characters or bytes of a message from a page: it asks for the steps from one number to another.
 LONGEST = 1000
 ASSETS = assets()
@@ -54,10 +57,13 @@ def live_routes(
         return hubs[0]
 
     async def socket(ws: WebSocket) -> None:
-        await _serve(ws, hub(), allowed_origins)
+        await _serve(ws, hub, allowed_origins)
 
     async def download(request: Request) -> Response:
-        return await asyncio.to_thread(_download, hub().store, turns=turns, **request.path_params)
+        try:
+            return await asyncio.to_thread(_download, hub().store, turns=turns, **request.path_params)
+        except StoreError as error:
+            return PlainTextResponse(str(error), status_code=503)
 
     def health(request: Request) -> Response:
         wrong = trouble()
@@ -72,18 +78,19 @@ def live_routes(
     ]
 
 
-async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
+async def _serve(ws: WebSocket, hub_of: Callable[[], Hub], allowed: Sequence[str]) -> None:
     if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
         await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
         return
     run, since = str(ws.path_params["run"]), ws.query_params.get("since", "")
     cursor = int(since) if re.fullmatch("[0-9]{1,99}", since) else 0
     try:
+        hub = hub_of()
         async with hub.watch(run, min(cursor, MOST_STEPS)) as (viewer, missed):
             await ws.accept()
             await _catch_up(ws, missed)
             await _both_ways(ws, hub, run, viewer)
-    except UnknownRunError as error:
+    except (UnknownRunError, StoreError) as error:
         await _refuse(ws, UNKNOWN_RUN, str(error))
     except WebSocketDisconnect:
         pass
@@ -109,7 +116,7 @@ async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
     await asyncio.gather(*pending, return_exceptions=True)
     for task in done:
         error = task.exception()
-        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError):
+        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError | StoreError):
             raise error
 
 
@@ -150,7 +157,7 @@ async def _send(ws: WebSocket, message: str | bytes) -> None:
 async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
     # Only an accepted socket can tell the page why: a refused handshake shows as a bare error there.
     await ws.accept()
-    await ws.close(code, reason)
+    await ws.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
 
 def _download(store: RunStore, run: str, file_format: str, turns: asyncio.Semaphore) -> Response:
