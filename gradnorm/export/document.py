@@ -34,7 +34,7 @@ def write(store: RunStore, run: str, sink: BinaryIO) -> None:
         "outcome": info.outcome.to_dict() if info.outcome else None,
     }
     sink.write(_text(head)[:-1])
-    damage = {each: None for each in begun.damage}
+    damage = dict.fromkeys(begun.damage)
 
     def rows() -> Iterator[bytes]:
         for each in slices(store, info):

@@ -186,7 +186,8 @@ def read_events(db: apsw.Connection, at: Position, known: int, until: int) -> tu
 
     Whether there are as many as were written is known where all of them are read.
     """
-    expected = at.events if until >= at.steps else 0
+    # A change may wait for the step after the last one.
+    expected = at.events if until > at.steps else 0
 
     def intact(row: Any) -> bool:
         return row[5] == checksum(at.number, *row[1:5]) or (row[5] is None and not at.checked and _is_change(row))

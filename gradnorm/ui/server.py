@@ -16,9 +16,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from gradnorm.ui import lab
 from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
-from gradnorm.ui import lab
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.live.routes import live_routes
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import httpx
 import numpy as np
@@ -23,11 +22,9 @@ from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.runs.records import StepRecord
-from gradnorm.runs.store import RunStore
 from tests.browser.conftest import serving
 from tests.browser.playground import PATIENCE, SMALL, Playground
-from tests.factories import finished
+from tests.ui.test_downloads import long_run
 
 TOY = "dataset=toy&tasks=2&sigmas=1,10"
 GIGABYTE = 1e9
@@ -150,20 +147,6 @@ def too_large_a_network(tab: Page, url: str) -> None:
         page.says("should fit into memory")
 
 
-def filled(store: RunStore, steps: int) -> str:
-    """Return a finished run of ten tasks with as many steps."""
-    tasks = [f"task {i}" for i in range(10)]
-    run = store.create("long", {"dataset": "toy", "tasks": 10, "steps": steps}, tasks, queued=False)
-    ten = tuple(i / 7 for i in range(10))
-    names = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
-    vectors: dict[str, Any] = dict.fromkeys(names, ten)
-    for first in range(1, steps + 1, 10_000):
-        steps_of_block = range(first, first + 10_000)
-        store.append(run, [StepRecord(step=t, alpha=0.12, imbalance=0.5, **vectors) for t in steps_of_block])
-    store.end(run, finished(steps))
-    return run
-
-
 @pytest.fixture
 def confined_server(tmp_path):
     """A server that may take two gigabytes, as a lab's container would be told."""
@@ -178,7 +161,7 @@ def confined_server(tmp_path):
 @pytest.mark.timeout(1800)
 def test_no_visitor_disturbs_another(confined_server, open_page, tmp_path, steps, width, message):
     server, url = confined_server, confined_server.url
-    long = filled(server.store, steps)
+    long = long_run(server.store, steps)
     assert server.process is not None
     process = psutil.Process(server.process.pid)
     # One after the other: each has the server to itself beside the neighbor.

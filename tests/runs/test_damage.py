@@ -58,6 +58,11 @@ def test_a_damaged_block_is_named_and_left_out(home):
     assert snapshot.damage == (Damage("records", 21, 40),)
     assert (len(store.read(sound).rows), store.read(sound).damage) == (20, ())
     assert store.read(damaged, 0, 20).damage == store.read(damaged, 40).damage == ()
+    document = io.BytesIO()
+    tables.write(store, damaged, "json", document)
+    written = json.loads(document.getvalue())
+    assert [step["step"] for step in written["steps"]] == [*range(1, 21), *range(41, 61)]
+    assert written["damage"] == [{"kind": "records", "first": 21, "last": 40}]
     told = sentence(damaged, snapshot.damage)
     assert f"run {damaged}" in told
     assert "records of steps 21–40." in told
@@ -105,6 +110,13 @@ def test_a_run_with_a_damaged_description_is_named_and_not_changed(home, capsys)
     store.close()
     assert main(["runs"]) == 0
     assert run in capsys.readouterr().err
+
+
+def test_a_change_that_waits_for_the_next_step_is_not_said_to_be_missing(home):
+    run, store = make(home), RunStore(home)
+    steps = store.info(run).steps
+    store.append(run, [], events=[Event(steps + 1, "alpha", 0.5, 1.0)])
+    assert store.read(run, 0, steps).damage == store.read(run).damage == ()
 
 
 def test_what_was_never_damaged_is_not_said_to_be(home):

@@ -15,6 +15,7 @@ import pytest
 from websockets.sync.client import connect
 
 from gradnorm.export.process import command
+from gradnorm.runs.checksums import checksum
 from gradnorm.runs.records import width
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import downloads
@@ -41,7 +42,8 @@ def long_run(store, steps):
             last = first + BLOCK - 1
             rows = random.lognormal(size=(BLOCK, width(TASKS))).astype("<f4")
             rows[:, 0] = np.arange(first, last + 1)
-            db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, first, last, rows.tobytes()))
+            block = first, last, rows.tobytes()
+            db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", (number, *block, checksum(number, *block)))
         db.execute("UPDATE runs SET steps = ?, seconds = ? WHERE run = ?", (steps, steps / 1000, run))
     store.append(run, [], [evaluation(step, TASKS) for step in range(0, steps + 1, BLOCK)])
     store.end(run, finished(steps))
