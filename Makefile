@@ -27,7 +27,7 @@ test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones
 	$(PYTEST) -m "$(FAST)"
 	$(PYTEST) -m "(slow or browser) and not long" --durations=20
 
-test-long: $(VENV)/.browser  ## the long forms: 20 kills, full pictures, files of hundreds of megabytes
+test-long: $(VENV)/.browser  ## the long forms: 200 kills, full pictures, files of hundreds of megabytes
 	$(PYTEST) -m long --durations=20
 
 check: $(VENV)/.dev  ## lint, types, layers and the fast tests, with fewer random examples; under 60 s

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from gradnorm.runs.database import StoreError
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 
 # What each format is as a file: how its name goes on after the run's id, and its media type.

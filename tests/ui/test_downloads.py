@@ -15,8 +15,9 @@ import pytest
 from websockets.sync.client import connect
 
 from gradnorm.export.process import command
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.blocks import Stored, keep
 from gradnorm.runs.records import width
+from gradnorm.runs.run_table import change, position
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import downloads
 from gradnorm.ui.live.routes import EXPORTS
@@ -37,14 +38,13 @@ def long_run(store, steps):
     run = store.create("long", {**SPEC, "steps": steps}, [f"task {i}" for i in range(TASKS)], queued=False)
     random = np.random.default_rng(0)
     with store._db.write() as db:
-        (number,) = next(db.execute("SELECT number FROM runs WHERE run = ?", (run,)))
+        at = position(db, run)
         for first in range(1, steps + 1, BLOCK):
             last = first + BLOCK - 1
             rows = random.lognormal(size=(BLOCK, width(TASKS))).astype("<f4")
             rows[:, 0] = np.arange(first, last + 1)
-            block = first, last, rows.tobytes()
-            db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", (number, *block, checksum(number, *block)))
-        db.execute("UPDATE runs SET steps = ?, seconds = ? WHERE run = ?", (steps, steps / 1000, run))
+            keep(db, at, Stored(first, last, rows.tobytes()))
+        change(db, "steps = ?, seconds = ?", "run = ?", (steps, steps / 1000, run))
     store.append(run, [], [evaluation(step, TASKS) for step in range(0, steps + 1, BLOCK)])
     store.end(run, finished(steps))
     return run
@@ -235,10 +235,10 @@ def test_who_asks_for_the_head_gets_no_more(server, long):
     wait_for(lambda: not server.exports(), 10)
 
 
-def test_an_export_that_fails_is_told_in_a_sentence(store):
+def test_an_export_that_fails_is_told_in_a_sentence(store, monkeypatch):
     run = long_run(store, BLOCK)
-    with store._db.write() as db:
-        db.execute("UPDATE blocks SET rows = x'00' WHERE number = (SELECT number FROM runs WHERE run = ?)", (run,))
+    # No Python starts with it.
+    monkeypatch.setenv("PYTHONHASHSEED", "nonsense")
     with ServerInThread(RunStore(store.home)) as server:
         answer = server.get(f"/live/{run}/export/csv")
     assert answer.status_code == 500
