@@ -118,18 +118,20 @@ def a_worker_of_ones_own(tab: Page, url: str) -> None:
     tab.close()
 
 
-def a_large_fork(tab: Page, url: str, width: int) -> None:
-    """Fork a run whose checkpoint is large."""
+def a_large_run(tab: Page, url: str, width: int) -> Playground:
+    """Train a run whose checkpoints are large, and return the page that shows it."""
     settings = f"{TOY}&width={width}&depth=8&batch_size=8&optimizer=adam&eval_every=2&device=cpu&steps=2"
     parent = Playground.open(tab, f"{url}/?{settings}&checkpoint_every=1")
     parent.press("Start")
     parent.wait_for_state("finished")
-    before = parent.run
-    tab.get_by_test_id("fork").click()
-    tab.wait_for_function(
-        "(run) => document.querySelector('[data-testid=live-panel]').dataset.run !== run", arg=before, timeout=PATIENCE
-    )
-    parent.wait_for_state("finished")
+    return parent
+
+
+def fork(parent: Playground) -> None:
+    """Fork the run that a page shows."""
+    parent.page.get_by_test_id("fork").click()
+    another = "(run) => document.querySelector('[data-testid=live-panel]').dataset.run !== run"
+    parent.page.wait_for_function(another, arg=parent.run, timeout=PATIENCE)
 
 
 def a_huge_message(url: str, run: str, size: int) -> None:
@@ -167,11 +169,12 @@ def test_no_visitor_disturbs_another(confined_server, open_page, tmp_path, steps
     process = psutil.Process(server.process.pid)
     # The neighbor's runs come after it, and find a worker.
     a_worker_of_ones_own(open_page.page(), url)
+    large = a_large_run(open_page.page(), url, width)
     # One after the other: each has the server to itself beside the neighbor.
     attacks: dict[str, Callable[[Page], None]] = {
         "Parquet": lambda tab: huge_parquet(tmp_path, tab, url),
         "exports": lambda _: six_exports(url, long, 600),
-        "fork": lambda tab: a_large_fork(tab, url, width),
+        "fork": lambda _: fork(large),
         "message": lambda _: a_huge_message(url, long, message),
         "memory": lambda tab: too_large_a_network(tab, url),
     }
