@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import httpx
 import numpy as np
@@ -23,11 +22,9 @@ from playwright.sync_api import Page, expect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from gradnorm.runs.records import StepRecord
-from gradnorm.runs.store import RunStore
 from tests.browser.conftest import serving
 from tests.browser.playground import PATIENCE, SMALL, Playground
-from tests.factories import finished
+from tests.ui.test_downloads import long_run
 
 TOY = "dataset=toy&tasks=2&sigmas=1,10"
 GIGABYTE = 1e9
@@ -109,29 +106,32 @@ def six_exports(url: str, run: str, seconds: float) -> None:
 
 
 def a_worker_of_ones_own(tab: Page, url: str) -> None:
-    """Single steps and a run of one step in ten seconds, left behind, one of them stopped."""
+    """A run of one step in ten seconds that is stopped, and another that is stepped once and left behind."""
+    slow = Playground.open(tab, f"{url}/?{TOY}&{SMALL}&pace=0.1")
+    slow.press("Start")
+    slow.wait_for_step(1)
+    slow.press("Stop")
+    slow.wait_for_state("stopped")
     stepped = Playground.open(tab, f"{url}/?{TOY}&{SMALL}")
     stepped.press("Step")
     stepped.wait_for_step(1)
-    slow = Playground.open(tab, f"{url}/?{TOY}&{SMALL}&pace=0.1")
-    slow.press("Start")
-    slow.wait_for_state("queued", "running")
-    slow.press("Stop")
-    slow.wait_for_state("stopped")
+    tab.close()
 
 
-def a_large_fork(tab: Page, url: str, width: int) -> None:
-    """Fork a run whose checkpoint is large."""
+def a_large_run(tab: Page, url: str, width: int) -> Playground:
+    """Train a run whose checkpoints are large, and return the page that shows it."""
     settings = f"{TOY}&width={width}&depth=8&batch_size=8&optimizer=adam&eval_every=2&device=cpu&steps=2"
     parent = Playground.open(tab, f"{url}/?{settings}&checkpoint_every=1")
     parent.press("Start")
     parent.wait_for_state("finished")
-    before = parent.run
-    tab.get_by_test_id("fork").click()
-    tab.wait_for_function(
-        "(run) => document.querySelector('[data-testid=live-panel]').dataset.run !== run", arg=before, timeout=PATIENCE
-    )
-    parent.wait_for_state("finished")
+    return parent
+
+
+def fork(parent: Playground) -> None:
+    """Fork the run that a page shows."""
+    parent.page.get_by_test_id("fork").click()
+    another = "(run) => document.querySelector('[data-testid=live-panel]').dataset.run !== run"
+    parent.page.wait_for_function(another, arg=parent.run, timeout=PATIENCE)
 
 
 def a_huge_message(url: str, run: str, size: int) -> None:
@@ -150,20 +150,6 @@ def too_large_a_network(tab: Page, url: str) -> None:
         page.says("should fit into memory")
 
 
-def filled(store: RunStore, steps: int) -> str:
-    """Return a finished run of ten tasks with as many steps."""
-    tasks = [f"task {i}" for i in range(10)]
-    run = store.create("long", {"dataset": "toy", "tasks": 10, "steps": steps}, tasks, queued=False)
-    ten = tuple(i / 7 for i in range(10))
-    names = ("losses", "weights", "loss_ratios", "relative_rates", "gradient_norms", "targets")
-    vectors: dict[str, Any] = dict.fromkeys(names, ten)
-    for first in range(1, steps + 1, 10_000):
-        steps_of_block = range(first, first + 10_000)
-        store.append(run, [StepRecord(step=t, alpha=0.12, imbalance=0.5, **vectors) for t in steps_of_block])
-    store.end(run, finished(steps))
-    return run
-
-
 @pytest.fixture
 def confined_server(tmp_path):
     """A server that may take two gigabytes, as a lab's container would be told."""
@@ -178,15 +164,17 @@ def confined_server(tmp_path):
 @pytest.mark.timeout(1800)
 def test_no_visitor_disturbs_another(confined_server, open_page, tmp_path, steps, width, message):
     server, url = confined_server, confined_server.url
-    long = filled(server.store, steps)
+    long = long_run(server.store, steps)
     assert server.process is not None
     process = psutil.Process(server.process.pid)
+    # The neighbor's runs come after it, and find a worker.
+    a_worker_of_ones_own(open_page.page(), url)
+    large = a_large_run(open_page.page(), url, width)
     # One after the other: each has the server to itself beside the neighbor.
     attacks: dict[str, Callable[[Page], None]] = {
         "Parquet": lambda tab: huge_parquet(tmp_path, tab, url),
         "exports": lambda _: six_exports(url, long, 600),
-        "worker": lambda tab: a_worker_of_ones_own(tab, url),
-        "fork": lambda tab: a_large_fork(tab, url, width),
+        "fork": lambda _: fork(large),
         "message": lambda _: a_huge_message(url, long, message),
         "memory": lambda tab: too_large_a_network(tab, url),
     }
