@@ -20,7 +20,7 @@ KINDS = ("regression", "classification", "regression")
 
 
 # Whose weights hang on the numbers of the tasks: draws go by number, and so does the choice of a single task.
-BY_NUMBER = {"rlw", "single", "pcgrad"}
+BY_NUMBER = {"rlw", "single", "pcgrad", "gradvac"}
 
 
 def signals(steps=6):
@@ -266,7 +266,7 @@ ALONG_AN_AXIS = [m for m in METHODS if m.needs is not Needs.GRAMIAN]
 def test_several_runs_in_one_call_are_each_what_they_are_alone(method, complete):
     """States of shape [n, T]; numbers that multiply may differ from run to run."""
     floats = {name for name, value in method() if isinstance(value, float)}
-    short = {"period": 5} if "period" in method.model_fields else {}
+    short = {name: 5 for name in ("period", "warmup") if name in method.model_fields}
     each = [method(**{name: getattr(method(), name) * factor for name in floats}, **short) for factor in (0.5, 1.0)]
     columns = {name: torch.tensor([[getattr(m, name)] for m in each], dtype=torch.float64) for name in floats}
     together = method(**short).model_copy(update=columns)

@@ -41,7 +41,7 @@ def weigh(method, J, step=1):
 @given(st.integers(1, 64), st.integers(0, 10_000), st.sampled_from([torch.float32, torch.float64]))
 def test_weights_are_finite_and_what_is_promised_at_any_scale(method, tasks, seed, dtype):
     random = torch.Generator().manual_seed(seed)
-    m = method(**({"period": 1} if method is DynamicWeightAverage else {}))
+    m = method(**{name: 1 for name in ("period", "warmup") if name in method.model_fields})
     state = m.start(torch.ones(tasks, dtype=dtype), (["regression", "classification"] * 32)[:tasks])
     for step in range(1, 5):
         losses = 10 ** (torch.rand(tasks, generator=random, dtype=torch.float64) * 55 - 30)
@@ -78,6 +78,8 @@ def test_a_common_scale_changes_no_direction(method, tasks, seed, spread, scale)
     J = gradients(tasks, seed, spread)
     one, other = weigh(method(), J), weigh(method(), J * scale)
     factor = scale if method.name == "nash-mtl" else 1.0  # whose gains w·Gw are 1
+    if method.name == "fairgrad":  # whose weights grow with a power of the gradients, up to 1e30
+        factor = float(one.max() / other.max())
     # Aligned-MTL divides by the least eigenvalue, which rounding reaches first.
     close = 1e-2 if method.name == "aligned-mtl" else 1e-5
     torch.testing.assert_close(other * factor, one, rtol=close, atol=close / 100 * float(one.abs().max()))
