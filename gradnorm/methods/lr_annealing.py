@@ -9,8 +9,8 @@ from gradnorm.common.shapes import PerTask
 from gradnorm.methods.base import Decision, Kind, Method, Needs, Signal, State, fresh_state, keep_absent
 from gradnorm.methods.moving_mean import smoothing
 
-# Added to each norm in units of the mean norm: no task's weight is drawn above 10⁵.
-_SHARE = 1e-5
+# Added to each norm in units of the mean norm: no weight is drawn above 10⁸.
+_SHARE = 1e-8
 
 
 class LearningRateAnnealing(Method):
@@ -57,8 +57,6 @@ class LearningRateAnnealing(Method):
         """Return w(t+1), drawn towards the ratios of norms; arguments as in `Method.decide`."""
         assert signal.norms is not None, "Learning-rate annealing needs gradient norms"
         mean = signal.mean(signal.norms)
-        # Where the mean is 0 or not finite, the ratio is NaN.
-        ratio = mean / (signal.norms + _SHARE * mean)
-        drawn = self.smoothing * state.weights + (1 - self.smoothing) * ratio
-        sound = mean.isfinite() & (mean > 0)
+        drawn = self.smoothing * state.weights + (1 - self.smoothing) * mean / (signal.norms + _SHARE * mean)
+        sound = (signal.norms.isfinite() | signal.losses.isnan()).all(-1, keepdim=True) & (mean > 0)
         return Decision(keep_absent(drawn, state.weights, signal.losses).where(sound, state.weights), {})
