@@ -60,3 +60,13 @@ def as_text(value: Any) -> str:
             return names_as_text(cast("list[str]", value))
         return ",".join(as_text(v) for v in cast("list[Any]", value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def unchanged(method: str, values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of a method's hyperparameters that flat values leave at their default.
+
+    method: its name; one that is not known has no keys.
+    """
+    fields = methods()[method].model_fields if method in methods() else {}
+    defaults = {key: info.get_default(call_default_factory=True) for key, info in fields.items()}
+    return {key for key in defaults.keys() & values.keys() if as_text(values[key]) == as_text(defaults[key])}

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods
+from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods, unchanged
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -271,8 +271,8 @@ def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
 def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `base` that still make sense beside `changes`.
 
-    Another method drops the hyperparameters that it lacks. Another data set drops the old one's options. Another
-    number of tasks drops whatever lists a value for each task.
+    Another method drops the hyperparameters that it lacks, or that were left at the old one's default. Another data
+    set drops the old one's options. Another number of tasks drops whatever lists a value for each task.
     """
     dataset = str(changes.get("dataset", base.get("dataset", "toy")))
     method = str(changes.get("method", base.get("method", "gradnorm")))
@@ -282,6 +282,8 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     if dataset != base.get("dataset"):
         # Not each has rows to count and to validate with.
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
+    if method != (before := str(base.get("method", "gradnorm"))):
+        keep -= unchanged(before, base)
     left = {key: value for key, value in base.items() if key in keep}
     if "steps" in changes:
         left.pop("epochs", None)
