@@ -73,20 +73,18 @@ class SmoothTchebycheff(Method):
 
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w_i = 1, which the first losses replace; arguments as in `Method.start`."""
-        return fresh_state(ones, {"sum": ones * 0, "seen": ones * 0})
+        # The method counts its own steps: a fork from another method begins with a warm-up, too.
+        return fresh_state(ones, {"sum": ones * 0, "seen": ones * 0, "steps": ones * 0})
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
         """Return w_i(t) as the weights used: 1/L_i, after the warm-up T·p_i/L_i; arguments as in `Method.decide`."""
         losses, memory = signal.losses.clamp(min=_SMALLEST), state.memory
-        present = ~losses.isnan()
-        used = 1 / losses
-        if signal.step > self.warmup:
-            # A task that was absent from the warm-up is where it was.
-            seen = memory["seen"] > 0
-            ratio = (losses / (memory["sum"] / memory["seen"] + _TINY)).clamp(max=_HIGHEST).where(seen, 1.0)
-            shares = (ratio.log() / self.smoothness).masked_fill(~present, -float("inf")).softmax(-1)
-            used = present.sum(-1, keepdim=True) * shares.clamp(min=_LEAST) * used
-        elif signal.step > (1 - _MEASURED) * self.warmup:
-            memory = {"sum": memory["sum"] + signal.losses.nan_to_num(), "seen": memory["seen"] + present}
-        used = used.where(present, state.weights)
-        return Decision(used, memory, used=used)
+        present, steps = ~losses.isnan(), memory["steps"] + 1
+        counts = present & (steps > (1 - _MEASURED) * self.warmup) & (steps <= self.warmup)
+        total, seen = memory["sum"] + signal.losses.where(counts, 0.0), memory["seen"] + counts
+        # A task that was absent from the measured part is where it was.
+        ratio = (losses / (total / seen + _TINY)).clamp(max=_HIGHEST).where(seen > 0, 1.0)
+        shares = (ratio.log() / self.smoothness).masked_fill(~present, -float("inf")).softmax(-1)
+        factor = (present.sum(-1, keepdim=True) * shares.clamp(min=_LEAST)).where(steps > self.warmup, 1.0)
+        used = (factor / losses).where(present, state.weights)
+        return Decision(used, {"sum": total, "seen": seen, "steps": steps}, used=used)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gradnorm import Balancer
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.methods.base import Signal
 from gradnorm.methods.dwa import DynamicWeightAverage
@@ -151,6 +152,17 @@ def test_the_reference_of_smooth_tchebycheff_is_the_mean_of_the_last_fifth_of_th
     absent = [(9.0, 9.0)] * 8 + [(1.0, math.nan), (3.0, math.nan), (2.0, 10.0)]
     used, _ = follow(SmoothTchebycheff(warmup=10), *absent)
     assert used[10] == close(1 / 2, 1 / 10)  # a task that was absent counts as being where it was
+
+
+def test_smooth_tchebycheff_warms_up_in_a_fork_from_another_method():
+    equal = Balancer(2, "equal", initial_losses=[1, 1])
+    equal.place(equal.state, 1000)
+    forked = Balancer(2, SmoothTchebycheff(warmup=2))
+    forked.inherit(equal.state_dict())
+    shared = torch.nn.Parameter(torch.ones(1))
+    used = [forked.backward([(f * shared).sum() for f in step], shared=shared).weights.tolist()
+            for step in ((9, 9), (2, 8), (1, 8))]  # fmt: skip
+    assert used == [close(1 / 9, 1 / 9), close(1 / 2, 1 / 8), close(2 / 3, 1 / 6)]
 
 
 def test_softadapt():
