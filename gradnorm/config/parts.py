@@ -62,11 +62,12 @@ def as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def unchanged(method: str, values: Mapping[str, Any]) -> set[str]:
-    """Return the keys of a method's hyperparameters that flat values leave at their default.
+def unchanged(flat: Mapping[str, Any], method: str) -> set[str]:
+    """Return the keys that a flat spec leaves at a default of its method, which says nothing of another method's.
 
-    method: its name; one that is not known has no keys.
+    method: the one that follows; nothing is returned if it is the same.
     """
-    fields = methods()[method].model_fields if method in methods() else {}
+    before = str(flat.get("method", "gradnorm"))
+    fields = methods()[before].model_fields if before in methods() and before != method else {}
     defaults = {key: info.get_default(call_default_factory=True) for key, info in fields.items()}
-    return {key for key in defaults.keys() & values.keys() if as_text(values[key]) == as_text(defaults[key])}
+    return {key for key in defaults.keys() & flat.keys() if as_text(flat[key]) == as_text(defaults[key])}

@@ -278,12 +278,10 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     method = str(changes.get("method", base.get("method", "gradnorm")))
     if dataset not in datasets() or method not in methods():
         return dict(base)  # parse names the fault
-    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
+    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)} - unchanged(base, method)
     if dataset != base.get("dataset"):
         # Not each has rows to count and to validate with.
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
-    if method != (before := str(base.get("method", "gradnorm"))):
-        keep -= unchanged(before, base)
     left = {key: value for key, value in base.items() if key in keep}
     if "steps" in changes:
         left.pop("epochs", None)
