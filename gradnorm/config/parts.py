@@ -60,3 +60,14 @@ def as_text(value: Any) -> str:
             return names_as_text(cast("list[str]", value))
         return ",".join(as_text(v) for v in cast("list[Any]", value))
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def unchanged(flat: Mapping[str, Any], method: str) -> set[str]:
+    """Return the keys that a flat spec leaves at a default of its method, which says nothing of another method's.
+
+    method: the one that follows; nothing is returned if it is the same.
+    """
+    before = str(flat.get("method", "gradnorm"))
+    fields = methods()[before].model_fields if before in methods() and before != method else {}
+    defaults = {key: info.get_default(call_default_factory=True) for key, info in fields.items()}
+    return {key for key in defaults.keys() & flat.keys() if as_text(flat[key]) == as_text(defaults[key])}

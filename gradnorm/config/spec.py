@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods
+from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods, unchanged
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -275,20 +275,17 @@ def changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
 def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys of `base` that still make sense beside `changes`.
 
-    Another method drops the hyperparameters that it lacks, and what its heads get, which it has a default of its own
-    for. Another data set drops the old one's options. Another
-    number of tasks drops whatever lists a value for each task.
+    Another method drops the hyperparameters that it lacks, or that were left at the old one's default. Another data
+    set drops the old one's options. Another number of tasks drops whatever lists a value for each task.
     """
     dataset = str(changes.get("dataset", base.get("dataset", "toy")))
     method = str(changes.get("method", base.get("method", "gradnorm")))
     if dataset not in datasets() or method not in methods():
         return dict(base)  # parse names the fault
-    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)}
+    keep = {*datasets()[dataset].model_fields, *_keys(methods()[method], RunSpec)} - unchanged(base, method)
     if dataset != base.get("dataset"):
         # Not each has rows to count and to validate with.
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
-    if method != base.get("method"):
-        keep.discard("heads")
     left = {key: value for key, value in base.items() if key in keep}
     if "steps" in changes:
         left.pop("epochs", None)

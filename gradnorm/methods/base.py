@@ -195,7 +195,8 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     present = ~signal.losses.isnan()
     weights = keep_absent(weights, old, signal.losses)
     remaining = tasks - (weights * ~present).sum(-1, keepdim=True)
-    scale = remaining / (weights * present).sum(-1, keepdim=True)
+    # As torch divides a number by a tensor, above: with every task present both give the same bits.
+    scale = (weights * present).sum(-1, keepdim=True).reciprocal() * remaining
     return (weights * scale).clamp(min=MIN_WEIGHT).where(present, weights)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, final
 
 from numpy.random import Generator
 
@@ -23,6 +23,12 @@ from gradnorm.methods.base import (
     heads_field,
 )
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Matrices of shape [n, n], by name.
+Pairs: TypeAlias = Mapping[str, Gramian]
+
 
 class GramianMethod(Method):
     """Choose w(t) from J Jᵀ, where row i of J is the gradient of L_i of all shared parameters.
@@ -39,6 +45,9 @@ class GramianMethod(Method):
 
     heads: Heads = heads_field("own")
 
+    # What the method remembers of each pair of tasks, by name: matrices of shape [T, T], 0 before the first step.
+    remembers: ClassVar[tuple[str, ...]] = ()
+
     @abstractmethod
     def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
         """Return w, shape [n], for the n tasks that count.
@@ -48,6 +57,10 @@ class GramianMethod(Method):
         random: the random numbers of this step.
         """
 
+    def recall(self, gramian: Gramian, pairs: Pairs, random: Generator) -> tuple[PerTask, Pairs]:
+        """Return w, shape [n], and what is remembered from now on; see `RememberingMethod`."""
+        return self.weigh(gramian, random), {}
+
     @final
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w_i = 1, which the first Gramian replaces; arguments as in `Method.start`.
@@ -55,7 +68,7 @@ class GramianMethod(Method):
         Raises MissingPackageError if a package that the method needs is not installed.
         """
         require(f"Method {self.name}", *self.packages)
-        return fresh_state(ones)
+        return fresh_state(ones, {key: ones * 0 for name in self.remembers for key in _rows(name, len(ones))})
 
     @final
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
@@ -66,15 +79,61 @@ class GramianMethod(Method):
         assert signal.gramian is not None, "Gradient surgery needs the Gramian"
         present = ~signal.losses.isnan()
         if not bool(signal.gramian[present][:, present].isfinite().all()):
-            return Decision(state.weights, {}, used=state.weights)
+            return Decision(state.weights, state.memory, used=state.weights)
         counts = present & (signal.gramian.diagonal() > 0)
-        used = state.weights.where(~present, 0.0)
+        used, memory = state.weights.where(~present, 0.0), dict(state.memory)
         if bool(counts.any()):
             # In double precision, since Gramians of unequal tasks are badly conditioned.
             gramian = signal.gramian[counts][:, counts].double().cpu()
             assert isinstance(signal.seed, int), "Gradient surgery decides for one run at a time"
-            used[counts] = self.weigh(gramian, stream(signal.seed, "surgery", signal.step)).to(used)
-        return Decision(used, {}, used=used)
+            pairs = {name: _part(memory, name, counts) for name in self.remembers}
+            weights, pairs = self.recall(gramian, pairs, stream(signal.seed, "surgery", signal.step))
+            used[counts] = weights.to(used)
+            for name, part in pairs.items():
+                memory |= _replaced(memory, name, counts, part)
+        return Decision(used, memory, used=used)
+
+
+class RememberingMethod(GramianMethod):
+    """Choose w(t) from J Jᵀ and from what is remembered of each pair of tasks, in matrices named by `remembers`."""
+
+    @abstractmethod
+    def recall(self, gramian: Gramian, pairs: Pairs, random: Generator) -> tuple[PerTask, Pairs]:
+        """Return w, shape [n], and the new matrices of the n tasks that count. `pairs` must not change in place.
+
+        gramian, random: as in `weigh`.
+        pairs: the matrices by name, each of shape [n, n], in double precision on the CPU; zero for pairs not seen yet.
+        """
+
+    @final
+    def weigh(self, gramian: Gramian, random: Generator) -> PerTask:
+        """Return w of a step that remembers nothing; arguments as in the base class."""
+        return self.recall(gramian, dict.fromkeys(self.remembers, gramian * 0), random)[0]
+
+
+def _rows(name: str, tasks: int) -> list[str]:
+    """Return the keys of a matrix of pairs in the memory, which holds vectors: one key for each of its rows."""
+    return [f"{name}_{i}" for i in range(tasks)]
+
+
+def _part(memory: Mapping[str, Tensor], name: str, counts: Tensor) -> Gramian:
+    """Return the rows and columns of a remembered matrix for the n tasks that count, shape [n, n].
+
+    counts: which do, shape [T].
+    """
+    import torch
+
+    matrix = torch.stack([memory[key] for key in _rows(name, len(counts))])
+    return matrix[counts][:, counts].double().cpu()
+
+
+def _replaced(memory: Mapping[str, Tensor], name: str, counts: Tensor, part: Gramian) -> dict[str, Tensor]:
+    """Return the rows of a remembered matrix with those of `part` in the places of the tasks that count."""
+    rows = {key: memory[key].clone() for key in _rows(name, len(counts))}
+    for i, values in zip(counts.nonzero()[:, 0].tolist(), part, strict=True):
+        row = rows[f"{name}_{i}"]
+        row[counts] = values.to(row)
+    return rows
 
 
 def cosines(gramian: Gramian) -> tuple[PerTask, Gramian]:

@@ -42,7 +42,7 @@ NAMES = (
 
 def is_open_below(option):
     """Whether the lower bound itself is refused."""
-    zero_is_fine = {"alpha", "pace", "c", "decay", "weight_decay", "validation_share", "least"}
+    zero_is_fine = {"alpha", "pace", "c", "decay", "weight_decay", "validation_share", "least", "smoothing", "lookback"}
     return option.low == 0 and option.kind == "number" and option.key not in zero_is_fine
 
 
@@ -158,15 +158,9 @@ def test_a_key_of_several_data_sets_tells_what_each_means_by_it():
 
 
 def test_what_is_live_is_what_the_methods_say():
-    assert {o.key for o in options() if o.live} == {
-        "alpha",
-        "weight_learning_rate",
-        "hold",
-        "half_life",
-        "priorities",
-        "least",
-        "most",
-    }
+    live = {"alpha", "weight_learning_rate", "hold", "smoothing", "sharpness", "lookback"}
+    live |= {"half_life", "priorities", "least", "most"}
+    assert {o.key for o in options() if o.live} == live
 
 
 @pytest.mark.parametrize(("dataset", "method", "option"), BOUNDED, ids=lambda v: getattr(v, "key", v))
@@ -202,7 +196,7 @@ def test_what_is_no_finite_number_is_refused(key, value):
         ({"width": 0}, "width should be a whole number in [1, 4096]. Found 0. Set it with --width."),
         ({"optimizer": "lion"}, "optimizer should be one of sgd, adam. Found 'lion'. Set it with --optimizer."),
         ({"dataset": "x"}, f"dataset should be one of {', '.join(datasets())}. Found 'x'. Choose one with --dataset."),
-        ({"method": "x"}, "method should be one of aligned-mtl, cagrad, dwa, "),
+        ({"method": "x"}, "method should be one of aligned-mtl, cagrad, codec, "),
         ({"tasks": 2, "sigmas": (1.0,)}, "sigmas should have one value for each of the 2 tasks. Found 1. Give as many"),
         ({"sigmas": (1.0, 0.0)}, "sigmas should be in [0.000001, 1000000]. Found 0. Choose a σ > 0."),
         ({"sigmas": "1;b"}, "sigmas should be numbers with commas between, as in 1,100. Found '1;b'."),
@@ -385,6 +379,11 @@ def test_no_option_hides_another_of_the_same_name(dataset, method):
             {"method": "uncertainty"},
             {"method": "gradnorm", "weight_learning_rate": 0.1},
         ),
+        # A default of one method says nothing of another's.
+        ({"method": "gradnorm", "weight_learning_rate": 0.01, "seed": 2}, {"method": "famo"}, {"seed": 2}),
+        ({"method": "dwa", "temperature": "2", "period": 50}, {"method": "relobralo"}, {}),
+        ({"method": "codec", "smoothing": 0.5, "weights": []}, {"method": "db-mtl"}, {"smoothing": 0.5}),
+        ({"method": "codec", "smoothing": 0.999}, {"seed": 3}, {"smoothing": 0.999}),
         ({"dataset": "toy", "sigmas": (1, 2), "seed": 2}, {"dataset": "digits"}, {"dataset": "toy", "seed": 2}),
         ({"dataset": "toy", "tasks": 2}, {"dataset": "gone"}, {"dataset": "toy", "tasks": 2}),
     ],

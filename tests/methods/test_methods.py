@@ -21,7 +21,7 @@ KINDS = ("regression", "classification", "regression")
 
 
 # Whose weights hang on the numbers of the tasks: draws go by number, and so does the choice of a single task.
-BY_NUMBER = {"rlw", "single", "pcgrad"}
+BY_NUMBER = {"rlw", "single", "pcgrad", "gradvac"}
 
 
 def signals(steps=6):
@@ -110,9 +110,14 @@ def test_a_method_that_is_ahead_uses_the_weights_of_the_step_before(method):
 @by_name
 def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch):
     measured = []
+
+    def counted(name, real):
+        return lambda *a, **k: (measured.append(name), real(*a, **k))[1]
+
     for owner, name in ((general, "gradient_norms"), (measuring_module, "Jacobian")):
-        real = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *a, real=real, name=name, **k: (measured.append(name), real(*a, **k))[1])
+        monkeypatch.setattr(
+            owner, name, lambda *a, real=real, name=name, **k: (measured.append(name), real(*a, **k))[1]
+        )
     u = torch.nn.Parameter(torch.ones(2))
     Balancer(3, method()).backward([(u * (i + 1)).square().sum() for i in range(3)], shared=u, trunk=[u])
     expected = {Needs.LOSSES: [], Needs.NORMS: ["gradient_norms"], Needs.GRAMIAN: ["Jacobian"]}
@@ -267,7 +272,7 @@ ALONG_AN_AXIS = [m for m in METHODS if m.needs is not Needs.GRAMIAN]
 def test_several_runs_in_one_call_are_each_what_they_are_alone(method, complete):
     """States of shape [n, T]; numbers that multiply may differ from run to run."""
     floats = {name for name, value in method() if isinstance(value, float)}
-    short = {"period": 5} if "period" in method.model_fields else {}
+    short = {name: 5 for name in ("period", "warmup") if name in method.model_fields}
     each = [method(**{name: getattr(method(), name) * factor for name in floats}, **short) for factor in (0.5, 1.0)]
     columns = {name: torch.tensor([[getattr(m, name)] for m in each], dtype=torch.float64) for name in floats}
     together = method(**short).model_copy(update=columns)

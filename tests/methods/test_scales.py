@@ -30,6 +30,11 @@ def gradients(tasks, seed, spread=0.0, size=0.0, dimensions=9):
     return J * 10**powers
 
 
+def quick(method):
+    """Return the options by which a method that waits begins at once."""
+    return {name: 1 for name in ("period", "warmup") if name in method.model_fields}
+
+
 def weigh(method, J, step=1):
     state = method.start(torch.ones(len(J), dtype=torch.float64), ["regression"] * len(J))
     signal = Signal(torch.ones(len(J), dtype=torch.float64), gramian=J @ J.T, step=step)
@@ -41,7 +46,7 @@ def weigh(method, J, step=1):
 @given(st.integers(1, 64), st.integers(0, 10_000), st.sampled_from([torch.float32, torch.float64]))
 def test_weights_are_finite_and_what_is_promised_at_any_scale(method, tasks, seed, dtype):
     random = torch.Generator().manual_seed(seed)
-    m = method(**({"period": 1} if method is DynamicWeightAverage else {}))
+    m = method(**quick(method))
     state = m.start(torch.ones(tasks, dtype=dtype), (["regression", "classification"] * 32)[:tasks])
     for step in range(1, 5):
         losses = 10 ** (torch.rand(tasks, generator=random, dtype=torch.float64) * 55 - 30)
@@ -78,6 +83,8 @@ def test_a_common_scale_changes_no_direction(method, tasks, seed, spread, scale)
     J = gradients(tasks, seed, spread)
     one, other = weigh(method(), J), weigh(method(), J * scale)
     factor = scale if method.name == "nash-mtl" else 1.0  # whose gains w·Gw are 1
+    if method.name == "fairgrad":  # whose weights grow with a power of the gradients, up to 1e30
+        factor = float(one.max() / other.max())
     # Aligned-MTL divides by the least eigenvalue, which rounding reaches first.
     close = 1e-2 if method.name == "aligned-mtl" else 1e-5
     torch.testing.assert_close(other * factor, one, rtol=close, atol=close / 100 * float(one.abs().max()))
@@ -156,12 +163,26 @@ def test_random_weights_differ_from_seed_to_seed_alone_and_together():
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("gls", "shares"), ("famo", "shares"), ("dwa", "weights"), ("nash-mtl", "shares"), ("imtl-g", "proportions")],
+    [
+        ("gls", "shares"),
+        ("si", "shares"),
+        ("stch", "shares"),
+        ("famo", "shares"),
+        ("dwa", "weights"),
+        ("relobralo", "weights"),
+        ("excess-mtl", "weights"),
+        ("db-mtl", "shares"),
+        ("codec", "proportions"),
+        ("nash-mtl", "shares"),
+        ("imtl-g", "proportions"),
+        ("config", "proportions"),
+        ("m-config", "proportions"),
+    ],
 )
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_what_does_not_depend_on_a_task_s_scale(name, what, scale):
     """shares: w_i·L_i. proportions: w_i·L_i but for a common factor."""
-    m = methods()[name](**({"period": 1} if name == "dwa" else {}))
+    m = methods()[name](**quick(methods()[name]))
     scales = torch.tensor([1.0, scale, 1.0], dtype=torch.float64)
     used = []
     for factors in (torch.ones_like(scales), scales):
