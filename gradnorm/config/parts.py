@@ -32,7 +32,7 @@ def datasets() -> Mapping[str, type[Dataset]]:
 
     Raises PluginError, a ValueError, if another package's data set cannot be used.
     """
-    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
+    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path", "gradnorm.datasets.problems")
     return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
 
 
