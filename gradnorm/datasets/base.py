@@ -143,6 +143,7 @@ class Dataset(BaseModel, ABC):
         gives all other options of the data set, as `RunSpec.flat` does, takes these for those that it lacks.
     by_path: whether it reads files that the user names, so that it cannot be loaded with its defaults. It marks its
         path fields with `json_schema_extra={"path": True}`.
+    from_pages: whether pages may start its runs; not if to load it is to execute the user's code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -155,6 +156,7 @@ class Dataset(BaseModel, ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
     by_path: ClassVar[bool] = False
+    from_pages: ClassVar[bool] = True
     counted: ClassVar[bool] = False
     former: ClassVar[Mapping[str, Any]] = {}
 

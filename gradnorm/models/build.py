@@ -50,8 +50,7 @@ def _of_problem(spec: RunSpec, problem: Problem) -> nn.Module:
     if own is not None:
         return own
     return Field(
-        problem.inputs,
-        problem.outputs,
+        *problem.shape,
         width=spec.width,
         depth=spec.depth,
         initialization=spec.initialization,

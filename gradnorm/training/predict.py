@@ -149,7 +149,9 @@ def _seen(seen: Seen, problem: Problem) -> Answer:
         if name
     )
     task = Task(seen.name, "", 1)
-    return Answer(task, seen.view, seen.truth, seen.answer, float(np.mean((answer - truth) ** 2)), {problem.metric: error}, axes)
+    return Answer(
+        task, seen.view, seen.truth, seen.answer, float(np.mean((answer - truth) ** 2)), {problem.metric: error}, axes
+    )
 
 
 class _TestOnly(Source):

@@ -61,17 +61,13 @@ class Seen:
 class Problem(Dataset):
     """T named losses of one network. A new problem is one subclass in one file of `gradnorm/datasets/problems/`.
 
-    terms: the names of the T losses.
+    terms: the names of the T losses, if the options do not change them.
     metric: the name of what `error` returns; less is better.
-    inputs, outputs: of the network that is made if the problem makes none: the coordinates of a point, and the numbers
-        that it is mapped to. It is a `Field`, of tanh layers, with the width and the depth of the run.
     pictures: how many things there are to look at in the gallery; see `seen`.
     """
 
-    terms: ClassVar[tuple[str, ...]]
+    terms: ClassVar[tuple[str, ...]] = ()
     metric: ClassVar[str] = "relative_l2"
-    inputs: ClassVar[int] = 2
-    outputs: ClassVar[int] = 1
     pictures: ClassVar[int] = 0
 
     measured_at: Literal["last", "all"] = Field(
@@ -107,12 +103,17 @@ class Problem(Dataset):
         return []
 
     def network(self, seed: int) -> nn.Module | None:
-        """Return the initial network, on the CPU; None for a `Field`.
+        """Return the initial network, on the CPU; None for a `Field`: tanh layers of the run's width and depth.
 
         seed: ≥ 0, of its parameters.  Its attribute `last_shared_layer` says where norms are measured; without one it
         is the last but one of its layers.
         """
         return None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The coordinates of a point and the numbers that it is mapped to, for a `Field`."""
+        return 2, 1
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -122,12 +123,12 @@ class Problem(Dataset):
     @property
     def task_forms(self) -> tuple[str, ...]:
         """No form of target, since there are no targets."""
-        return ("",) * len(self.terms)
+        return ("",) * len(self.task_names)
 
     @property
     def task_metrics(self) -> tuple[str, ...]:
         """The one metric: the terms work at one solution, so each is judged by it."""
-        return (self.metric,) * len(self.terms)
+        return (self.metric,) * len(self.task_names)
 
     @classmethod
     def pictured(cls) -> bool:

@@ -39,6 +39,12 @@ class Equation(Problem):
         "initialization": "xavier",
     }
 
+    def points(self, random: np.random.Generator, size: int) -> Tensor:
+        """Return points from all of the rectangle, [size, 2]."""
+        import torch
+
+        return torch.from_numpy(self.inside(random, size))
+
     @abstractmethod
     def solution(self, first: Floats, second: Floats) -> Floats:
         """Return u on a grid, [len(first), len(second)]; first, second: ascending nodes of the two axes."""
@@ -87,3 +93,15 @@ def _known_solution(kind: type[Equation], options: str) -> Floats:
 def mean_square(residual: Tensor) -> Tensor:
     """Return the mean of the squares, a scalar."""
     return residual.square().mean()
+
+
+def at_start(points: Tensor) -> Tensor:
+    """Return points (x, t) moved to t = 0. points: [N, 2]."""
+    return points * points.new_tensor([1, 0])
+
+
+def at_ends(points: Tensor, axis: tuple[str, float, float]) -> tuple[Tensor, Tensor]:
+    """Return points (x, t) moved to both ends of the x axis. points: [N, 2].  axis: name, low, high."""
+    time = points * points.new_tensor([0, 1])
+    _, low, high = axis
+    return time + points.new_tensor([low, 0]), time + points.new_tensor([high, 0])
