@@ -68,8 +68,8 @@ class OwnProblem(Problem):
 
     @property
     def task_names(self) -> tuple[str, ...]:
-        """The names of the losses."""
-        return self.term_names
+        """The names of the losses; a placeholder if none is known yet."""
+        return self.term_names or ("loss",)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,12 +85,12 @@ class OwnProblem(Problem):
     def losses(self, model: Model, points: Tensor) -> Sequence[Tensor]:
         """Return what the file's function gives. Raises DataError if that is not a scalar for each term."""
         found = _losses(self.file, model, int(points[0, 0]))
-        if set(found) != set(self.term_names):
+        if set(found) != set(self.task_names):
             raise DataError(
-                f"losses in {self.file!r} should name {', '.join(self.term_names)} at each step. "
-                f"Found {', '.join(found)}. Give every loss at every step."
+                f"losses in {self.file!r} should name {', '.join(self.task_names)} at each step. "
+                f"Found {', '.join(found)}. Give every loss at every step, or name others with --term-names."
             )
-        return [found[name] for name in self.term_names]
+        return [found[name] for name in self.task_names]
 
     def error(self, model: Model) -> float | None:
         """Return what the file's function `error` gives; None if it has none. Raises DataError if it fails."""
