@@ -144,7 +144,7 @@ def _seen(seen: Seen, problem: Problem) -> Answer:
     truth, answer = (part.astype(float) / scale for part in (seen.truth, seen.answer))
     error = float(np.linalg.norm(answer - truth) / max(np.linalg.norm(truth), 1e-12))
     axes = ", ".join(
-        f"{name} {way} from {low:g} to {high:g}"
+        f"{name} {way} from {low:.3g} to {high:.3g}".replace("-", "−")
         for way, (name, low, high) in (("to the right", seen.across), ("upwards", seen.up))
         if name
     )

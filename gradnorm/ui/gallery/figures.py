@@ -196,7 +196,8 @@ def _legend(answers: Sequence[Answer]) -> str:
         body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
     elif first.view == "field":
         low, high = charts.limits(first.truth)
-        body = f"{_ramp(charts.DEPTH_SCALE, f'{low:.3g}', f'{high:.3g}')}<br>{escape(first.axes)}"
+        ends = (f"{end:.3g}".replace("-", "−") for end in (low, high))
+        body = f"{_ramp(charts.DEPTH_SCALE, *ends)}<br>{escape(first.axes)}"
     elif first.view in ("heatmaps", "landmarks"):
         body = "○ ground truth, × prediction"
     else:

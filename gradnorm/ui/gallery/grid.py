@@ -101,7 +101,11 @@ def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[in
 
 def _truth(picture: charts.Image | None, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
     with st.container(key="gallery-row-0"):
-        if picture is not None:
+        if picture is None:
+            # Where the contenders' names are, so that truth and answers stand in one column.
+            with st.container(key="gallery-name-truth"):
+                st.html("<h3>Truth</h3>")
+        else:
             caption = "<b>picture</b>, and the ground truth of each task"
             _cell("0-picture", TaskFigure(charts.picture(picture), "The test picture", caption))
         for i in drawn:
