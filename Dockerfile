@@ -18,12 +18,15 @@ ENV PATH=/opt/venv/bin:$PATH \
     GRADNORM_PORT=8501
 WORKDIR /app
 
+# Packages of requirements.lock have the hashes in it, or the build ends here. Torch comes by itself:
 # `torch==2.13.0` also matches 2.13.0+cpu and 2.13.0+cu130, and pip prefers such a local version:
 # the extra index decides which build is installed. Empty: what pip's own configuration offers.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-COPY requirements.txt ./
+COPY requirements.lock requirements-torch.txt ./
 RUN python3 -m venv /opt/venv \
-    && pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt
+    && pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock \
+    && pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements-torch.txt \
+    && pip check
 
 VOLUME /data
 EXPOSE 8501

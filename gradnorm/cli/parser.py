@@ -66,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--out", type=Path, help="a file; left out: standard output")
 
+    doctor = commands.add_parser("doctor", help="say what is damaged in a home, and mend it")
+    doctor.add_argument("--repair", action="store_true", help="mend what can be; what is there now is kept beside it")
+
     dashboard = commands.add_parser("dashboard", help="serve the dashboard")
     dashboard.add_argument("--address", default=os.environ.get("GRADNORM_ADDRESS", "127.0.0.1"))
     dashboard.add_argument("--port", type=int, default=os.environ.get("GRADNORM_PORT", "8501"))
@@ -85,9 +88,9 @@ def parser() -> argparse.ArgumentParser:
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 
-    for command in (train, resume, fork, runs, known, figure, bench):
+    for command in (train, resume, fork, runs, known, doctor, figure, bench):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    for command in (train, resume, fork, runs, cite, export, dashboard):
+    for command in (train, resume, fork, runs, cite, export, doctor, dashboard):
         command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
     return top
 

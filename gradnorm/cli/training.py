@@ -131,7 +131,7 @@ def _train(
     left: set[int] = set()
     items = records_of(store, infos, controls, left)
     with (
-        closing(record_group(store, list(summaries), items, control, left)) as recorded,
+        closing(record_group(store, list(summaries), items, list(controls.values()), left)) as recorded,
         closing(_Bar(summaries, infos)) as bar,
     ):
         for run, item in recorded:

@@ -29,7 +29,6 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "uvicorn": "dashboard",
         "websockets": "dashboard",
         "plotly": "dashboard",
-        "tensorboardX": "dashboard",
         "matplotlib": "dashboard",
     }
 )

@@ -36,15 +36,39 @@ def needed(spec: RunSpec, example: int = 0) -> int:
 
 
 def free() -> int:
-    """Return how many bytes this process may still take: of the machine, and of its container if that has a limit."""
-    of_machine = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Return how many bytes this process may still take.
+
+    Of the machine, of its container if that has a limit, and of the gigabytes of GRADNORM_MEMORY if that is set.
+    Raises SpecError for a GRADNORM_MEMORY that is no number.
+    """
+    there = [os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    if meminfo := _read("/proc/meminfo"):
+        there = [int(line.split()[1]) * 1024 for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
+    if (limit := _read("/sys/fs/cgroup/memory.max")) not in ("", "max"):
+        there.append(int(limit) - int(_read("/sys/fs/cgroup/memory.current") or 0))
+    if allowed := os.environ.get("GRADNORM_MEMORY"):
+        # The second number of statm: pages that this process holds.
+        held = int((_read("/proc/self/statm") or "0 0").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        there.append(int(_positive(allowed) * 1e9) - held)
+    return max(0, min(there))
+
+
+def _read(path: str) -> str:
+    """Return what a file of the system says; empty where there is none."""
     try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-        of_machine = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text("ascii").strip() for name in ("max", "current"))
-    except (OSError, StopIteration):
-        return of_machine
-    return of_machine if limit == "max" else min(of_machine, int(limit) - int(used))
+        return Path(path).read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise SpecError(f"GRADNORM_MEMORY should be gigabytes, above 0. Found {text!r}. Leave it out for no limit.")
+    return number
 
 
 def check(specs: Sequence[RunSpec], example: int = 0) -> None:

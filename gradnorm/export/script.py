@@ -28,12 +28,11 @@ from gradnorm.export.script_template import (
     SHRINK,
     WRITTEN_OUT,
 )
+from gradnorm.export.slices import as_it_stands, slices
 from gradnorm.methods.base import Needs
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import RunStore
 
-# Steps held in memory at once.
-SLICE = 32_768
 _WIDE = 120
 
 
@@ -47,7 +46,7 @@ def script(store: RunStore, run: str) -> str:
     On the machine of the run its numbers are the run's own, to the last bit, unless the run was trained in a race as
     one program with others. What was changed in mid-run is repeated for α, which the records hold.
     Raises NoScriptError for a run without steps, a fork, a problem, and one that a script has recorded; SpecError for
-    a spec of other days; UnknownRunError.
+    a spec of other days; UnknownRunError; CutShortError if records are taken back meanwhile.
     """
     info = store.info(run)
     _check(info)
@@ -88,7 +87,7 @@ def _changes(store: RunStore, info: RunInfo, spec: RunSpec) -> _Changes:
     rate: dict[int, float] = {}
     for step, alpha in _recorded_alphas(store, info, spec).items():
         method[step] = {"alpha": alpha}
-    for event in store.read(info.run, info.steps).events:
+    for event in as_it_stands(store, info.run).events:
         if event.step > info.steps:
             continue  # no step has used it yet
         if event.key in type(spec.method).model_fields:
@@ -107,8 +106,7 @@ def _recorded_alphas(store: RunStore, info: RunInfo, spec: RunSpec) -> dict[int,
     if start is None:
         return moved
     last = np.float32(start)
-    for since in range(0, info.steps, SLICE):
-        snapshot = store.read(info.run, since, min(since + SLICE, info.steps))
+    for snapshot in slices(store, info):
         for step, alpha in zip(snapshot.scalar("step"), snapshot.scalar("alpha"), strict=True):
             if alpha != last:
                 # Records are single precision; the shortest decimal is what was asked for.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,14 +12,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gradnorm.runs.plain import json_safe
-from gradnorm.runs.records import Evaluation, Snapshot, columns
+from gradnorm.export import document
+from gradnorm.export.slices import evaluations, slices
+from gradnorm.runs.records import Evaluation, RunInfo, Snapshot, columns
 from gradnorm.runs.store import RunStore
-
-FORMATS = ("csv", "parquet", "json")
-MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
-# Steps held in memory at once.
-SLICE = 32_768
 
 
 def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
@@ -33,42 +27,35 @@ def write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
     test_loss_ratios.task, and test_metric.task.name for each metric that any evaluation has of the task. A step without
     evaluation leaves those empty. An evaluation without a training step, such as that of step 0 (which gives
     L_i(0)), has a row of its own whose training columns are empty.
-    Raises UnknownRunError.
+    Raises UnknownRunError; CutShortError if records are taken back meanwhile.
     """
     if file_format == "json":
-        sink.write(json.dumps(_as_json(store, run), allow_nan=False).encode())
+        document.write(store, run, sink)
         return
     tables = _tables(store, run)
     first = next(tables)
-    if file_format == "csv":
-        with pyarrow.csv.CSVWriter(sink, first.schema) as csv:
-            csv.write_table(first)
-            for table in tables:
-                csv.write_table(table)
-        return
-    with pq.ParquetWriter(sink, first.schema) as parquet:
-        parquet.write_table(first)
+    make = pyarrow.csv.CSVWriter if file_format == "csv" else pq.ParquetWriter
+    with make(sink, first.schema) as writer:
+        writer.write_table(first)
         for table in tables:
-            parquet.write_table(table)
+            writer.write_table(table)
 
 
 def _tables(store: RunStore, run: str) -> Iterator[Any]:
-    """Yield what the run holds now as tables of at most SLICE steps; at least one, which may be empty."""
+    """Yield what the run holds now as tables, a slice each; at least one, which may be empty."""
     info = store.info(run)
-    metrics = _metrics(store.read(run, info.steps, info.steps, evaluated_since=-1))
-    # A fork's own records begin where it was forked; the first slice also takes the evaluation before its first step.
-    for since in range(info.forked_at, max(info.steps, info.forked_at + 1), SLICE):
-        first = since == info.forked_at
-        until = min(since + SLICE, info.steps)
-        yield _table(store.read(run, since, until, evaluated_since=-1 if first else since), metrics)
+    metrics = _metrics(info, evaluations(store, info))
+    for snapshot in slices(store, info):
+        yield _table(snapshot, metrics)
 
 
-def _metrics(snapshot: Snapshot) -> list[list[str]]:
+def _metrics(info: RunInfo, tests: Iterable[Evaluation]) -> list[list[str]]:
     """Return the names of each task's test metrics, of all evaluations together, in the order of first use."""
-    return [
-        list(dict.fromkeys(name for evaluation in snapshot.evaluations for name in evaluation.metrics[task]))
-        for task in range(len(snapshot.info.tasks))
-    ]
+    names: list[dict[str, None]] = [{} for _ in info.tasks]
+    for test in tests:
+        for known, scores in zip(names, test.metrics, strict=True):
+            known.update(dict.fromkeys(scores))
+    return [list(known) for known in names]
 
 
 def _table(snapshot: Snapshot, metrics: Sequence[Sequence[str]]) -> Any:
@@ -108,23 +95,3 @@ def _tested(evaluation: Evaluation, metrics: Sequence[Sequence[str]]) -> list[fl
         numbers += [evaluation.losses[i], evaluation.loss_ratios[i]]
         numbers += [evaluation.metrics[i].get(name, math.nan) for name in own]
     return numbers
-
-
-def _as_json(store: RunStore, run: str) -> dict[str, Any]:
-    snapshot = store.read(run)
-    info = snapshot.info
-    names = columns(info.tasks, info.quantities)
-    return {
-        "run": info.run,
-        "spec": dict(info.spec),
-        "tasks": list(info.tasks),
-        "outcome": info.outcome.to_dict() if info.outcome else None,
-        "steps": [dict(zip(names, _plain(row), strict=True)) for row in snapshot.rows],
-        "evaluations": [json_safe(e.to_dict()) for e in snapshot.evaluations],
-        "events": [json_safe(asdict(event)) for event in snapshot.events],
-    }
-
-
-def _plain(row: Any) -> list[Any]:
-    step, *rest = row.tolist()
-    return [int(step), *(json_safe(value) for value in rest)]

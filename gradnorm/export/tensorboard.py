@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from gradnorm.runs.records import Evaluation, RunInfo, Snapshot, columns
+import numpy as np
+from numpy.typing import NDArray
+
+from gradnorm.export.event_file import events, head
+from gradnorm.export.slices import slices
+from gradnorm.runs.records import Evaluation, RunInfo, columns
 from gradnorm.runs.store import RunStore
-
-# Steps held in memory at once.
-SLICE = 32_768
 
 
 def write(store: RunStore, run: str, folder: Path) -> None:
@@ -21,41 +24,64 @@ def write(store: RunStore, run: str, folder: Path) -> None:
     test/losses/task, test/loss_ratios/task, test/METRIC/task and test/task_normalized_loss. Numbers that are
     not finite are left out. The records do not say when a step was taken: its wall time is the run's start and the
     step's share of the seconds that it trained.
-    Raises UnknownRunError, OSError.
+    Raises UnknownRunError, OSError; CutShortError if records are taken back meanwhile.
     """
     info = store.info(run)
     folder.mkdir(parents=True, exist_ok=True)
-
-    from tensorboardX import FileWriter
-
-    writer = FileWriter(str(folder))
+    path = folder / _name(info)
+    # TensorBoard reads files with "tfevents" in their names, so this one is left alone until it is whole.
+    partial = folder / f"{run}.tmp"
     try:
-        for evaluation in store.read(run, info.steps, evaluated_since=-1).evaluations:
-            _add(writer, info, evaluation.step, _tested(evaluation, info.tasks))
-        for since in range(info.forked_at, info.steps, SLICE):
-            for step, numbers in _trained(store.read(run, since, min(since + SLICE, info.steps))):
-                _add(writer, info, step, numbers)
+        with partial.open("wb") as sink:
+            sink.writelines(_parts(store, info))
+        partial.replace(path)
     finally:
-        writer.close()
+        partial.unlink(missing_ok=True)
 
 
-def _add(writer: Any, info: RunInfo, step: int, numbers: Iterable[tuple[str, float]]) -> None:
-    from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+def write_zip(store: RunStore, run: str, sink: BinaryIO) -> None:
+    """Write the event file in a folder named as the run, as TensorBoard wants it, in a zip.
 
-    values = [Summary.Value(tag=name, simple_value=value) for name, value in numbers if math.isfinite(value)]
+    sink: need not be seekable.
+    Raises what `write` raises.
+    """
+    info = store.info(run)
+    member = ZipInfo(f"{run}/{_name(info)}", time.localtime(info.created)[:6])
+    member.compress_type = ZIP_DEFLATED
+    # The size is not known before, and may be above 2 GiB.
+    with ZipFile(sink, "w") as archive, archive.open(member, "w", force_zip64=True) as file:
+        for part in _parts(store, info):
+            file.write(part)
+
+
+def _name(info: RunInfo) -> str:
+    return f"events.out.tfevents.{int(info.created)}.{info.run}"
+
+
+def _parts(store: RunStore, info: RunInfo) -> Iterator[bytes]:
+    names = columns(info.tasks, info.quantities, "/")[1:]
+    yield head(info.created)
+    for snapshot in slices(store, info):
+        yield _tests(info, snapshot.evaluations)
+        steps = snapshot.rows[:, 0].astype(np.int64)
+        yield events(steps, _when(info, steps), names, snapshot.rows[:, 1:])
+
+
+def _when(info: RunInfo, steps: NDArray[np.int64]) -> NDArray[np.float64]:
     taken = max(1, info.steps - info.forked_at)
-    when = info.created + info.seconds * (step - info.forked_at) / taken
-    writer.add_summary(Summary(value=values), step, when)
+    return info.created + info.seconds * (steps - info.forked_at) / taken
 
 
-def _trained(snapshot: Snapshot) -> Iterator[tuple[int, Iterable[tuple[str, float]]]]:
-    info = snapshot.info
-    names = columns(info.tasks, info.quantities, "/")
-    for step, *numbers in snapshot.rows.tolist():
-        yield int(step), zip(names[1:], numbers, strict=True)
+def _tests(info: RunInfo, evaluations: Sequence[Evaluation]) -> bytes:
+    numbers = [dict(_tested(each, info.tasks)) for each in evaluations]
+    tags = list(dict.fromkeys(tag for each in numbers for tag in each))
+    steps = np.array([each.step for each in evaluations], np.int64)
+    values = np.array([[each.get(tag, np.nan) for tag in tags] for each in numbers]).reshape(len(steps), len(tags))
+    with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite, and is left out
+        return events(steps, _when(info, steps), tags, values.astype(np.float32))
 
 
-def _tested(evaluation: Evaluation, tasks: tuple[str, ...]) -> Iterator[tuple[str, float]]:
+def _tested(evaluation: Evaluation, tasks: tuple[str, ...]) -> Iterable[tuple[str, float]]:
     yield "test/task_normalized_loss", evaluation.task_normalized_loss
     for i, task in enumerate(tasks):
         yield f"test/losses/{task}", evaluation.losses[i]

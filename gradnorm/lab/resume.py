@@ -11,6 +11,8 @@ import numpy as np
 
 from gradnorm.config.spec import RunSpec
 from gradnorm.runs.checkpoint_files import CheckpointError
+from gradnorm.runs.damage import sentence
+from gradnorm.runs.faults import DamageError
 from gradnorm.runs.records import Record, RunInfo
 from gradnorm.runs.store import RunStore
 from gradnorm.training.control import Control
@@ -55,8 +57,14 @@ def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
 
 
 def mean_weights(store: RunStore, run: str) -> list[float]:
-    """Return a run's time average E_t[w_i(t)], shape [T]. Raises ValueError for a run without steps."""
-    weights = store.read(run).vector("weights")
+    """Return a run's time average E_t[w_i(t)], shape [T]. Raises ValueError for a run without steps.
+
+    Raises DamageError if the weights of any step are lost.
+    """
+    snapshot = store.read(run)
+    if any(each.kind == "records" for each in snapshot.damage):
+        raise DamageError(sentence(run, snapshot.damage))
+    weights = snapshot.vector("weights")
     if not len(weights):
         raise ValueError("The run should have steps to average its weights over. Found none. Let it run first.")
     return weights.mean(axis=0, dtype=np.float64).tolist()

@@ -15,6 +15,8 @@ from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.database import PASSING
+from gradnorm.runs.faults import StoreError
+from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import Checkpoint, Event, Outcome, Record, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.training.control import Control
@@ -26,14 +28,14 @@ T = TypeVar("T")
 # A block is also written when it is this long.
 BLOCK_STEPS = 64
 # Errors whose message is meant for the user.
-_FORESEEN = (SpecError, DataError, CheckpointError)
+_FORESEEN = (SpecError, DataError, CheckpointError, StoreError)
 # Seconds after which a write that failed is tried again.
 RETRY_SECONDS = 0.5
 
 
 def record(store: RunStore, run: str, records: Iterator[Record], control: Control) -> Generator[Record]:
     """Write each record of one run and yield it; see `record_group`. Ends early if the run is deleted."""
-    with closing(record_group(store, [run], _of_group_of_one(records), control)) as group:
+    with closing(record_group(store, [run], _of_group_of_one(records), [control])) as group:
         for _, item in group:
             yield item
 
@@ -42,23 +44,24 @@ def record_group(
     store: RunStore,
     runs: Sequence[str],
     items: Iterator[tuple[int, Record | Exception]],
-    control: Control,
+    controls: Sequence[Control],
     left: set[int] | None = None,
     held: Callable[[bool], None] = lambda held: None,
 ) -> Generator[tuple[str, Record]]:
     """Write each record of runs that train in lock step, and yield it with the id of its run.
 
     items: (index in `runs`, record), as `train_group` yields them. An exception ends its run as failed. The other
-        runs go on, and so they do if a run is deleted.
-    control: pauses the group, and lets it take single steps. Stopping is the engine's own.
-    left: gets the indexes of runs that were deleted, so that the engine leaves them out.
+        runs go on, and so they do if a run is deleted, or another process has taken it over.
+    controls: one a run, steered alike. They pause the group, and let it take single steps. Stopping is the engine's
+        own; it also tells when it is about to wait for the pace, so that what has come is seen meanwhile.
+    left: gets the indexes of runs that were deleted or taken over, so that the engine leaves them out.
     held: called with True when the group is held by a pause, and with False before it goes on; single steps in
         between end no pause.
 
     If the caller stops pulling, what came until then is written first. While the store cannot be written (a full disk,
-    a file that another process holds), the runs wait, and what has come is kept: `control.trouble` says why.
+    a file that another process holds), the runs wait, and what has come is kept: a control's `trouble` says why.
     """
-    group = _Group(store, runs, control, set() if left is None else left, held)
+    group = _Group(store, runs, controls, set() if left is None else left, held)
     try:
         while group.writers:
             group.hold_if_paused()
@@ -109,18 +112,25 @@ class _Group:
         self,
         store: RunStore,
         runs: Sequence[str],
-        control: Control,
+        controls: Sequence[Control],
         left: set[int],
         held: Callable[[bool], None],
     ) -> None:
-        self._store, self._control, self._left, self._held = store, control, left, held
+        self._store, self._controls, self._left, self._held = store, controls, left, held
         self.writers = {index: _Writer(store, run) for index, run in enumerate(runs)}
         self._paused = False
         # The smallest number of steps taken; None before the first record.
         self._behind: int | None = None
+        for control in controls:
+            control.before_rest = self.flush
+
+    @property
+    def _control(self) -> Control:
+        """The control of a run that is still going."""
+        return self._controls[next(iter(self.writers))]
 
     def take(self, index: int, item: Record | Exception) -> Record | None:
-        """Write a record of one run, or keep it for the next block. Return it; None if the run has been deleted."""
+        """Write a record of one run, or keep it for the next block. Return it; None if the run is no longer ours."""
         if index not in self.writers:
             return None
         writer = self.writers[index]
@@ -128,7 +138,7 @@ class _Group:
             # Only now is the step known at which a resumed run goes on.
             self._behind = self._insist(lambda: min(each.read_step() for each in self.writers.values()))
         if isinstance(item, Exception):
-            if not isinstance(item, _FORESEEN):
+            if not isinstance(item, (*_FORESEEN, TakenOverError)):
                 log.error("Run %s failed at step %d.", writer.run, writer.step, exc_info=item)
             item = failed(writer.step, item)
         written = self._insist(lambda: writer.take(item)) and (not writer.due or self._insist(writer.flush))
@@ -140,12 +150,14 @@ class _Group:
         if behind > self._behind:
             # Every run has taken its step.
             self._behind = behind
-            self._control.use_single_step()
+            for control in self._controls:
+                control.use_single_step()
         return item if written or isinstance(item, StepRecord) else None
 
     def hold_if_paused(self) -> None:
         """Wait out a pause. The run table says "paused" meanwhile, and each run keeps the event."""
-        if not self._control.must_wait():
+        control = self._control
+        if not control.must_wait():
             return
         self.flush()
         begins = not self._paused
@@ -153,10 +165,10 @@ class _Group:
         if begins:
             self._held(True)
         try:
-            while self.writers and not self._control.wait(BEAT_SECONDS):
+            while self.writers and not control.wait(BEAT_SECONDS):
                 self._insist(lambda: self._store.beat([writer.run for writer in self.writers.values()]))
         finally:
-            if not self._control.paused or self._control.stopping:
+            if not control.paused or control.stopping:
                 self._held(False)
                 self._set_paused(False)
 
@@ -183,21 +195,24 @@ class _Group:
 
     def _insist(self, write: Callable[[], T]) -> T:
         """Return what `write` returns, however often it has to be tried."""
+        control = self._control
         while True:
             try:
                 done = write()
             except PASSING as error:
-                if self._control.trouble is None:
+                if control.trouble is None:
                     log.warning("Records cannot be written now: %s. The runs wait; it is tried again.", error)
-                self._control.trouble = (
-                    f"The records cannot be written now ({error}). The run waits, and nothing is lost. "
-                    "Free some space on the disk of the server, or end what holds its database."
+                advice = "Free some space on the disk of the server, or end what holds its database."
+                control.trouble = (
+                    f"The run waits. {error}"
+                    if isinstance(error, StoreError)
+                    else f"The records cannot be written now ({error}). The run waits, and nothing is lost. {advice}"
                 )
                 time.sleep(RETRY_SECONDS)
                 continue
-            if self._control.trouble is not None:
+            if control.trouble is not None:
                 log.warning("Records can be written again.")
-                self._control.trouble = None
+                control.trouble = None
             return done
 
 
@@ -222,34 +237,43 @@ class _Writer:
         return self.step
 
     def take(self, item: Record) -> bool:
-        """Keep a record, or write it; False if the run has been deleted. It may be called again if it has raised."""
+        """Keep a record, or write it; False if the run is no longer ours. It may be called again if it has raised."""
         if not isinstance(item, Checkpoint | Outcome):
             self._block.add(item)
             self.step = item.step if isinstance(item, StepRecord) else self.step
             return True
-        if not self.flush():
+        # Nobody's checkpoint or end may be written over: whose the run is turns out with the records.
+        if not self.flush(always=True):
             return False
         if isinstance(item, Checkpoint):
             self._store.checkpoints.write(self.run, item)
             return True
         try:
             self._store.end(self.run, item)
-        except UnknownRunError:
-            return False
+        except (UnknownRunError, TakenOverError) as error:
+            return self._lost(error)
         return True
 
-    def flush(self) -> bool:
-        """Write what has come; False if the run has been deleted."""
+    def flush(self, *, always: bool = False) -> bool:
+        """Write what has come; False if the run is no longer ours. always: find that out even if nothing has come."""
         self._flushed = time.monotonic()
-        if self._block.empty:
+        if self._block.empty and not always:
             return True
         try:
             self._block.write(self.seconds)
-        except UnknownRunError:
-            log.warning("Run %s was removed while it trained.", self.run)
-            return False
+        except (UnknownRunError, TakenOverError) as error:
+            return self._lost(error)
         self.seconds = 0.0
         return True
+
+    def _lost(self, error: UnknownRunError | TakenOverError) -> bool:
+        """Say why nothing more of the run is written, and return False."""
+        if isinstance(error, TakenOverError):
+            log.warning("%s", error)
+        else:
+            log.warning("Run %s was removed while it trained.", self.run)
+        self._block.clear()
+        return False
 
 
 def failed(step: int, error: BaseException) -> Outcome:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _MAGIC = b"gradnorm checkpoint 1 "
 _SUFFIX = ".ckpt"
 # Of one run, beside the two newest: enough to travel back in time by three per cent of the run.
 MOST_KEPT = 32
+# A file that nobody has written to for so long is not being written.
+STILL_SECONDS = 60.0
 
 
 class CheckpointError(ValueError):
@@ -33,9 +36,10 @@ class Checkpoints:
 
     def write(self, run: str, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint, and thin out older ones; once this returns it survives the process and a power cut."""
-        folder = self._root / run
+        folder = self.folder(run)
         new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
+        for directory in (self._root, folder):  # not their parent: a home that was deleted is not to come back by this
+            directory.mkdir(exist_ok=True)
         path = self._path(run, checkpoint.step)
         partial = path.with_suffix(".tmp")
         with partial.open("wb") as file:
@@ -50,7 +54,33 @@ class Checkpoints:
 
     def steps(self, run: str) -> list[int]:
         """Return the steps after which a checkpoint is kept, ascending."""
-        return sorted(int(path.stem) for path in (self._root / run).glob(f"*{_SUFFIX}"))
+        return sorted(int(path.stem) for path in self.folder(run).glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+
+    def runs(self) -> list[str]:
+        """Return the names of the runs that have a folder here."""
+        return sorted(path.name for path in self._root.glob("*") if path.is_dir())
+
+    def folder(self, run: str) -> Path:
+        """Return where the checkpoints of a run are."""
+        return self._root / run
+
+    def faults(self, run: str) -> dict[Path, str]:
+        """Return the files of a run that are no sound checkpoints, each with what is wrong with it."""
+        told: dict[Path, str] = {}
+        for step in self.steps(run):
+            try:
+                self.read(run, step)
+            except CheckpointError as error:
+                told[self._path(run, step)] = str(error)
+        for path in sorted(self.folder(run).glob("*.tmp")):
+            if time.time() - path.stat().st_mtime < STILL_SECONDS:
+                continue  # it may be about to be written
+            told[path] = f"A checkpoint should be written whole. Found {path}, which was left half written."
+        return told
+
+    def set_aside(self, run: str) -> list[Path]:
+        """Rename the files that `faults` names, so that no run goes on from them; return their new names."""
+        return [path.rename(path.with_name(f"{path.name}.damaged")) for path in self.faults(run)]
 
     def read(self, run: str, step: int) -> Checkpoint:
         """Return one checkpoint. Raises CheckpointError if it is missing or damaged."""
@@ -87,10 +117,10 @@ class Checkpoints:
 
     def delete(self, run: str) -> None:
         """Remove all checkpoints of a run."""
-        shutil.rmtree(self._root / run, ignore_errors=True)
+        shutil.rmtree(self.folder(run), ignore_errors=True)
 
     def _path(self, run: str, step: int) -> Path:
-        return self._root / run / f"{step:010d}{_SUFFIX}"
+        return self.folder(run) / f"{step:010d}{_SUFFIX}"
 
     def _thin(self, run: str) -> None:
         """Keep the first, the two newest, and of those between those at multiples of 2ᵏ, at most MOST_KEPT."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import local
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 
+from gradnorm.runs.checksums import checksum
+from gradnorm.runs.faults import HomeGoneError, StoreError, damaged, gone, read_only, unusable
 from gradnorm.runs.migrations import MIGRATIONS, SCHEMA_VERSION
 
 # Seconds to wait for another writer.
@@ -24,50 +28,65 @@ PASSING = (
     apsw.IOError,
     apsw.CantOpenError,
     apsw.ReadOnlyError,
+    HomeGoneError,
     OSError,
 )
-
-
-class StoreError(RuntimeError):
-    """The store cannot be used as it is; the message says why and what to do."""
-
-
-def unusable(home: Path, error: Exception) -> StoreError:
-    """Return the error for a home that cannot be used."""
-    return StoreError(
-        f"The home of the runs should be a directory that can be written. Found {home} ({error}). "
-        "Set GRADNORM_HOME or --home to another one."
-    )
+# What SQLite makes of a file that is not as it was written: its pages, its schema, or the text in it.
+UNREADABLE = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.SQLError,
+    apsw.FormatError,
+    apsw.TooBigError,
+    apsw.NoMemError,
+    apsw.MismatchError,
+    UnicodeDecodeError,
+)
 
 
 class Database:
     """A file that several threads and processes read and write at once.
 
-    Raises StoreError if it cannot be written or was written by a newer version.
+    read_only: whether it can be read alone, since file or directory cannot be written.
+    Raises StoreError if it cannot be used, was written by a newer version, or is no database of runs.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = local()
         self._listeners: list[Callable[[], None]] = []
+        self._identity: tuple[int, int] | None = None
+        self.read_only = path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         try:
-            self._prepare()
+            self._check_schema() if self.read_only else self._prepare()
         except apsw.Error as error:
+            self.close()
             raise unusable(path.parent, error) from None
+        except StoreError:
+            self.close()
+            raise
+        self._identity = _identity(path)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the file that was opened is no longer there: deleted, or replaced by another."""
+        return self._identity is not None and _identity(self._path) != self._identity
 
     @contextmanager
     def write(self) -> Generator[apsw.Connection]:
         """Give a connection inside a transaction that is written when the block ends, or not at all."""
-        db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException:
-            # A full disk may have ended the transaction already, or have failed the commit alone.
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        if self.read_only:
+            raise read_only(self._path.parent)
+        with self._told() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already, or have failed the commit alone.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
         for listener in self._listeners:
             listener()
 
@@ -78,16 +97,18 @@ class Database:
     @contextmanager
     def read(self) -> Generator[apsw.Connection]:
         """Give a connection that sees one state of the file throughout the block."""
-        db = self._connection()
-        db.execute("BEGIN")
-        try:
-            yield db
-        finally:
-            db.execute("COMMIT")
+        with self._told() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:
+                    db.execute("COMMIT")
 
     def version(self) -> int:
         """Return a number that changes when another connection has written."""
-        return fetch(self._connection(), "PRAGMA data_version")[0][0]
+        with self._told() as db:
+            return fetch(db, "PRAGMA data_version")[0][0]
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -96,17 +117,43 @@ class Database:
             db.close()
             self._local.db = None
 
+    @contextmanager
+    def _told(self) -> Generator[apsw.Connection]:
+        """Give this thread's connection; what cannot be read is raised as DamageError."""
+        if self.gone:  # what is written into a file without a name is lost, and opening would make an empty one
+            raise gone(self._path.parent)
+        try:
+            yield self._connection()
+        except UNREADABLE as error:
+            raise damaged(self._path, error) from error
+
     def _connection(self) -> apsw.Connection:
         db: apsw.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            db = apsw.Connection(str(self._path))
+            db = self._open_to_read() if self.read_only else self._open_to_write()
+            db.create_scalar_function("checksum", checksum, deterministic=True)
+            self._local.db = db
+        return db
+
+    def _open_to_write(self) -> apsw.Connection:
+        db = apsw.Connection(str(self._path))
+        try:
             db.set_busy_timeout(int(PATIENCE * 1000))
             # NORMAL: a commit survives the process at once, and power loss from the next checkpoint on.
             _use_wal(db)
             for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                 fetch(db, f"PRAGMA {pragma}")
-            self._local.db = db
+        except BaseException:
+            db.close()
+            raise
         return db
+
+    def _open_to_read(self) -> apsw.Connection:
+        log = self._path.with_name(self._path.name + "-wal")
+        # SQLite wants to write beside a file in write-ahead mode, unless it is told that nobody changes it.
+        still = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        return apsw.Connection(f"file:{quote(str(self._path.absolute()))}?mode=ro{still}", flags=flags)
 
     def _prepare(self) -> None:
         """Bring the file to today's schema, each migration in a transaction of its own."""
@@ -117,17 +164,42 @@ class Database:
         """Take the file one schema further, if it is behind, and return its schema. Raises StoreError."""
         with self.write() as db:
             version: int = fetch(db, "PRAGMA user_version")[0][0]
-            if version < SCHEMA_VERSION:
+            if 0 <= version < SCHEMA_VERSION:
                 # Another process may be migrating the same file: the version is read inside the transaction.
                 MIGRATIONS[version](db)
                 version += 1
                 db.execute(f"PRAGMA user_version = {version}")
+        self._check_known(version)
+        return version
+
+    def _check_schema(self) -> None:
+        """Raise StoreError for a file that can only be read and is not of today's schema."""
+        with self.read() as db:
+            version: int = fetch(db, "PRAGMA user_version")[0][0]
+        self._check_known(version)
+        if version < SCHEMA_VERSION:
+            raise StoreError(
+                f"A home that can only be read should be of schema {SCHEMA_VERSION}. Found {self._path.parent} of "
+                f"schema {version}, written by an older gradnorm. Open a copy of it that can be written."
+            )
+
+    def _check_known(self, version: int) -> None:
+        if version < 0:
+            raise damaged(self._path, ValueError(f"its schema is {version}"))
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"The runs in {self._path.parent} should be of schema {SCHEMA_VERSION} or older. Found {version}, "
                 "written by a newer gradnorm. Update gradnorm, or set GRADNORM_HOME to another directory."
             )
-        return version
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _use_wal(db: apsw.Connection) -> None:
@@ -145,3 +217,28 @@ def _use_wal(db: apsw.Connection) -> None:
 def fetch(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:
     """Return all rows of a query as tuples."""
     return list(db.execute(sql, values))
+
+
+def gather(
+    db: apsw.Connection,
+    queries: Iterable[str],
+    values: Sequence[Any],
+    intact: Callable[[Any], bool],
+    complete: Callable[[Collection[Any]], bool] = lambda found: True,
+) -> list[Any]:
+    """Return the intact rows of a query, in the order of their first column, as far as the file can be read.
+
+    queries: the same rows from the start, from the end, by an index or past it; the next one is tried where a damaged
+        page ends the one before, or where `complete` says of the rows so far that some are missing.
+    """
+    found: dict[Any, Any] = {}
+    for query in queries:
+        try:
+            for row in db.execute(query, values):
+                if intact(row):
+                    found[row[0]] = row
+        except UNREADABLE:
+            continue
+        if complete(found.values()):
+            break
+    return [found[key] for key in sorted(found)]

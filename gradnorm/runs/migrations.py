@@ -89,5 +89,28 @@ def _columns_and_events(db: apsw.Connection) -> None:
     """)
 
 
-MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events)
+def _checksums(db: apsw.Connection) -> None:
+    """3 → 4: each row carries a checksum, and a run says how many evaluations and events it has.
+
+    checked: whether all records of the run carry one. Those of older runs stay without: to read a large home for them
+    would hold up whoever opens it.
+    """
+    for table in ("runs", "blocks", "evaluations", "events"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum BLOB")
+    for name in ("checked", "evaluations", "events"):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+    db.execute("""
+    UPDATE runs SET
+        evaluations = (SELECT count(*) FROM evaluations WHERE evaluations.number = runs.number),
+        events = (SELECT count(*) FROM events WHERE events.number = runs.number);
+    UPDATE runs SET checksum = checksum(
+        number, CAST(run AS BLOB), CAST(title AS BLOB), CAST(spec AS BLOB), CAST(tasks AS BLOB), CAST(state AS BLOB),
+        steps, created, seconds, CAST(device AS BLOB), CAST(outcome AS BLOB), CAST(host AS BLOB), pid, started,
+        CAST(race AS BLOB), CAST(parent AS BLOB), forked_at, CAST(columns AS BLOB), keeps_events,
+        checked, evaluations, events
+    );
+    """)
+
+
+MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums)
 SCHEMA_VERSION = len(MIGRATIONS)

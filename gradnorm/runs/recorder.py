@@ -19,6 +19,7 @@ import apsw
 
 from gradnorm.methods.base import Balance, NonFiniteLossError
 from gradnorm.runs.background_writer import BackgroundWriter
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
 from gradnorm.runs.records import Evaluation, Event, Outcome, OutcomeKind, StepRecord
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -186,7 +187,7 @@ class Recorder:
             self._store.append(self.run, [], events=[change])
         except UnknownRunError:
             pass  # deleted meanwhile: what comes for it is dropped
-        except apsw.Error as error:
+        except (apsw.Error, StoreError) as error:
             log.warning("The change of %s in run %s could not be written: %s.", key, self.run, error)
 
     def flush(self) -> None:
@@ -255,7 +256,7 @@ class Recorder:
         # An array's is a text, and says nothing of what the network is trained on.
         if not self._device and device is not None and not isinstance(device, str):
             self._device = str(device)
-            with suppress(UnknownRunError):
+            with suppress(UnknownRunError, StoreError):
                 self._store.start(self.run, self._device)
 
     def _describe(self, **changes: Any) -> None:

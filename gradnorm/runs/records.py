@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gradnorm.runs.damage import Damage
 from gradnorm.runs.plain import short
 
 Rows = NDArray[np.float32]
@@ -262,12 +263,13 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's records after a cursor: rows of shape [n, width(T)], the evaluations and the events since."""
+    """A run's records after a cursor: rows of shape [n, width(T)], evaluations and events; `damage` is left out."""
 
     info: RunInfo
     rows: Rows
     evaluations: Sequence[Evaluation] = ()
     events: Sequence[Event] = ()
+    damage: Sequence[Damage] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -286,8 +288,7 @@ class Snapshot:
         return self._quantity(Quantity(name, "scalar"))[:, 0]
 
     def _quantity(self, wanted: Quantity) -> Rows:
-        tasks, start = len(self.info.tasks), 0
-        size = width(tasks, [wanted])
+        tasks, start, size = len(self.info.tasks), 0, width(len(self.info.tasks), [wanted])
         for quantity in self.info.quantities:
             if quantity == wanted:
                 return self.rows[:, start : start + size]

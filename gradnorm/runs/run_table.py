@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import apsw
 
-from gradnorm.runs.database import fetch
+from gradnorm.runs.checksums import checksum
+from gradnorm.runs.database import UNREADABLE, fetch, gather
+from gradnorm.runs.faults import DamageError
 from gradnorm.runs.owner_process import Owner, this_process
 from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, RunState
 
-LIST = (
-    "SELECT run, title, spec, tasks, state, steps, created, seconds, device, outcome, "
-    "host, pid, started, heartbeat, race, parent, forked_at, columns, keeps_events, number FROM runs"
+_NUMBERS = frozenset(
+    {"number", "steps", "created", "seconds", "pid", "started", "forked_at", "keeps_events", "checked"}
+    | {"evaluations", "events"}
 )
+# What a row's checksum is of: all but the heartbeat, which says nothing of the run.
+COLUMNS = (
+    *("number", "run", "title", "spec", "tasks", "state", "steps", "created", "seconds", "device", "outcome"),
+    *("host", "pid", "started", "race", "parent", "forked_at", "columns", "keeps_events"),
+    *("checked", "evaluations", "events"),
+)
+# Text as it is in the file, which damage may have left without meaning.
+_SEALED = ", ".join(name if name in _NUMBERS else f"CAST({name} AS BLOB)" for name in COLUMNS)
+LIST = f"SELECT {_SEALED}, heartbeat, checksum FROM runs"
+INTACT = f"checksum IS checksum({_SEALED})"
 
 
 class UnknownRunError(KeyError):
@@ -32,9 +47,33 @@ class UnknownRunError(KeyError):
         return f"The run should be one of this home's. Found no run {self.run!r}. List them: gradnorm runs."
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where the records of a run are, and where the next one goes.
+
+    number: of its row in `runs`.  forked_at, steps: its own records are of the steps forked_at < t ≤ steps.  tasks: T.
+    checked: whether each of its records carries a checksum.  evaluations, events: how many it has.
+    """
+
+    run: str
+    number: int
+    forked_at: int
+    steps: int
+    tasks: int
+    quantities: tuple[Quantity, ...]
+    checked: bool
+    evaluations: int
+    events: int
+
+
 def new_id() -> str:
     """Return an id that no run has: the time, and something random."""
     return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text could be what `new_id` gave."""
+    return re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", text, re.ASCII) is not None
 
 
 def insert(
@@ -67,25 +106,88 @@ def insert(
         "steps": forked_at,
         "columns": json.dumps(QUANTITIES),
         "keeps_events": 1,
+        "checked": 1,
     }
     db.execute(f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values)
+    _seal(db, [db.last_insert_rowid()])
     return run_id
 
 
+def change(db: apsw.Connection, assignment: str, where: str, values: Sequence[Any]) -> list[int]:
+    """Change the rows that an SQL condition chooses and return their numbers. Damaged rows stay as they are."""
+    rows = fetch(db, f"UPDATE runs SET {assignment} WHERE ({where}) AND {INTACT} RETURNING number", values)
+    _seal(db, [number for (number,) in rows])
+    return sorted(number for (number,) in rows)
+
+
+def _seal(db: apsw.Connection, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        db.execute(f"UPDATE runs SET checksum = checksum({_SEALED}) WHERE number = ?", (number,))
+
+
 def listed(db: apsw.Connection, where: str, values: Sequence[Any] = ()) -> list[tuple[RunInfo, int]]:
-    """Return the runs, with their row numbers, that an SQL condition chooses (from WHERE or ORDER BY on)."""
-    rows = fetch(db, f"{LIST} {where}", values)
-    waits = any(row[4] == "queued" for row in rows)
-    queue = fetch(db, "SELECT run FROM runs WHERE state = 'queued' ORDER BY number") if waits else []
-    return [(_info(row, [run for (run,) in queue]), row[-1]) for row in rows]
+    """Return the runs, with their row numbers, that an SQL condition chooses (from WHERE or ORDER BY on).
+
+    Damaged rows are left out; `damaged_rows` names them.
+    """
+    return _infos(db, [row for row in fetch(db, f"{LIST} {where}", values) if is_intact(row)])
 
 
-def find(db: apsw.Connection, run_id: str) -> tuple[RunInfo, int]:
-    """Return one run and its row number. Raises UnknownRunError."""
-    rows = listed(db, "WHERE run = ?", (run_id,))
-    if not rows:
-        raise UnknownRunError(run_id)
-    return rows[0]
+def newest(db: apsw.Connection, limit: int) -> list[tuple[RunInfo, int]]:
+    """Return the newest runs, with their row numbers, as far as the table can be read."""
+    ways = [f"{LIST} ORDER BY number {way} LIMIT ?" for way in ("DESC", "ASC")]
+    return _infos(db, gather(db, ways, (limit,), is_intact)[::-1][:limit])
+
+
+def find(db: apsw.Connection, run_id: str) -> tuple[RunInfo, Position]:
+    """Return one run, and where its records are. Raises UnknownRunError, and DamageError if its row is damaged."""
+    row = _row(db, run_id)
+    return _infos(db, [row])[0][0], _position(row)
+
+
+def position(db: apsw.Connection, run_id: str) -> Position:
+    """Return where a run stands. Raises UnknownRunError, DamageError."""
+    return _position(_row(db, run_id))
+
+
+def _position(row: Sequence[Any]) -> Position:
+    named = dict(zip(COLUMNS, row, strict=False))
+    return Position(
+        run=named["run"].decode(),
+        number=named["number"],
+        forked_at=named["forked_at"],
+        steps=named["steps"],
+        tasks=len(json.loads(named["tasks"])),
+        quantities=quantities_from(named["columns"].decode()),
+        checked=bool(named["checked"]),
+        evaluations=named["evaluations"],
+        events=named["events"],
+    )
+
+
+def _row(db: apsw.Connection, run_id: str) -> Any:
+    """Return the row of a run as `LIST` reads it. Raises UnknownRunError, DamageError."""
+    # An index may be damaged where the table is not.
+    ways = [f"{LIST} {by} WHERE run = ?" for by in ("", "NOT INDEXED")]
+    rows = gather(db, ways, (run_id,), is_intact, lambda found: len(found) > 0)
+    if rows:
+        return rows[0]
+    damaged = damaged_rows(db)
+    if damaged:
+        raise DamageError(
+            f"The description of run {run_id} should be as it was written. Found it missing, and damaged the "
+            f"description of {', '.join(damaged)}. Its records may be whole: run `gradnorm doctor`."
+        )
+    raise UnknownRunError(run_id)
+
+
+def damaged_rows(db: apsw.Connection) -> list[str]:
+    """Return what the damaged rows of the table are called; "a run" for one whose name cannot be read."""
+    for way in ("ASC", "DESC"):
+        with suppress(*UNREADABLE):
+            names = fetch(db, f"SELECT CAST(run AS BLOB) FROM runs WHERE NOT ({INTACT}) ORDER BY number {way}")
+            return [bytes(name or b"a run").decode("utf-8", "replace") for (name,) in names]
+    return ["runs whose rows cannot be read"]
 
 
 def family(db: apsw.Connection, run_id: str) -> list[RunInfo]:
@@ -96,7 +198,7 @@ def family(db: apsw.Connection, run_id: str) -> list[RunInfo]:
         return members
     try:
         return [*family(db, info.parent), *members]
-    except UnknownRunError:  # deleted since
+    except (UnknownRunError, DamageError):  # deleted since, or no longer readable
         return members
 
 
@@ -106,9 +208,25 @@ def quantities_from(columns: str) -> tuple[Quantity, ...]:
     return tuple(Quantity(name, shape) for name, shape in json.loads(columns))
 
 
+def is_intact(row: Sequence[Any]) -> bool:
+    """Whether a row that `LIST` has read is as it was written."""
+    return row[-1] == checksum(*row[:-2])
+
+
+def _infos(db: apsw.Connection, rows: Sequence[Any]) -> list[tuple[RunInfo, int]]:
+    rows = [_as_text(row) for row in rows]
+    waits = any(row[5] == "queued" for row in rows)
+    queue = fetch(db, "SELECT run FROM runs WHERE state = 'queued' ORDER BY number") if waits else []
+    return [(_info(row, [run for (run,) in queue]), row[0]) for row in rows]
+
+
+def _as_text(row: Sequence[Any]) -> list[Any]:
+    return [value.decode() if isinstance(value, bytes) else value for value in row[:-1]]
+
+
 def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
-    run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[:10]
-    host, pid, started, beat, race, parent, forked_at, columns, keeps_events, _ = row[10:]
+    run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[1:11]
+    host, pid, started, race, parent, forked_at, columns, keeps_events, _, _, _, beat = row[11:]
     ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
     owner = Owner(host, pid, started) if host is not None else None
     mine = owner == this_process()

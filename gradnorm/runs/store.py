@@ -15,7 +15,6 @@ from typing import Any
 
 from gradnorm.runs.blocks import (
     decode,
-    position,
     read_evaluations,
     read_events,
     read_rows,
@@ -25,19 +24,26 @@ from gradnorm.runs.blocks import (
     write_rows,
 )
 from gradnorm.runs.checkpoint_files import Checkpoints
-from gradnorm.runs.database import Database, fetch, unusable
-from gradnorm.runs.owner_process import this_process
+from gradnorm.runs.damage import undescribed
+from gradnorm.runs.database import Database
+from gradnorm.runs.faults import gone, read_only, unusable
+from gradnorm.runs.ownership import check_owned, owned
+from gradnorm.runs.queue import CAN_GO_ON, CannotGoOnError, put_back, take_next
 from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
-from gradnorm.runs.run_table import UnknownRunError, family, find, insert, listed, new_id
+from gradnorm.runs.run_table import (
+    UnknownRunError,
+    change,
+    damaged_rows,
+    family,
+    find,
+    insert,
+    listed,
+    new_id,
+    newest,
+    position,
+)
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
-
-
-class CannotGoOnError(ValueError):
-    """The run cannot be continued as it is; the message says why and what to do."""
-
-
-CAN_GO_ON = ("stopped", "interrupted", "failed")  # how a run has ended that may be continued
 
 
 def default_home() -> Path:
@@ -54,8 +60,9 @@ class RunStore:
 
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
-    checkpoints: the files with the states that a run can go on from.
-    Raises StoreError if the home cannot be written or was written by a newer version.
+    checkpoints: the files with the states that a run can go on from.  read_only: whether nothing can be recorded.
+    A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
+    Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
 
     >>> from tempfile import mkdtemp
     >>> from gradnorm.runs.records import StepRecord
@@ -77,7 +84,20 @@ class RunStore:
         except OSError as error:
             raise unusable(self.home, error) from None
         self._db = Database(self.home / "gradnorm.db")
+        self.read_only = self._db.read_only
         self.checkpoints = Checkpoints(self.home / "checkpoints")
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be recorded now, as a sentence: a home that is read-only, or gone; None if neither."""
+        if self.read_only:
+            return str(read_only(self.home))
+        return str(gone(self.home)) if self._db.gone else None
+
+    def check(self) -> None:
+        """Raise HomeGoneError or DamageError if nothing can be read."""
+        with self._db.read():
+            pass
 
     def create(
         self,
@@ -115,18 +135,9 @@ class RunStore:
 
     def claim(self) -> list[RunInfo]:
         """Take the first run of the queue for this process, with its race; empty if the queue is."""
-        me = this_process()
         with self._db.write() as db:
-            rows = fetch(
-                db,
-                "WITH next AS (SELECT number, race FROM runs WHERE state = 'queued' ORDER BY number LIMIT 1) "
-                "UPDATE runs SET state = 'running', host = ?, pid = ?, started = ?, heartbeat = ? "
-                "WHERE state = 'queued' AND (number = (SELECT number FROM next) OR race = (SELECT race FROM next)) "
-                "RETURNING number",
-                (me.host, me.pid, me.started, time.time()),
-            )
-        with self._db.read() as db:
-            return [listed(db, "WHERE number = ?", row)[0][0] for row in sorted(rows)]
+            taken = take_next(db)
+        return [self.info(run) for run in taken]
 
     def append(
         self,
@@ -139,17 +150,18 @@ class RunStore:
         """Write records that follow those already there; once this returns they survive the process.
 
         seconds: spent on them, added to the run's.
-        Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone.
+        Raises ValueError if a step is missing or already there, UnknownRunError for a run that is gone, TakenOverError
+        for one that belongs to another process.
         """
         with self._db.write() as db:
+            check_owned(db, run_id)
             at = position(db, run_id)
             last = write_rows(db, at, records) if records else at.steps
             write_evaluations(db, at.number, evaluations)
             write_events(db, at.number, events)
-            db.execute(
-                "UPDATE runs SET steps = ?, seconds = seconds + ?, heartbeat = ? WHERE number = ?",
-                (last, seconds, time.time(), at.number),
-            )
+            more = "steps = ?, seconds = seconds + ?, heartbeat = ?, evaluations = evaluations + ?, events = events + ?"
+            values = (last, seconds, time.time(), len(evaluations), len(events), at.number)
+            change(db, more, "number = ?", values)
 
     def read(
         self,
@@ -164,18 +176,20 @@ class RunStore:
         evaluated_since: a cursor of its own for evaluations; None takes all those from `since` on when
             `since` is given, and from step 0 on when it is 0.
         known_events: how many events the caller has had, which are left out. All others up to `until` are returned.
-        Raises UnknownRunError.
+        What is damaged is left out, and named in the snapshot's `damage`.
+        Raises UnknownRunError, and DamageError where nothing of the run can be read.
         """
         cursor = evaluated_since if evaluated_since is not None else (since or -1)
         top = 2**62 if until is None else until
         with self._db.read() as db:
-            info, number = find(db, run_id)
-            blobs = read_rows(db, number, since, top)
-            evaluations = read_evaluations(db, number, cursor, top)
-            events = read_events(db, number, known_events, top)
-        rows = decode(blobs, len(info.tasks), info.quantities)
+            info, at = find(db, run_id)
+            blocks, lost = read_rows(db, at, since, top)
+            evaluations, unread = read_evaluations(db, at, cursor, top)
+            events, untold = read_events(db, at, known_events, top)
+        rows = decode(blocks, at)
         inside = (rows[:, 0] > since) & (rows[:, 0] <= top)
-        return Snapshot(info, rows if inside.all() else rows[inside], evaluations, events)
+        damage = (*lost, *unread, *untold)
+        return Snapshot(info, rows if inside.all() else rows[inside], evaluations, events, damage)
 
     def info(self, run_id: str) -> RunInfo:
         """Return one line of the catalogue. Raises UnknownRunError."""
@@ -188,9 +202,14 @@ class RunStore:
             return family(db, run_id)
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
-        """Return the catalogue, newest first."""
+        """Return the catalogue, newest first, without the runs that `damage` names."""
         with self._db.read() as db:
-            return [info for info, _ in listed(db, "ORDER BY number DESC LIMIT ?", (limit,))]
+            return [info for info, _ in newest(db, limit)]
+
+    def damage(self) -> str:
+        """Return a sentence on the runs of which the catalogue has no sound description; "" if there is none."""
+        with self._db.read() as db:
+            return undescribed(damaged_rows(db))
 
     def start(self, run_id: str, device: str) -> None:
         """Note the device that a running run has got."""
@@ -201,22 +220,21 @@ class RunStore:
         self._set(run_id, "spec = ?", json.dumps(dict(spec)))
 
     def set_paused(self, run_id: str, paused: bool) -> None:
-        """Note that a run is held, or goes on. Runs that have ended stay as they are."""
+        """Note that a run of this process is held, or goes on. Runs that have ended stay as they are."""
         new, old = ("paused", "running") if paused else ("running", "paused")
         with self._db.write() as db:
-            db.execute(
-                "UPDATE runs SET state = ?, heartbeat = ? WHERE run = ? AND state = ?",
-                (new, time.time(), run_id, old),
-            )
+            if owned(db, run_id):
+                change(db, "state = ?, heartbeat = ?", "run = ? AND state = ?", (new, time.time(), run_id, old))
 
     def beat(self, runs: Sequence[str]) -> None:
         """Note that this process still holds these runs, for processes on other hosts."""
         with self._db.write() as db:
-            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", [(time.time(), run_id) for run_id in runs])
+            mine = [(time.time(), run_id) for run_id in runs if owned(db, run_id)]
+            db.executemany("UPDATE runs SET heartbeat = ? WHERE run = ?", mine)
 
     def end(self, run_id: str, outcome: Outcome) -> None:
-        """Write how a run ended. Raises UnknownRunError."""
-        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()))
+        """Write how a run ended. Raises UnknownRunError, TakenOverError for a run of another process."""
+        self._set(run_id, "state = ?, outcome = ?", outcome.kind, json.dumps(outcome.to_dict()), mine=True)
 
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
@@ -225,10 +243,8 @@ class RunStore:
             gone = [info for info, _ in held if info.state == "interrupted"]
             for info in gone:
                 assert info.outcome is not None
-                db.execute(
-                    "UPDATE runs SET state = 'interrupted', outcome = ? WHERE run = ?",
-                    (json.dumps(info.outcome.to_dict()), info.run),
-                )
+                ending = json.dumps(info.outcome.to_dict())
+                change(db, "state = 'interrupted', outcome = ?", "run = ?", (ending, info.run))
         return [info.run for info in gone]
 
     def requeue(self, run_id: str, *, here: bool = False) -> list[str]:
@@ -238,33 +254,18 @@ class RunStore:
         Raises CannotGoOnError for a run that is going on or has all its steps, or that was changed while it ran and has
         no checkpoint: its records could not be made again. Raises UnknownRunError.
         """
-        me = this_process()
-        owner = ("running", me.host, me.pid, me.started) if here else ("queued", None, None, None)
         with self._db.write() as db:
-            info, number = find(db, run_id)
-            if info.recorded:
-                raise CannotGoOnError("A script has recorded this run, so it can't go on here. Run the script again.")
-            if info.state not in CAN_GO_ON:
-                raise CannotGoOnError(
-                    f"To go on, a run should have been stopped or interrupted. Found it {info.state}. Fork it instead."
-                )
-            race = [(i, n) for i, n in listed(db, "WHERE race = ?", (info.race,)) if i.state in CAN_GO_ON]
-            members = race or [(info, number)]
-            for member, place in members:
-                self._check_can_be_remade(member, read_events(db, place, 0, member.steps))
-            group = [member.run for member, _ in members]
-            change = "UPDATE runs SET state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
-            db.executemany(f"{change} WHERE run = ?", [(*owner, time.time(), member) for member in group])
-            return group
+            return put_back(db, run_id, self.checkpoints, here=here)
 
     def rewind(self, run_id: str, step: int, evaluated: int, changed: int | None = None) -> None:
         """Take back records of steps > `step` and evaluations > `evaluated`, which are about to be made again.
 
         changed: events of later steps are taken back, too; None is `step`. A checkpoint after step t may hold a change
             that step t + 1 was to be the first to use.
-        Raises UnknownRunError.
+        Raises UnknownRunError, TakenOverError for a run of another process.
         """
         with self._db.write() as db:
+            check_owned(db, run_id)
             take_back(db, position(db, run_id), step, evaluated, step if changed is None else changed)
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -279,37 +280,26 @@ class RunStore:
         """End a run that still waits in the queue; False if it no longer waits."""
         outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
         with self._db.write() as db:
-            db.execute(
-                "UPDATE runs SET state = 'stopped', outcome = ? WHERE run = ? AND state = 'queued'",
-                (json.dumps(outcome.to_dict()), run_id),
-            )
-            return db.changes() > 0
+            ending = json.dumps(outcome.to_dict())
+            taken = change(db, "state = 'stopped', outcome = ?", "run = ? AND state = 'queued'", (ending, run_id))
+            return len(taken) > 0
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
         with self._db.write() as db:
-            info, number = find(db, run_id)
+            info, at = find(db, run_id)
             if not info.ended:
                 raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
-            db.execute("DELETE FROM runs WHERE number = ?", (number,))
+            db.execute("DELETE FROM runs WHERE number = ?", (at.number,))
         self.checkpoints.delete(run_id)
 
     def close(self) -> None:
         """Close this thread's connection."""
         self._db.close()
 
-    def _check_can_be_remade(self, info: RunInfo, events: Sequence[Event]) -> None:
-        """Raise CannotGoOnError if a run would begin again from its start, without the changes that it was given."""
-        changed = [event for event in events if event.key != "paused"]
-        if changed and not any(step <= info.steps for step in self.checkpoints.steps(info.run)):
-            raise CannotGoOnError(
-                "To go on, a run that was changed while it ran should have a checkpoint. Found none of run "
-                f"{info.run}, whose {changed[0].key} was changed at step {changed[0].step:,}. Its records are kept. "
-                "Start it again as a new run, or set Checkpoint every."
-            )
-
-    def _set(self, run_id: str, assignment: str, *values: str) -> None:
+    def _set(self, run_id: str, assignment: str, *values: str, mine: bool = False) -> None:
         with self._db.write() as db:
-            db.execute(f"UPDATE runs SET {assignment} WHERE run = ?", (*values, run_id))
-            if not db.changes():
-                raise UnknownRunError(run_id)
+            if mine:
+                check_owned(db, run_id)
+            if not change(db, assignment, "run = ?", (*values, run_id)):
+                find(db, run_id)  # which says what is wrong

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.records import Checkpoint, Evaluation
 
 
@@ -41,7 +42,19 @@ def pack(saved: Saved) -> Checkpoint:
 
 
 def unpack(checkpoint: Checkpoint, device: torch.device) -> Saved:
-    """Return the state that `pack` was given, its tensors on `device`."""
-    found: dict[str, Any] = torch.load(io.BytesIO(checkpoint.payload), map_location=device, weights_only=True)
-    initial = Evaluation.from_dict(found.pop("initial"))
-    return Saved(**found, initial=initial)
+    """Return the state that `pack` was given, its tensors on `device`.
+
+    Raises CheckpointError for anything else; nothing in it is run.
+    """
+    try:
+        found: dict[str, Any] = torch.load(io.BytesIO(checkpoint.payload), map_location=device, weights_only=True)
+        initial = Evaluation.from_dict(found.pop("initial"))
+        return Saved(**found, initial=initial)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception:
+        # Torch's own message tells how to load, and so run, what is in there.
+        raise CheckpointError(
+            f"The checkpoint of step {checkpoint.step:,} should hold the state of a run, in tensors and plain values. "
+            "Found something else, and did not load it. Use another checkpoint, or start the run again."
+        ) from None

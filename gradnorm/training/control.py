@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Condition
 from typing import Any
 
@@ -30,6 +31,8 @@ class Control:
         self._changes: dict[str, Any] = {}
         # What keeps the records of the run from being written now, as a sentence; whoever writes them sets it.
         self.trouble: str | None = None
+        # The engine calls this before it waits for the pace; whoever writes the records sets it.
+        self.before_rest: Callable[[], None] = lambda: None
 
     @property
     def paused(self) -> bool:

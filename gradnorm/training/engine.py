@@ -180,7 +180,7 @@ class _Rounds:
 
     def play(self) -> Iterator[tuple[int, Item]]:
         """Yield what comes of one round: of the changes that were asked for, and of a step."""
-        self._pacer.wait(lambda: any(member.entry.control.stopping for member in self.going))
+        self._pacer.wait(lambda: any(member.entry.control.stopping for member in self.going), self._tell_of_rest)
         for member in self.going:
             yield from self._obey(member)
         stepper = self._regrouped()
@@ -188,6 +188,10 @@ class _Rounds:
             return
         for member, result in zip(self._members, stepper.step(), strict=True):
             yield from self._take(member, result)
+
+    def _tell_of_rest(self) -> None:
+        for member in self.going:
+            member.entry.control.before_rest()
 
     def close(self) -> None:
         """End the threads that make batches and take steps."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 
 from gradnorm.lab.lab import Lab
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore
 
 
@@ -12,3 +14,23 @@ from gradnorm.runs.store import RunStore
 def lab() -> Lab:
     """Return the server's Lab, which the first call makes."""
     return Lab(RunStore())
+
+
+def trouble() -> str | None:
+    """Return what keeps runs from being trained or recorded now, as a sentence; None if nothing does."""
+    try:
+        return lab().trouble
+    except StoreError as error:  # the home cannot be opened; it is tried again at each call
+        return str(error)
+
+
+def warm() -> None:
+    """Start the Lab's workers, where the home can be opened."""
+    with suppress(StoreError):
+        lab().warm()
+
+
+def close() -> None:
+    """End the runs of the Lab in good order, if there is one."""
+    if lab.cache_info().currsize:
+        lab().close()

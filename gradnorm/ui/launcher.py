@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gradnorm.common.extras import require
+from gradnorm.ui.file_handles import raise_limit
 from gradnorm.ui.location import site
 
 # Tells the server to open this address in a browser once it is up. Streamlit's own way of doing so goes with
@@ -27,6 +28,7 @@ def serve(address: str, port: int, *, open_browser: bool = False) -> int:
     require("gradnorm dashboard", *_PACKAGES)
     if open_browser:
         os.environ[OPEN] = f"http://{address}:{port}"
+    raise_limit()
     # Relative paths mean the folder where the command was typed.
     for variable, default in _FOLDERS.items():
         os.environ[variable] = str(Path(os.environ.get(variable) or default).resolve())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from gradnorm.runs.faults import StoreError
 from gradnorm.ui import navigation
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
+from gradnorm.ui.markdown import plain
 
 
 def main() -> None:
@@ -22,9 +24,15 @@ def main() -> None:
         navigation.runs(),
     ]
     page = st.navigation(shown, position="top")
-    page.run()
-    # The first page is on its way to the browser; now torch may load behind it.
-    lab().warm()
+    top = st.container()
+    try:
+        lab().store.check()
+        page.run()
+        # The first page is on its way to the browser; now torch may load behind it.
+        lab().warm()
+    except StoreError as error:
+        # A home that is damaged, newer or gone: what there is to say is said where the page would be.
+        top.error(plain(str(error)), icon=":material/hard_drive:")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -15,8 +16,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from gradnorm.ui import lab
+from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
-from gradnorm.ui.lab import lab
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.live.routes import live_routes
 
@@ -27,7 +29,7 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    return live_routes(lambda: lab().store, base_path(), _allowed_origins(), trouble=lambda: lab().trouble)
+    return live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
 
 
 def middleware() -> list[Middleware]:
@@ -49,14 +51,15 @@ def base_path() -> str:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
+    Scarcity(asyncio.get_running_loop())
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):
         threading.Timer(0.5, webbrowser.open, [url]).start()
     # Torch is loaded behind the first page, or now that nobody comes; sooner, it would be in that page's way.
-    warm = threading.Timer(WARM_SECONDS, lambda: lab().warm())
+    warm = threading.Timer(WARM_SECONDS, lab.warm)
     warm.daemon = True
     warm.start()
     yield
     warm.cancel()
-    lab().close()
+    lab.close()

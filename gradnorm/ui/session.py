@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from gradnorm.config.spec import PRESETS, RunSpec, SpecError, changed, preset
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.lab import lab
@@ -117,6 +118,9 @@ def run() -> RunInfo | None:
     except UnknownRunError:
         st.session_state[_RUN] = None
         return None
+    except StoreError as error:
+        tell(str(error))
+        return None
 
 
 def watch(run_id: str | None) -> None:
@@ -151,6 +155,8 @@ def open_run(run_id: str) -> None:
             return
         st.session_state[_SPEC] = RunSpec.parse(info.spec)
         st.session_state[_RUN] = run_id
+    except StoreError as error:
+        tell(str(error))
     except UnknownRunError:
         st.session_state[_FAULT] = f"There is no run {run_id} here. It may have been deleted; Runs lists all."
     except SpecError as error:

@@ -47,6 +47,7 @@ class Server:
     port: int
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -62,7 +63,7 @@ class Server:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "gradnorm", "dashboard", "--port", str(self.port)]
-        environment = {**os.environ, "GRADNORM_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "GRADNORM_HOME": str(self.home), "OMP_NUM_THREADS": "1", **self.environment}
         environment.pop("GRADNORM_WORKERS", None)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -91,12 +92,12 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, **environment: str) -> Iterator[Server]:
     """Serve a home of its own on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = Server(folder / "home", port, folder / "server.log")
+    server = Server(folder / "home", port, folder / "server.log", environment=environment)
     try:
         server.start()
         yield server

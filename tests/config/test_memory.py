@@ -30,6 +30,23 @@ def test_what_is_free_is_of_this_machine_and_its_container():
     assert 100e6 < memory.free() < 1e14
 
 
+def test_a_limit_for_the_process_counts_what_it_holds(monkeypatch):
+    there = memory.free()
+    monkeypatch.setenv("GRADNORM_MEMORY", "1.5")
+    assert 0 < memory.free() < min(1.5e9, there)
+    monkeypatch.setenv("GRADNORM_MEMORY", "0.001")
+    assert memory.free() == 0
+    with pytest.raises(SpecError, match=r"and 0\.0 GB free"):
+        memory.check([spec()])
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "0", "inf", "nan"])
+def test_a_limit_that_is_none_is_told(monkeypatch, text):
+    monkeypatch.setenv("GRADNORM_MEMORY", text)
+    with pytest.raises(SpecError, match=f"GRADNORM_MEMORY should be gigabytes, above 0. Found '{text}'"):
+        memory.check([spec()])
+
+
 def test_a_network_that_does_not_fit_is_refused_with_the_numbers(monkeypatch):
     large = spec(width=4096, depth=32)
     monkeypatch.setattr(memory, "free", lambda: 8_000_000_000)

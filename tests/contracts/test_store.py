@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gradnorm.runs.checkpoint_files import CheckpointError
+from gradnorm.runs.checksums import checksum
 from gradnorm.runs.database import SCHEMA_VERSION, StoreError
+from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import ENDED, Checkpoint, Outcome
+from gradnorm.runs.run_table import change
 from gradnorm.runs.store import CannotGoOnError, RunStore, UnknownRunError
 from tests.factories import SPEC, evaluation, finished, rows_of, start_python, step_record, step_records
 
@@ -428,16 +431,17 @@ class StoreContract:
                 other.end()
 
     def test_two_processes_append_and_one_reads_at_once(self, store, home):
-        runs = [create(store) for _ in range(2)]
         code = (
-            "from tests.factories import *\nrun = input()\n"
+            "from tests.factories import *\n"
+            "run = store.create('a run', SPEC, ('a', 'b'), queued=False)\nprint(run)\ninput()\n"
             "for step in range(1, 301, 3): store.append(run, step_records(step, step + 2), [evaluation(step)])\n"
             "print('done')"
         )
-        others = [Other(home, code) for _ in runs]
+        others = [Other(home, code) for _ in range(2)]
         try:
-            for other, run in zip(others, runs, strict=True):
-                other.go(run)
+            runs = [other.line() for other in others]
+            for other in others:
+                other.go()
             seen = 0
             while seen < 600:
                 snapshots = [store.read(run) for run in runs]
@@ -541,8 +545,9 @@ def test_a_reader_is_not_blocked_by_a_long_write(store):
     run = create(store)
     store.append(run, step_records(1, 3))
     writer = apsw.Connection(str(store.home / "gradnorm.db"))
+    writer.create_scalar_function("checksum", checksum)
     writer.execute("BEGIN EXCLUSIVE")
-    writer.execute("UPDATE runs SET steps = 99, title = 'half done'")
+    change(writer, "title = 'half done'", "run = ?", (run,))
     start = time.monotonic()
     assert (store.info(run).steps, store.info(run).title) == (3, "a run")
     assert len(store.read(run).rows) == 3
@@ -668,9 +673,10 @@ def test_slices_of_any_size_join_to_the_whole(sizes, data):
 
 
 class Model:
-    """One run as plain Python."""
+    """One run as plain Python. mine: whether it belongs to this process."""
 
-    def __init__(self, state):
+    def __init__(self, state, mine):
+        self.mine = mine
         self.state, self.records, self.evaluations, self.seconds, self.outcome = state, [], [], 0.0, None
 
 
@@ -693,7 +699,7 @@ class StoreMachine(RuleBasedStateMachine):
     def create(self, queued):
         run = create(self.store, queued=queued)
         assert run not in self.model
-        self.model[run] = Model("queued" if queued else "running")
+        self.model[run] = Model("queued" if queued else "running", mine=not queued)
         return run
 
     @rule()
@@ -703,6 +709,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert (info.run if info else None) == (waiting[0] if waiting else None)
         if info:
             self.model[info.run].state = "running"
+            self.model[info.run].mine = True
 
     @rule(run=runs, skip=st.integers(-2, 2), size=st.integers(0, 4), evaluate=st.booleans())
     def append(self, run, skip, size, evaluate):
@@ -714,6 +721,9 @@ class StoreMachine(RuleBasedStateMachine):
         found = [evaluation(step)] if evaluate and fresh else []
         if model is None:
             with pytest.raises(UnknownRunError):
+                self.store.append(run, records, found, 0.5)
+        elif not model.mine:
+            with pytest.raises(TakenOverError, match="the queue"):
                 self.store.append(run, records, found, 0.5)
         elif skip and size:
             with pytest.raises(ValueError, match="continue at step"):
@@ -744,6 +754,9 @@ class StoreMachine(RuleBasedStateMachine):
         model = self.model.get(run)
         if model is None:
             with pytest.raises(UnknownRunError):
+                self.store.end(run, Outcome(kind, 0))
+        elif not model.mine:
+            with pytest.raises(TakenOverError):
                 self.store.end(run, Outcome(kind, 0))
         elif model.state in ("running", "paused"):
             self.store.end(run, Outcome(kind, len(model.records)))

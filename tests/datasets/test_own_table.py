@@ -309,10 +309,10 @@ def test_paths_stay_below_their_roots(root, home, tmp_path):
     upload.parent.mkdir(parents=True)
     upload.write_text("c")
     assert allowed("in/a.csv") == allowed(str(inside)) == allowed("fine.csv") == inside.resolve()
-    assert allowed("upload:0123/c.csv") == upload.resolve()
+    assert allowed("upload:0123/c.csv", uploads=True) == upload.resolve()
     for path in ("../b.csv", str(outside), "link.csv", "upload:../gradnorm.db", f"upload:{inside}"):
         with pytest.raises(DataError, match="should lie below"):
-            allowed(path)
+            allowed(path, uploads=True)
     for path in ("in", "gone.csv", "loop.csv", "a\0b", "x" * 5000, "upload:0123", "upload:gone/c.csv"):
         with pytest.raises(DataError, match=r"Found (no such file|a folder)"):
-            allowed_file(path)
+            allowed_file(path, uploads=True)

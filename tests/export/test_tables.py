@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gradnorm.export import tables
+from gradnorm.export import slices, tables
 from gradnorm.runs.records import Checkpoint, Evaluation
 from tests.factories import SPEC, evaluation, step_records
 
@@ -67,7 +67,7 @@ def test_a_run_that_was_only_tested_has_that_row(store, kind):
 
 @both_formats
 def test_a_fork_is_whole_however_late_it_begins(store, kind, monkeypatch):
-    monkeypatch.setattr(tables, "SLICE", 4)
+    monkeypatch.setattr(slices, "SLICE", 4 * 15)
     parent = store.create("parent", SPEC, ["a", "b"], queued=False)
     store.append(parent, step_records(1, 10), [evaluation(0)])
     store.checkpoints.write(parent, Checkpoint(10, b"state"))

@@ -90,7 +90,7 @@ def killed_after(process, seconds):
     return launched, told
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
 def test_a_server_that_is_killed_loses_no_acknowledged_step(home, kills):
     store, chance, acknowledged, launched = RunStore(home), random.Random(0), {}, set()
     for _ in range(kills):
@@ -207,7 +207,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.parametrize(("deaths", "steps"), [(5, 300), pytest.param(20, 1200, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("deaths", "steps"), [(5, 300), pytest.param(100, 6000, marks=pytest.mark.long)])
 def test_a_run_killed_at_random_steps_is_the_run_left_alone_bit_for_bit(home, deaths, steps):
     from gradnorm.config.spec import RunSpec
     from gradnorm.lab.run_writer import record

@@ -300,13 +300,13 @@ def test_closing_interrupts_with_all_records(lab, store, going, state, hold):
     going(run)
     if hold:
         lab.pause(run)
-        state(run, "paused")
+        # A run that is paused lets the next one train.
+        wait_for(lambda: store.info(waiting).state != "queued")
     lab.close(30)
     info = store.info(run)
     assert (info.state, info.outcome.kind, info.outcome.step) == ("interrupted", "interrupted", info.steps)
     assert f"step {info.steps:,}" in info.outcome.message
     assert store.read(run).rows[:, 0].tolist() == list(range(1, info.steps + 1))
-    # A run that is paused lets the next one train.
     assert store.info(waiting).state in (("finished", "interrupted") if hold else ("queued",))
     assert not [t for t in threading.enumerate() if t.name.startswith("gradnorm-worker")]
 
@@ -516,3 +516,23 @@ def test_an_interrupted_race_goes_on_together(labs, store, going):
     again.go_on(runs[1])
     wait_for(lambda: [store.info(run).state for run in runs] == ["finished"] * 2)
     assert [len(store.read(run).rows) for run in runs] == [500, 500]
+
+
+def test_a_race_whose_first_contender_has_ended_can_be_paused_and_stepped(lab, store, ended, state):
+    first, second = lab.race([tiny(steps=20), RunSpec.parse(LONG)])
+    assert ended(first).state == "finished"
+    lab.pause(second)
+    state(second, "paused")
+    steps = store.info(second).steps
+    lab.step(second)
+    wait_for(lambda: store.info(second).steps == steps + 1)
+    state(second, "paused")
+    lab.stop(second)
+    assert ended(second).state == "stopped"
+
+
+def test_all_that_comes_of_a_step_is_seen_before_the_pace_lets_the_next_one_come(lab, store):
+    run = lab.launch(tiny(pace=0.1, eval_every=1))
+    wait_for(lambda: store.read(run).evaluations[-1:] and store.read(run).evaluations[-1].step == 1)
+    assert store.info(run).steps == 1
+    lab.stop(run)

@@ -96,7 +96,7 @@ def test_the_next_run_starts_after_an_end_that_could_not_be_written(lab, monkeyp
         raise RuntimeError("broken")
         yield
 
-    monkeypatch.setattr("gradnorm.lab.lab.record_group", broken)
+    monkeypatch.setattr("gradnorm.lab.workers.record_group", broken)
     monkeypatch.setattr(store, "end", end)
     first = lab.launch(RunSpec.parse(TINY))
     wait_for(lambda: failures)
@@ -106,6 +106,38 @@ def test_the_next_run_starts_after_an_end_that_could_not_be_written(lab, monkeyp
     assert store.info(second).state == "finished"
     assert store.info(first).state == "failed"
     assert lab.trouble is None
+
+
+def test_a_queue_that_cannot_be_read_is_told_in_one_line(lab, caplog):
+    lab.warm()
+    with locked(lab.store):
+        assert "The queue cannot be read now (database is locked)" in wait_for(lambda: lab.trouble)
+        time.sleep(2.5)
+    wait_for(lambda: lab.trouble is None)
+    told = [record for record in caplog.records if record.name.startswith("gradnorm.lab")]
+    assert [(record.levelname, record.exc_info) for record in told] == [("WARNING", None)]
+
+
+def test_an_end_that_is_owed_is_told_until_it_is_written(lab, monkeypatch):
+    """The store is locked while the run fails."""
+    store, failing = lab.store, Event()
+
+    def broken(*_):
+        failing.wait(60)
+        raise RuntimeError("broken")
+        yield
+
+    monkeypatch.setattr("gradnorm.lab.workers.record_group", broken)
+    run = lab.launch(RunSpec.parse(TINY))
+    wait_for(lambda: store.info(run).state == "running")
+    with locked(store):
+        failing.set()
+        trouble = wait_for(lambda: lab.trouble)
+        assert f"How run {run} ended cannot be written now" in trouble
+        assert "database is locked" in trouble
+    wait_for(lambda: store.info(run).ended)
+    assert store.info(run).outcome.message == "RuntimeError: broken"
+    wait_for(lambda: lab.trouble is None)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -293,7 +325,7 @@ def test_batches_beyond_the_memory_end_their_run_alone(lab, monkeypatch):
 
 
 def test_a_run_is_alive_for_other_hosts_while_its_data_load(lab, store, monkeypatch):
-    monkeypatch.setattr("gradnorm.lab.lab.BEAT_SECONDS", 0.05)
+    monkeypatch.setattr("gradnorm.lab.workers.BEAT_SECONDS", 0.05)
     loading, go_on = Event(), Event()
 
     def load(self, seed):

@@ -276,8 +276,9 @@ def in_lock_step(sources):
                 yield index, error
 
 
-def record_race(store, sources, control, left=None):
-    return record_group(store, list(sources), in_lock_step(sources.values()), control, left)
+def record_race(store, sources, controls=None):
+    controls = controls or [Control() for _ in sources]
+    return record_group(store, list(sources), in_lock_step(sources.values()), controls)
 
 
 @pytest.fixture
@@ -287,7 +288,7 @@ def race(store):
 
 def test_a_race_goes_in_lock_step(store, race):
     sources = {run: iter([evaluation(0), *step_records(1, 5), finished(5)]) for run in race}
-    taken = list(record_race(store, sources, Control()))
+    taken = list(record_race(store, sources))
     steps = [(run, item.step) for run, item in taken if isinstance(item, StepRecord)]
     assert steps == [(run, step) for step in range(1, 6) for run in race]
     assert [item.step for run, item in taken if run == race[1]] == [0, 1, 2, 3, 4, 5, 5]
@@ -304,7 +305,7 @@ def test_extra_items_of_one_do_not_put_a_race_out_of_step(store, race):
         race[1]: iter(step_records(1, 5)),
         race[2]: iter([evaluation(0), *step_records(1, 5)]),
     }
-    steps = [(run, i.step) for run, i in record_race(store, sources, Control()) if isinstance(i, StepRecord)]
+    steps = [(run, i.step) for run, i in record_race(store, sources) if isinstance(i, StepRecord)]
     assert steps == [(run, step) for step in range(1, 6) for run in race]
 
 
@@ -315,7 +316,7 @@ def test_a_round_counts_for_each_of_its_runs(store, race):
             yield own
 
     sources = {race[0]: slow(), race[1]: iter(step_records(1, 5)), race[2]: iter(step_records(1, 5))}
-    list(record_race(store, sources, Control()))
+    list(record_race(store, sources))
     spent = [store.info(run).seconds for run in race]
     assert all(seconds > 0.06 for seconds in spent)
     assert max(spent) < 1.5 * min(spent)
@@ -333,7 +334,7 @@ def test_a_race_goes_on_without_those_that_fail_or_are_deleted(store, race):
         goes: iter([*step_records(1, steps), finished(steps)]),
         vanishes: iter(step_records(1, steps)),
     }
-    for run, item in record_race(store, sources, Control()):
+    for run, item in record_race(store, sources):
         if (run, item.step) == (vanishes, 1):
             store.end(vanishes, finished(1))
             store.delete(vanishes)
@@ -343,17 +344,19 @@ def test_a_race_goes_on_without_those_that_fail_or_are_deleted(store, race):
 
 
 def test_a_single_step_of_a_race_is_a_step_of_each(store, race):
-    control = Control()
-    control.pause()
-    control.step()
+    controls = [Control() for _ in race]
+    for control in controls:
+        control.pause()
+        control.step()
     sources = {run: iter([evaluation(0), *step_records(1, 5)]) for run in race}
-    thread = Thread(target=lambda: (list(record_race(store, sources, control)), store.close()))
+    thread = Thread(target=lambda: (list(record_race(store, sources, controls)), store.close()))
     thread.start()
     try:
         wait_for(lambda: [store.info(run).state for run in race] == ["paused"] * 3)
         assert [store.info(run).steps for run in race] == [1, 1, 1]
     finally:
-        control.resume()
+        for control in controls:
+            control.resume()
         thread.join(30)
     assert [store.info(run).steps for run in race] == [5, 5, 5]
 

@@ -38,7 +38,7 @@ def make(*methods: str, **changes) -> list[str]:
     ]  # fmt: skip
     controls = {run: Control() for run in runs}
     items = records_of(store, [store.info(run) for run in runs], controls)
-    for _ in record_group(store, runs, items, controls[runs[0]]):
+    for _ in record_group(store, runs, items, list(controls.values())):
         pass
     return runs
 

@@ -13,16 +13,18 @@ import pytest
 
 from gradnorm.export import tables
 from gradnorm.lab.lab import Lab
+from gradnorm.runs.checksums import checksum
 from gradnorm.runs.database import Database
 from gradnorm.runs.migrations import FIRST_COLUMNS, MIGRATIONS, SCHEMA_VERSION
 from gradnorm.runs.records import QUANTITIES, Quantity, columns
+from gradnorm.runs.run_table import change
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import wire
 from tests.factories import SPEC, rows_of, step_record, step_records, wait_for
 
 HOMES = Path(__file__).parent / "homes"
 # Their runs: finished after 40 steps by each build, and stopped at step 30 of 60, with α 1.5 moved to 0.7 at step 11.
-FINISHED = {1: "20261127-063759-3b961e", 2: "20261127-063808-143ab2"}
+FINISHED = {1: "20261127-063759-3b961e", 2: "20261127-063808-143ab2", 3: "20261127-112932-0625e6"}
 STOPPED = "20261127-063812-51163e"
 
 
@@ -74,7 +76,7 @@ def test_an_old_run_opens_is_drawn_and_exported(schema, old_home):
     first_losses = snapshot.vector("losses") / snapshot.vector("loss_ratios")
     np.testing.assert_allclose(first_losses, np.tile(first_losses[0], (40, 1)), rtol=1e-5)
     assert [each.step for each in snapshot.evaluations] == [0, 20, 40]
-    assert (snapshot.events, snapshot.info.keeps_events) == ((), False)
+    assert (snapshot.events, snapshot.info.keeps_events, snapshot.damage) == ((), schema >= 3, ())
     hello = json.loads(wire.hello(snapshot.info))
     assert hello["columns"] == snapshot.columns
     sink = io.BytesIO()
@@ -126,14 +128,13 @@ def with_other_columns(tmp_path):
     def make(quantities: tuple[Quantity, ...]) -> tuple[RunStore, str]:
         store = RunStore(tmp_path)
         run = store.create("a run", SPEC, ["a", "b"], queued=False)
-        db = apsw.Connection(str(tmp_path / "gradnorm.db"))
-        db.execute("UPDATE runs SET columns = ?", (json.dumps(quantities),))
         size = len(columns(2, quantities))
         rows = np.arange(6 * size, dtype="<f4").reshape(6, size)
         rows[:, 0] = range(1, 7)
-        db.execute("INSERT INTO blocks VALUES (1, 1, 6, ?)", (rows.tobytes(),))
-        db.execute("UPDATE runs SET steps = 6")
-        db.close()
+        block = (1, 6, rows.tobytes())
+        with Database(tmp_path / "gradnorm.db").write() as db:
+            change(db, "columns = ?, steps = 6", "run = ?", (json.dumps(quantities), run))
+            db.execute("INSERT INTO blocks VALUES (1, ?, ?, ?, ?)", (*block, checksum(1, *block)))
         return store, run
 
     return make

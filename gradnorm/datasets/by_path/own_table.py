@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 from gradnorm.common.declarations import names
 from gradnorm.datasets.base import Source
 from gradnorm.datasets.readers.folders import DataError, allowed_file
-from gradnorm.datasets.readers.table_reader import Table, read_table
+from gradnorm.datasets.readers.table import Table
+from gradnorm.datasets.readers.table_reader import read_table
 from gradnorm.datasets.tabular.inputs import ColumnChoice, TargetForm, input_columns
 from gradnorm.datasets.tabular.preprocessing import Prepared, form_of, prepare
 from gradnorm.datasets.tabular.table import TableDataset, TableSource
@@ -120,7 +121,7 @@ class OwnTable(TableDataset):
         """Return the table of the file. Raises DataError if there is no file, or if it is no table."""
         if not self.file:
             raise DataError("There should be a file. Found none. Give one, as in --dataset table:houses.csv.")
-        return read_table(allowed_file(self.file), careful=self.reading == "careful")
+        return read_table(allowed_file(self.file, uploads=True), careful=self.reading == "careful")
 
     def prepared(self) -> Prepared:
         """Return the numbers to train on, with notes on what was left out. The result is cached until the file changes.

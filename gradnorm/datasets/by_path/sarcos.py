@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, BinaryIO, ClassVar, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from gradnorm.datasets.base import Source
+from gradnorm.datasets.readers.apart import turn
 from gradnorm.datasets.readers.csv_reader import is_number
 from gradnorm.datasets.readers.folders import DataError, allowed
 from gradnorm.datasets.tabular.table import TableDataset, TableSource, Target
@@ -74,7 +75,7 @@ class Sarcos(TableDataset):
                 "28 columns. Found none. Set it with --path, below the data root."
             )
         # In the order of their values, so that the split does not depend on the files' order.
-        rows = np.unique(np.concatenate([_read(file) for file in _files(allowed(self.path))]), axis=0)
+        rows = np.unique(np.concatenate([_rows(file) for file in _files(allowed(self.path, uploads=True))]), axis=0)
         if len(rows) < _LEAST_ROWS:
             raise DataError(f"SARCOS should have at least {_LEAST_ROWS} different rows. Found {len(rows)}. Add some.")
         targets = [Target(name, "regression", rows[:, INPUTS + i, None]) for i, name in enumerate(self.task_names)]
@@ -91,8 +92,24 @@ def _files(path: Path) -> list[Path]:
     return paths
 
 
+def _rows(file: Path) -> Rows:
+    """Return a file's rows, shape [N, 28], all finite, as `send_rows` writes them. Raises DataError."""
+    with turn(file) as run:
+        rows = np.frombuffer(run(send_rows), np.float64)
+    if len(rows) % _COLUMNS:
+        raise DataError(f"{file.name} should be numbers, {_COLUMNS} a row. Found a part of a row. Write it again.")
+    return rows.reshape(-1, _COLUMNS)
+
+
+def send_rows(stream: BinaryIO, file: Path) -> None:
+    """Write a file's rows, all finite, to a stream as double precision, one after another.
+
+    Raises DataError for a file that is malformed or too large.
+    """
+    stream.write(_read(file).tobytes())
+
+
 def _read(file: Path) -> Rows:
-    """Return a file's rows, shape [N, 28], all finite. Raises DataError."""
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise DataError(f"A file of SARCOS should end in {', '.join(_READERS)}. Found {file.name}. Give another.")
@@ -100,7 +117,7 @@ def _read(file: Path) -> Rows:
         raise DataError(f"{file.name} should have at most {_MOST_BYTES >> 20} MiB. Found more. Give fewer rows.")
     try:
         rows = reader(file)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     # SciPy raises many kinds of error for broken files: its own, zlib's, TypeError, ValueError.
     except Exception as error:

@@ -139,11 +139,12 @@ def _how(units: Sequence[set[str]], bodies: Sequence[str], mark: str) -> str:
 
 
 def _dates(texts: Sequence[str]) -> Understood | None:
+    # Most texts are no dates, and the first one tells: a date has digits, and two marks or spaces. Without this, most
+    # tables would wait for pandas to load.
+    if not re.search(r"\d", texts[0]) or len(re.findall(r"[-./\s]", texts[0])) < 2:
+        return None
     import pandas as pd
 
-    # Most texts are no dates, and the first one tells.
-    if not re.search(r"\d", texts[0]):
-        return None
     sample, words = pd.Series(texts[:_SAMPLE]), pd.Series(texts)
     fitting: list[tuple[str, pd.Series]] = []
     for form, name in _DATES.items():
@@ -156,5 +157,6 @@ def _dates(texts: Sequence[str]) -> Understood | None:
         return None
     how, days = fitting[0]
     other = f"; {fitting[1][0]} would fit, too" if len(fitting) > 1 and fitting[1][0] != how else ""
-    values = (days - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    # In seconds: nanoseconds reach from 1678 to 2262 alone.
+    values = (days - pd.Timestamp(0).as_unit("s")) / pd.Timedelta(days=1)
     return Understood("date", np.asarray(values, dtype=np.float64), f"dates, {how}{other}")

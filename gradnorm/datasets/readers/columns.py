@@ -53,8 +53,31 @@ class Column:
         return np.isnan(self.values) if self.words is None else self.values < 0
 
 
+def readable(kind: Any) -> bool:
+    """Return whether the cells of an Arrow type are single numbers, dates or texts: what `to_column` takes."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return readable(kind.value_type)
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
+    moments = types.is_temporal(kind) and not types.is_duration(kind) and not types.is_interval(kind)
+    return numbers or moments or types.is_null(kind) or is_text(kind)
+
+
+def is_text(kind: Any) -> bool:
+    """Return whether the cells of an Arrow type are texts."""
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
+def unread(name: str, rows: int, kind: str) -> Column:
+    """Return a column of `rows` cells that nothing can be learnt from. kind: what its cells are, for messages."""
+    return Column(name, "text", False, 0, 0, kind, np.full(rows, np.nan))
+
+
 def to_column(name: str, cells: ArrowColumn) -> Column:
-    """Return a column of N cells as the file has them, with its kind."""
+    """Return a column of N cells as the file has them, with its kind. Their type is one that is `readable`."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -69,9 +92,7 @@ def to_column(name: str, cells: ArrowColumn) -> Column:
         return _text_column(name, cells.cast(pa.string()))
     if types.is_dictionary(kind) and not types.is_string(kind.value_type):
         return to_column(name, cells.cast(kind.value_type))
-    if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind):
-        return _text_column(name, cells)
-    return Column(name, "text", False, 0, 0, str(kind)[:40], np.full(len(cells), np.nan))
+    return _text_column(name, cells)
 
 
 def understood(column: Column, cells: ArrowColumn, decimal: str) -> Column:
@@ -154,8 +175,9 @@ def _text_column(name: str, cells: ArrowColumn) -> Column:
     from pyarrow import compute, types
 
     if not types.is_dictionary(cells.type):
-        cells = cells.dictionary_encode()
-    joined: Any = cells.unify_dictionaries().combine_chunks()
+        # In one piece, so that texts are looked up once.
+        cells = cells.combine_chunks().dictionary_encode()
+    joined: Any = cells.unify_dictionaries().combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
     joined = joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
     codes = np.array(compute.fill_null(joined.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False))
     words = joined.dictionary

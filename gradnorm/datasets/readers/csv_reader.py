@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.readers.limits import MOST_BYTES, MOST_CELLS, MOST_COLUMNS, too_many_cells, too_many_columns
 
-MOST_BYTES = 200 * 2**20
-MOST_COLUMNS = 10_000
-MOST_CELLS = 10_000_000
 # The first line must end within _HEAD bytes. Unpacked text may be at most _RATIO times as long as its file.
 _HEAD = 2**20
 _RATIO = 100
@@ -145,19 +143,6 @@ def _parse(path: Path, pieces: Iterator[bytes]) -> CsvText:
         if lines * len(rows[0]) > 2 * MOST_CELLS:  # blank lines and line breaks within cells are no rows
             raise too_many_cells(path)
     return CsvText(content, tuple(name.strip() for name in rows[0]), delimiter, _decimal_mark(rows, delimiter))
-
-
-def too_many_cells(path: Path) -> DataError:
-    """Return the error for a table with more than `MOST_CELLS` cells."""
-    return DataError(f"{path.name} should have at most {MOST_CELLS:,} cells. Found more. Keep fewer rows or columns.")
-
-
-def too_many_columns(path: Path, amount: str) -> DataError:
-    """Return the error for a table with more than `MOST_COLUMNS` columns.
-
-    amount: what was found, for the message.
-    """
-    return DataError(f"{path.name} should have at most {MOST_COLUMNS:,} columns. Found {amount}. Keep those you need.")
 
 
 def _delimiter_and_rows(path: Path, head: bytes) -> tuple[str, list[list[str]]]:

@@ -22,12 +22,15 @@ def upload_root() -> Path:
     return Path(os.environ.get("GRADNORM_HOME") or "runs").resolve() / "uploads"
 
 
-def allowed(path: str) -> Path:
+def allowed(path: str, *, uploads: bool = False) -> Path:
     """Return the file or folder that `path` names, with all symbolic links resolved.
 
     path: relative to `data_root()`, or absolute; or "upload:HASH/NAME", relative to `upload_root()`.
+    uploads: whether it may be an upload. Anybody can upload, so only readers in a process of their own take uploads.
     Raises DataError if it is missing, is neither file nor folder, or, with links resolved, lies outside of that root.
     """
+    if path.startswith(UPLOADED) and not uploads:
+        raise DataError(f"Data of this kind should lie below {data_root()}. Found an upload, {path!r}. Put it there.")
     root, name, remedy = data_root(), path, "Put it there, or set GRADNORM_DATA to the folder that holds it"
     if path.startswith(UPLOADED):
         root, name, remedy = upload_root(), path.removeprefix(UPLOADED), "Upload it once more"
@@ -46,9 +49,9 @@ def allowed(path: str) -> Path:
     return resolved
 
 
-def allowed_file(path: str) -> Path:
+def allowed_file(path: str, *, uploads: bool = False) -> Path:
     """Return the file that `path` names. Arguments and errors are those of `allowed`; raises DataError for a folder."""
-    resolved = allowed(path)
+    resolved = allowed(path, uploads=uploads)
     if not resolved.is_file():
         raise DataError(f"{path!r} should be a file. Found a folder. Name a file in it.")
     return resolved

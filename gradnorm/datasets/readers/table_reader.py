@@ -1,197 +1,86 @@
-"""Reads a table from a CSV or Parquet file."""
+"""Gives the tables of CSV and Parquet files, and keeps those that were read last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import threading
+from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from gradnorm.datasets.readers.cells import TOTALS
-from gradnorm.datasets.readers.columns import ArrowColumn, Column, to_column, understood
-from gradnorm.datasets.readers.csv_reader import (
-    MOST_BYTES,
-    MOST_CELLS,
-    MOST_COLUMNS,
-    CsvText,
-    is_number,
-    read_text,
-    too_many_cells,
-    too_many_columns,
-)
+from gradnorm.datasets.readers.apart import BusyError, turn
 from gradnorm.datasets.readers.folders import DataError
+from gradnorm.datasets.readers.table import Table, receive
+from gradnorm.datasets.readers.table_file import send_table
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
-LEAST_ROWS = 20
-_NULLS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "-nan"]
-# Limit for the footer of a Parquet file, which is read as a whole.
-_MOST_FOOTER = 64 * 2**20
+# To read a small table takes half a second, mostly to start a process. So many bytes of tables are kept, and so many
+# tables and faults, for the visitors of a dashboard: each of their clicks asks for their table.
+_MOST_KEPT, _MOST_TABLES = 512 * 2**20, 256
+
+# A path with the times when its content and its rights changed, its size, and how it is read.
+_State: TypeAlias = tuple[Path, int, int, int, bool]
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """The columns of a file.
+class _Kept:
+    """Tables, and sentences on files that are none, by the state of their file; the one used last is last."""
 
-    name: of the file, for messages.  rows: the number of cells in each column.
-    notes: what was left out of it.
-    """
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[_State, tuple[Table | str, int]] = OrderedDict()
 
-    name: str
-    rows: int
-    columns: tuple[Column, ...]
-    notes: tuple[str, ...] = ()
+    def get(self, state: _State) -> Table | str | None:
+        with self._lock:
+            if state not in self._found:
+                return None
+            self._found.move_to_end(state)
+            return self._found[state][0]
 
-    def column(self, name: str) -> Column:
-        """Return a column by its name. Raises DataError if there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        names = ", ".join(column.name for column in self.columns[:20])
-        raise DataError(f"{self.name} should have a column {name!r}. Found {names}. Choose one of these.")
+    def keep(self, state: _State, found: Table | str, size: int) -> Table | str:
+        with self._lock:
+            self._found[state] = found, size
+            while len(self._found) > 1 and (
+                len(self._found) > _MOST_TABLES or sum(size for _, size in self._found.values()) > _MOST_KEPT
+            ):
+                self._found.popitem(last=False)
+        return found
+
+
+_kept = _Kept()
 
 
 def read_table(path: Path, *, careful: bool = True) -> Table:
-    """Return the table of a file. A file that has not changed is read once.
+    """Return the table of a file. A file that has not changed is read once, in a process of its own.
 
     path: a CSV or Parquet file, with an ending of `SUFFIXES`, already checked by `allowed_file`.
     careful: whether texts are understood (`gradnorm.datasets.readers.cells`): numbers and dates in their usual
         spellings, marks of missing values, a last row of totals; and whole numbers that name things are texts.
-    Raises DataError if the file cannot be read, is no table, is too large, or has fewer than `LEAST_ROWS` rows.
+    Raises DataError if the file cannot be read, is no table, is too large, or has fewer than 20 rows.
     """
-    try:
-        state = path.stat()
-        return _read(path, state.st_mtime_ns, state.st_size, careful)
-    except OSError as error:
-        raise DataError(f"{path.name} should be readable. Found: {error.strerror}. Check its rights.") from None
-
-
-@lru_cache(maxsize=2)
-def _read(path: Path, changed: int, size: int, careful: bool) -> Table:
     if not path.name.lower().endswith(SUFFIXES):
         raise DataError(f"{path.name} should end in one of {', '.join(SUFFIXES)}. Save the table as CSV or Parquet.")
-    parquet = path.name.lower().endswith(".parquet")
-    cells, decimal = (_read_parquet(path, size), ".") if parquet else _read_csv(path)
-    notes: tuple[str, ...] = ()
-    if careful and _ends_in_totals(cells):
-        cells, notes = cells.slice(0, cells.num_rows - 1), ("The last row is left out: it holds totals.",)
-    if cells.num_rows < LEAST_ROWS:
-        raise DataError(f"{path.name} should have {LEAST_ROWS} rows or more. Found {cells.num_rows}. Add rows.")
-    names = cells.column_names
-    columns = [to_column(names[i], cells.column(i)) for i in range(len(names))]
-    if careful:
-        columns = [understood(column, cells.column(i), decimal) for i, column in enumerate(columns)]
-    return Table(path.name, cells.num_rows, tuple(columns), notes)
-
-
-def _ends_in_totals(cells: ArrowColumn) -> bool:
-    from pyarrow import types
-
-    if not cells.num_rows:
-        return False
-    kinds = (types.is_string, types.is_large_string, types.is_dictionary)
-    texts = [column for column in cells.columns if any(is_kind(column.type) for is_kind in kinds)]
-    last = [str(column[-1].as_py() or "").strip().rstrip(":").lower() for column in texts]
-    # In a table of nothing but texts "all" may be a value.
-    return len(texts) < cells.num_columns and any(cell in TOTALS for cell in last)
-
-
-def _read_csv(path: Path) -> tuple[ArrowColumn, str]:
-    """Return the cells, and the decimal mark."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    text = read_text(path)
-    _check_names(path, text.header)
-    _check_header(path, text)
-    wrong: list[Any] = []
-
-    def keep(row: Any) -> str:
-        wrong.append(row)
-        return "error"
-
     try:
-        table = csv.read_csv(
-            pa.BufferReader(pa.py_buffer(text.content)),
-            csv.ReadOptions(use_threads=False, block_size=2**23),
-            csv.ParseOptions(delimiter=text.delimiter, newlines_in_values=True, invalid_row_handler=keep),
-            csv.ConvertOptions(null_values=_NULLS, strings_can_be_null=True, decimal_point=text.decimal),
-        )
-    except pa.ArrowException as error:
-        if not wrong:
-            raise DataError(f"{path.name} should be a table. Found: {_one_line(error)}. Check its quotes.") from None
-        row = wrong[0]
-        raise DataError(
-            f"Data row {row.number - 1:,} of {path.name} should have {row.expected_columns} cells, as the header has. "
-            f"Found {row.actual_columns}. Check its delimiters and quotes."
-        ) from None
-    if table.num_rows * table.num_columns > MOST_CELLS:
-        raise too_many_cells(path)
-    return table.rename_columns(list(text.header)), text.decimal
+        about = path.stat()
+    except OSError as error:
+        raise DataError(f"{path.name} should be readable. Found: {error.strerror}. Check its rights.") from None
+    state = (path, about.st_mtime_ns, about.st_ctime_ns, about.st_size, careful)
+    found = _kept.get(state)
+    if found is None:
+        found = _read(state)
+    if isinstance(found, str):
+        raise DataError(found)
+    return found
 
 
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    if len(names) > MOST_COLUMNS:
-        raise too_many_columns(path, f"{len(names):,}")
-    if len(names) < 2:
-        raise DataError(f"{path.name} should have two columns or more. Found {len(names)}. Add inputs and targets.")
-    seen: set[str] = set()
-    for place, name in enumerate(names, 1):
-        if not name:
-            raise DataError(
-                f"Each column of {path.name} should have a name. Found none for column {place}. Name it in the first "
-                "row, or leave the column out (pandas writes its index so, unless index=False)."
-            )
-        if name in seen:
-            raise DataError(f"Columns of {path.name} should have different names. Found {name!r} twice. Rename one.")
-        seen.add(name)
-
-
-def _check_header(path: Path, text: CsvText) -> None:
-    if all(is_number(name.replace(text.decimal, ".")) for name in text.header):
-        names = ", ".join(text.header[:4])
-        raise DataError(
-            f"The first row of {path.name} should name the columns. Found only numbers: {names}. Add a header row."
-        )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
-
-
-def _read_parquet(path: Path, size: int) -> ArrowColumn:
-    import pyarrow as pa
-    from pyarrow import parquet, types
-
-    _check_footer(path, size)
-    try:
-        with parquet.ParquetFile(path) as file:
-            about, schema = file.metadata, file.schema_arrow
-        _check_names(path, [name.strip() for name in schema.names])
-        if about.num_rows * len(schema.names) > MOST_CELLS:
-            raise too_many_cells(path)
-        if sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)) > MOST_BYTES:
-            raise DataError(
-                f"{path.name} should unpack to {MOST_BYTES // 2**20} MB at most. Found more. Keep fewer rows."
-            )
-        # Texts are read as indices into a dictionary: a long text that is repeated a million times is stored once.
-        texts = [field.name for field in schema if types.is_string(field.type) or types.is_large_string(field.type)]
-        with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            table = file.read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name} should be a Parquet file. Found: {_one_line(error)}. Write it again.") from None
-    return table.rename_columns([name.strip() for name in schema.names])
-
-
-def _check_footer(path: Path, size: int) -> None:
-    with path.open("rb") as file:
-        begin = file.read(4)
-        file.seek(max(0, size - 8))
-        end = file.read(8)
-    if begin != b"PAR1" or end[4:] != b"PAR1":
-        raise DataError(
-            f"{path.name} should be a Parquet file, which begins and ends with PAR1. Found {begin!r} and {end[4:]!r}. "
-            "If it is text, name it .csv."
-        )
-    if int.from_bytes(end[:4], "little") > min(size, _MOST_FOOTER):
-        raise too_many_columns(path, "a table of contents that is too long")
+def _read(state: _State) -> Table | str:
+    path, careful = state[0], state[-1]
+    with turn(path) as run:
+        # Another visitor may have waited for the same file.
+        if found := _kept.get(state):
+            return found
+        try:
+            content = run(send_table, careful)
+            return _kept.keep(state, receive(content), len(content))
+        except BusyError:
+            raise
+        except DataError as error:
+            return _kept.keep(state, str(error), 0)

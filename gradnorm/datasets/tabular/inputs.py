@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gradnorm.datasets.readers.columns import MOST_CATEGORIES, Column
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.readers.table_reader import Table
+from gradnorm.datasets.readers.table import Table
 
 # Limit for the encoded inputs: rows × numbers.
 _MOST_NUMBERS = 40_000_000

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from gradnorm.common.randomness import stream
 from gradnorm.datasets.readers.columns import Column
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.readers.table_reader import LEAST_ROWS, Table
+from gradnorm.datasets.readers.limits import LEAST_ROWS
+from gradnorm.datasets.readers.table import Table
 from gradnorm.datasets.tabular.inputs import (
     LARGEST,
     ColumnChoice,

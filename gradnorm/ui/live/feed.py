@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Event, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live import wire
@@ -93,14 +94,14 @@ class Feed:
             now = time.monotonic()
             watched = now if self._viewers else watched
             self._written.clear()
-            newest = self._store.version()
-            if newest != version:
-                version, changed = newest, now
-            if changed == now or now - self._status_at > 1:
-                try:
+            try:
+                newest = self._store.version()
+                if newest != version:
+                    version, changed = newest, now
+                if changed == now or now - self._status_at > 1:
                     self._tick()
-                except UnknownRunError:
-                    break
+            except (UnknownRunError, StoreError):  # deleted; or damaged or gone, which the page says
+                break
             if self._info.ended:
                 break
             with suppress(TimeoutError):

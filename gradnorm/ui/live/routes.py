@@ -5,31 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gradnorm.config.spec import SpecError
-from gradnorm.datasets.readers.folders import DataError
-from gradnorm.export import tables
+from gradnorm.export.process import FORMATS
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
+from gradnorm.ui.live.downloads import Download
 from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
+# Bytes; the protocol allows no more.
+LONGEST_REASON = 123
 # Characters or bytes of a message from a page: it asks for the steps from one number to another.
 LONGEST = 1000
 ASSETS = assets()
-CHUNK = 1 << 16
+# How many exports are made at a time, each by a process of its own.
+EXPORTS = 2
 # No run has as many; numbers beyond are no cursor.
 MOST_STEPS = 2**53
 
@@ -50,6 +49,7 @@ def live_routes(
     trouble: says what keeps runs from being trained or recorded; `health` answers 503 with it, and 200 with None.
     """
     hubs: list[Hub] = []
+    turns = asyncio.Semaphore(EXPORTS)
 
     def hub() -> Hub:
         if not hubs:
@@ -57,10 +57,13 @@ def live_routes(
         return hubs[0]
 
     async def socket(ws: WebSocket) -> None:
-        await _serve(ws, hub(), allowed_origins)
+        await _serve(ws, hub, allowed_origins)
 
     async def download(request: Request) -> Response:
-        return await asyncio.to_thread(_download, hub().store, **request.path_params)
+        try:
+            return await asyncio.to_thread(_download, hub().store, turns=turns, **request.path_params)
+        except StoreError as error:
+            return PlainTextResponse(str(error), status_code=503)
 
     def health(request: Request) -> Response:
         wrong = trouble()
@@ -75,18 +78,19 @@ def live_routes(
     ]
 
 
-async def _serve(ws: WebSocket, hub: Hub, allowed: Sequence[str]) -> None:
+async def _serve(ws: WebSocket, hub_of: Callable[[], Hub], allowed: Sequence[str]) -> None:
     if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
         await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
         return
     run, since = str(ws.path_params["run"]), ws.query_params.get("since", "")
     cursor = int(since) if re.fullmatch("[0-9]{1,99}", since) else 0
     try:
+        hub = hub_of()
         async with hub.watch(run, min(cursor, MOST_STEPS)) as (viewer, missed):
             await ws.accept()
             await _catch_up(ws, missed)
             await _both_ways(ws, hub, run, viewer)
-    except UnknownRunError as error:
+    except (UnknownRunError, StoreError) as error:
         await _refuse(ws, UNKNOWN_RUN, str(error))
     except WebSocketDisconnect:
         pass
@@ -112,7 +116,7 @@ async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
     await asyncio.gather(*pending, return_exceptions=True)
     for task in done:
         error = task.exception()
-        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError):
+        if error is not None and not isinstance(error, WebSocketDisconnect | UnknownRunError | StoreError):
             raise error
 
 
@@ -153,56 +157,18 @@ async def _send(ws: WebSocket, message: str | bytes) -> None:
 async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
     # Only an accepted socket can tell the page why: a refused handshake shows as a bare error there.
     await ws.accept()
-    await ws.close(code, reason)
+    await ws.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
 
-def _download(store: RunStore, run: str, file_format: str) -> Response:
+def _download(store: RunStore, run: str, file_format: str, turns: asyncio.Semaphore) -> Response:
     try:
         info = store.info(run)
     except UnknownRunError as error:
         return PlainTextResponse(str(error), status_code=404)
-    name = f'attachment; filename="{run}.{file_format}"'
     if file_format == "spec":
         head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
         return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
-    if file_format in ("python", "tensorboard"):
-        return _script(store, run) if file_format == "python" else _events(store, run)
-    if file_format not in tables.FORMATS:
-        formats = ", ".join((*tables.FORMATS, "python", "tensorboard", "spec"))
+    if file_format not in FORMATS:
+        formats = ", ".join((*FORMATS, "spec"))
         return PlainTextResponse(f"The format should be one of {formats}. Found {file_format!r}.", status_code=404)
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-    tables.write(store, run, file_format, file)  # pyright: ignore[reportArgumentType]
-    file.seek(0)
-    headers = {"content-disposition": name}
-    return StreamingResponse(_chunks(file), media_type=tables.MEDIA_TYPES[file_format], headers=headers)
-
-
-def _script(store: RunStore, run: str) -> Response:
-    from gradnorm.export.script import NoScriptError, script
-
-    try:
-        text = script(store, run)
-    except (NoScriptError, SpecError, DataError) as error:
-        return PlainTextResponse(str(error), status_code=409)
-    head = {"content-disposition": f'attachment; filename="{run}.py"'}
-    return Response(text, media_type="text/x-python", headers=head)
-
-
-def _events(store: RunStore, run: str) -> Response:
-    """Return the event file in a folder named as the run, as TensorBoard wants it, in a zip."""
-    from gradnorm.export import tensorboard
-
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-    with tempfile.TemporaryDirectory() as folder, ZipFile(file, "w", ZIP_DEFLATED) as archive:
-        tensorboard.write(store, run, Path(folder))
-        for path in Path(folder).iterdir():
-            archive.write(path, f"{run}/{path.name}")
-    file.seek(0)
-    headers = {"content-disposition": f'attachment; filename="{run}.tensorboard.zip"'}
-    return StreamingResponse(_chunks(file), media_type="application/zip", headers=headers)
-
-
-def _chunks(file: IO[Any]) -> Iterator[bytes]:
-    with file:
-        while data := file.read(CHUNK):
-            yield data
+    return Download(store, run, file_format, turns)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import streamlit as st
 
 from gradnorm.config.spec import methods
 from gradnorm.lab.lab import NotHereError
+from gradnorm.runs.damage import sentence
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.runs.troubles import troubles
@@ -18,17 +22,25 @@ SECONDS = 3.0
 
 def notice(info: RunInfo | None) -> None:
     """Name the run's tasks in trouble and offer to hold their weights; checked every `SECONDS` while the run trains."""
+    if info is not None and info.ended and (told := _damage(info.run, info.steps)):
+        st.warning(plain(told), icon=":material/broken_image:")
     method = methods().get(str(info.spec.get("method"))) if info else None
     if info is None or method is None or not method.sets_targets:
         return
     st.fragment(_troubles, run_every=None if info.ended else SECONDS)(info.run)
 
 
+@lru_cache(maxsize=64)
+def _damage(run: str, steps: int) -> str:
+    """Return what of the records of a run that has ended after `steps` steps is damaged, as a sentence."""
+    return sentence(run, lab().store.read(run).damage)
+
+
 def _troubles(run: str) -> None:
     store = lab().store
     try:
         info, told = store.info(run), troubles(store, run)
-    except UnknownRunError:
+    except (UnknownRunError, StoreError):  # the page says what is wrong with the home
         return
     held = _held(info)
     for trouble in told:

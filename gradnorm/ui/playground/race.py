@@ -11,6 +11,7 @@ import streamlit as st
 from gradnorm.common.declarations import numbers
 from gradnorm.config.spec import RunSpec, SpecError, methods
 from gradnorm.config.variants import product
+from gradnorm.runs.faults import StoreError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import show
@@ -99,7 +100,7 @@ def _launch(started: Callable[[], None] | None) -> None:
     try:
         specs = choice.specs(session.spec())
         runs = lab().race(specs)
-    except SpecError as error:
+    except (SpecError, StoreError) as error:
         session.tell(str(error))
         return
     shown = session.spec().method.name

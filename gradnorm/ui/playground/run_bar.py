@@ -9,6 +9,7 @@ import streamlit as st
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import SpecError, methods
 from gradnorm.lab.lab import NotHereError
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import CAN_GO_ON, CannotGoOnError
 from gradnorm.ui import session
@@ -86,7 +87,7 @@ def take_in(*, paused: bool) -> str | None:
     """Queue a run of the page's settings, watch it and return its id; None, with an error shown, if it is refused."""
     try:
         run = lab().launch(session.spec(), paused=paused)
-    except SpecError as error:
+    except (SpecError, StoreError) as error:
         session.tell(str(error))
         return None
     session.watch(run)
@@ -110,7 +111,7 @@ def _steer(action: Callable[[str], None]) -> Callable[[], None]:
             return
         try:
             action(info.run)
-        except (NotHereError, CannotGoOnError) as error:
+        except (NotHereError, CannotGoOnError, StoreError) as error:
             st.toast(plain(str(error)), icon=":material/info:")
 
     return act
@@ -127,7 +128,7 @@ def _static() -> None:
         return
     try:
         session.open_run(lab().static(info.run))
-    except (SpecError, ValueError) as error:
+    except (SpecError, ValueError, StoreError) as error:
         session.tell(str(error))
 
 

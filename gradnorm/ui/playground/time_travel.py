@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from gradnorm.config.spec import SpecError
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
@@ -21,7 +22,7 @@ def fork(run: str, step: int) -> None:
         parent = lab().store.info(run).spec
         changes = {key: value for key, value in session.spec().settled().flat().items() if _differs(parent, key, value)}
         session.watch(lab().fork(run, step, changes))
-    except (UnknownRunError, SpecError, ValueError) as error:  # a CheckpointError is a ValueError
+    except (UnknownRunError, SpecError, ValueError, StoreError) as error:  # a CheckpointError is a ValueError
         session.tell(str(error))
 
 

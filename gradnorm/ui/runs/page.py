@@ -9,6 +9,8 @@ import streamlit as st
 
 from gradnorm.charts import history
 from gradnorm.export.citations import bibtex
+from gradnorm.runs.damage import sentence
+from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery.test_images import gallery_link
@@ -31,6 +33,8 @@ def catalogue() -> None:
     """Show the newest runs, and actions and charts for the selected ones."""
     st.subheader("Runs")
     runs = lab().store.runs(SHOWN)
+    _tell(lab().store.damage())
+    _tell(lab().trouble)
     if not runs:
         st.info("No runs yet. Start one in the Playground, or with `python -m gradnorm train`.")
         return
@@ -74,9 +78,16 @@ def _table(runs: list[RunInfo]) -> pd.DataFrame:
     )
 
 
+def _tell(wrong: str | None) -> None:
+    if wrong:
+        st.warning(plain(wrong), icon=":material/broken_image:")
+
+
 def _charts(chosen: list[RunInfo]) -> None:
     """Show the chosen runs' test loss in one chart, and the weights if a single run is chosen."""
     snapshots = [lab().store.read(info.run) for info in chosen[:COMPARED]]
+    for snapshot in snapshots:
+        _tell(sentence(snapshot.info.run, snapshot.damage))
     columns = st.columns(2) if len(chosen) == 1 else [st.container()]
     figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
     for column, figure in zip(columns, figures, strict=True):
@@ -110,5 +121,5 @@ def _delete(runs: list[str]) -> None:
     for run in runs:
         try:
             lab().store.delete(run)
-        except (UnknownRunError, ValueError) as error:
+        except (UnknownRunError, ValueError, StoreError) as error:
             st.toast(plain(str(error)))

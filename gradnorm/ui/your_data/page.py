@@ -12,7 +12,7 @@ from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.datasets.by_path.own_table import FORMS, OwnTable, target_of
 from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root
-from gradnorm.datasets.readers.table_reader import Table
+from gradnorm.datasets.readers.table import Table
 from gradnorm.datasets.tabular.preprocessing import MOST_CLASSES, form_of
 from gradnorm.ui import navigation, session
 from gradnorm.ui.markdown import plain

@@ -7,7 +7,7 @@ import streamlit as st
 
 from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.datasets.readers.table_reader import Table
+from gradnorm.datasets.readers.table import Table
 
 _KINDS = {"text": "text or identifier"}
 

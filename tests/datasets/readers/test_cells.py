@@ -104,3 +104,10 @@ def test_one_text_among_numbers_is_named(tmp_path):
     column = written(tmp_path, pd.DataFrame({"a": cells, "b": range(40)})).column("a")
     assert column.kind == "text"
     assert column.note == "texts, since 'tbd' in data row 7 is no number"
+
+
+def test_dates_before_1678_are_dates():
+    found = understand([f"{day}.12.1600 10:30" for day in range(10, 31)])
+    assert found is not None
+    assert found.kind == "date"
+    assert found.values[0] == -134_796 + 10.5 / 24

@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from gradnorm.datasets.by_path.mtan import MTAN
+from gradnorm.datasets.by_path.mtfl import Mtfl
+from gradnorm.datasets.by_path.nyuv2 import NYUv2
 from gradnorm.datasets.readers.folders import DataError, allowed, data_root
 
 
@@ -70,9 +73,18 @@ def test_uploads_have_a_root_of_their_own(home, data, secret):
     folder.mkdir(parents=True)
     (folder / "table.csv").touch()
     (home / "runs.db").touch()
-    assert allowed("upload:abc/table.csv") == (folder / "table.csv").resolve()
+    assert allowed("upload:abc/table.csv", uploads=True) == (folder / "table.csv").resolve()
     for path in ("upload:../runs.db", f"upload:{secret}", "upload:", "upload:abc/../../runs.db"):
         with pytest.raises(DataError, match="Upload it once more"):
-            allowed(path)
+            allowed(path, uploads=True)
     with pytest.raises(DataError, match="Found no such file"):
-        allowed("upload:abc/other.csv")
+        allowed("upload:abc/other.csv", uploads=True)
+
+
+def test_uploads_are_for_readers_in_a_process_of_their_own_alone(home, data):
+    folder = home / "uploads" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "table.csv").touch()
+    for dataset in (NYUv2(path="upload:abc/table.csv"), MTAN(path="upload:abc"), Mtfl(path="upload:abc")):
+        with pytest.raises(DataError, match=r"should lie below .* Found an upload"):
+            dataset.load(0)

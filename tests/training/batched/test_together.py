@@ -228,7 +228,7 @@ def test_what_is_asked_for_counts_from_the_next_step_however_often_it_was_asked(
     controls = [Control(), Control()]
     found = {run: [] for run in runs}
     entries = [lambda s=s, c=c: Entry(s, c) for s, c in zip(specs, controls, strict=True)]
-    for run, item in record_group(store, runs, train_group(entries), controls[0]):
+    for run, item in record_group(store, runs, train_group(entries), controls):
         if isinstance(item, StepRecord):
             found[run].append(item)
             if run == runs[1]:

@@ -1,0 +1,18 @@
+"""Checksums of stored rows, by which a row that is not as it was written is told from one that is."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+
+def checksum(*values: float | str | bytes | None) -> bytes:
+    """Return the CRC-32 of values as SQLite gives them back; a text and its UTF-8 are the same.
+
+    It is a blob: no single bit of a row's header turns a blob of four bytes into NULL, as it would an integer.
+    """
+    crc = 0
+    for value in values:
+        text = isinstance(value, str | bytes)
+        body = value if isinstance(value, bytes) else (value if isinstance(value, str) else repr(value)).encode()
+        crc = crc32(body, crc32(b"%d%d " % (text, len(body)), crc))
+    return crc.to_bytes(4, "big")
