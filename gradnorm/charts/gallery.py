@@ -69,6 +69,11 @@ def depth(metres: Floats, span: tuple[float, float]) -> go.Figure:
     return _heat(metres, span, DEPTH_SCALE, "%{z:.2f} m")
 
 
+def field(values: Floats, span: tuple[float, float]) -> go.Figure:
+    """Return a map of numbers; hovering shows them. values: [h, w].  span: the ends of the colour scale."""
+    return _heat(values, span, DEPTH_SCALE, "%{z:.3g}")
+
+
 def gap(values: Floats, top: float, unit: str) -> go.Figure:
     """Return a map of errors; hovering shows the error.
 

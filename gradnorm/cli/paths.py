@@ -14,6 +14,7 @@ from typing import Any
 
 from gradnorm.config.options import options
 from gradnorm.config.spec import SpecError, datasets
+from gradnorm.datasets.problems.own_file import OwnProblem, permit, terms_of
 from gradnorm.datasets.readers.folders import UPLOADED, data_root
 
 
@@ -38,6 +39,16 @@ def take_path(arguments: argparse.Namespace) -> None:
         if option.extra.get("path") and value and not value.startswith(UPLOADED):
             setattr(arguments, option.key, str(_absolute(value)))
 
+    if arguments.dataset == OwnProblem.name and arguments.file and arguments.term_names is None:
+        arguments.term_names = _terms(arguments)
+
+
+def _terms(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names of the losses of the person's own problem. Raises DataError if its file cannot be used."""
+    open_up({"dataset": OwnProblem.name, "file": arguments.file}, arguments.home)
+    sizes = {key: int(value) for key in ("coordinates", "values") if (value := getattr(arguments, key)) is not None}
+    return terms_of(arguments.file, **sizes)
+
 
 def _absolute(path: str) -> Path:
     """Return where a file is that was named: in the working directory, else below the data root. Raises SpecError."""
@@ -51,8 +62,12 @@ def _absolute(path: str) -> Path:
 def open_up(spec: Mapping[str, Any], home: Path | None) -> None:
     """Let the data set of a flat spec read absolute paths, unless GRADNORM_DATA is set; set but empty, it is not.
 
+    The person's own problem may also execute its file: whoever types a command may run the code anyway.
+
     home: where `upload:` files are, if not where GRADNORM_HOME says.
     """
+    if spec.get("dataset") == OwnProblem.name:
+        permit()
     paths = [str(spec.get(key, "")) for key in path_keys(str(spec.get("dataset")))]
     if any(Path(path).is_absolute() for path in paths) and not os.environ.get("GRADNORM_DATA"):
         os.environ["GRADNORM_DATA"] = "/"

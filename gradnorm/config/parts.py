@@ -32,8 +32,19 @@ def datasets() -> Mapping[str, type[Dataset]]:
 
     Raises PluginError, a ValueError, if another package's data set cannot be used.
     """
-    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path")
+    rooms = ("gradnorm.datasets.builtin", "gradnorm.datasets.by_path", "gradnorm.datasets.problems")
     return discover(Dataset, *rooms, group="gradnorm.datasets")  # pyright: ignore[reportArgumentType]
+
+
+def code_refusal(spec: Mapping[str, Any]) -> str:
+    """Return why pages may not start a run; empty if they may. spec: values by key, as in `RunSpec.flat`."""
+    dataset = datasets().get(str(spec.get("dataset")))
+    if dataset is None or dataset.from_pages:
+        return ""
+    return (
+        f"A run that a page starts should execute no file of a user's. Found data set {dataset.name!r}, which does. "
+        f"Use the command line: gradnorm train --dataset {dataset.name}:FILE, or gradnorm resume RUN."
+    )
 
 
 def chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:

@@ -23,6 +23,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
         "bikes": {"dataset": "bikes", "method": "gradnorm"},
         "rooms": {"dataset": "rooms", "method": "gradnorm"},
+        "helmholtz": {"dataset": "helmholtz", "method": "gradnorm"},
         "overlay": {"dataset": "overlay", "units": "centred", "method": "gradnorm"},
     }
 )

@@ -25,7 +25,7 @@ class Task:
 
     name: unique within its data set.
     form: the name of a form of target, such as "regression" or "depth"; see `gradnorm.datasets.forms`. It decides
-        the shape of the targets, the loss and the test metrics.
+        the shape of the targets, the loss and the test metrics. Empty for a term of a problem, which has no targets.
     outputs: ≥ 1; numbers per example for a regression, classes for a classification, channels of a map.
     unit: of the target, for axis labels; empty if it has none.
     center, scale: the head's output is center + scale·(output of its affine layer), each a number or one number per
@@ -43,6 +43,8 @@ class Task:
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.form:
+            return
         form = form_named(self.form)
         if self.outputs < 1 or form.outputs not in (None, self.outputs):
             should = "1 or more" if form.outputs is None else f"{form.outputs} for the form {self.form!r}"
@@ -51,7 +53,7 @@ class Task:
     @property
     def kind(self) -> Kind:
         """ "classification" if the loss is a cross entropy, else "regression"."""
-        return form_named(self.form).kind
+        return form_named(self.form).kind if self.form else "regression"
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Dataset(BaseModel, ABC):
         gives all other options of the data set, as `RunSpec.flat` does, takes these for those that it lacks.
     by_path: whether it reads files that the user names, so that it cannot be loaded with its defaults. It marks its
         path fields with `json_schema_extra={"path": True}`.
+    from_pages: whether pages may start its runs; not if to load it is to execute the user's code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -153,6 +156,7 @@ class Dataset(BaseModel, ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     networks: ClassVar[tuple[str, ...]] = ("mlp",)
     by_path: ClassVar[bool] = False
+    from_pages: ClassVar[bool] = True
     counted: ClassVar[bool] = False
     former: ClassVar[Mapping[str, Any]] = {}
 
@@ -165,6 +169,16 @@ class Dataset(BaseModel, ABC):
     @abstractmethod
     def task_forms(self) -> tuple[str, ...]:
         """The names of the T tasks' forms of target (`gradnorm.datasets.forms`). They must not need the data."""
+
+    @property
+    def task_metrics(self) -> tuple[str, ...]:
+        """Of each task's test metrics the one to look at first."""
+        return tuple(next(iter(form_named(form).metrics)) for form in self.task_forms)
+
+    @classmethod
+    def pictured(cls) -> bool:
+        """Return whether the gallery can show what a network answers."""
+        return any(network != "mlp" for network in cls.networks)
 
     @property
     def advice(self) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import RunSpec
+from gradnorm.datasets.problems.base import Problem
 from gradnorm.datasets.readers.folders import data_root, upload_root
 from gradnorm.export.script_template import (
     BY_AUTOGRAD,
@@ -44,12 +45,17 @@ def script(store: RunStore, run: str) -> str:
 
     On the machine of the run its numbers are the run's own, to the last bit, unless the run was trained in a race as
     one program with others. What was changed in mid-run is repeated for α, which the records hold.
-    Raises NoScriptError for a run without steps, a fork, and one that a script has recorded; SpecError for a spec of
-    other days; UnknownRunError; CutShortError if records are taken back meanwhile.
+    Raises NoScriptError for a run without steps, a fork, a problem, and one that a script has recorded; SpecError for
+    a spec of other days; UnknownRunError; CutShortError if records are taken back meanwhile.
     """
     info = store.info(run)
     _check(info)
     spec = RunSpec.parse(info.spec)
+    if isinstance(spec.dataset, Problem):
+        raise NoScriptError(
+            "A run that becomes a script should have targets to learn. "
+            f"Found the problem {spec.dataset.name}, which computes its own losses. Export its spec instead."
+        )
     parts = _parts(info, spec, _changes(store, info, spec))
     return Template(SCRIPT).substitute(parts)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from gradnorm.config import memory
 from gradnorm.config.options import live_keys
+from gradnorm.config.parts import code_refusal
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import fork, static
 from gradnorm.lab.resume import mean_weights
 from gradnorm.lab.workers import Workers
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
-from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.runs.store import CannotGoOnError, RunStore, UnknownRunError
 from gradnorm.training.control import Control
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Lab:
         Raises SpecError for a network that would not fit into memory.
         """
         memory.check([spec])
+        _refuse_code(spec.flat())
         spec = spec.settled()
         return self._queue([self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)], paused)
 
@@ -60,6 +62,7 @@ class Lab:
         Raises SpecError for networks that would not fit into memory together.
         """
         memory.check(specs)
+        _refuse_code(specs[0].flat())
         entries = [(spec.title, spec.settled().flat()) for spec in specs]
         runs = self.store.create_race(entries, specs[0].dataset.task_names, queued=True)
         self._queue(runs, paused)
@@ -70,6 +73,8 @@ class Lab:
 
         Raises ValueError for one that is going on or has all its steps, UnknownRunError.
         """
+        if refusal := code_refusal(self.store.info(run).spec):
+            raise CannotGoOnError(refusal)
         self._queue(self.store.requeue(run), paused=False)
 
     def fork(self, run: str, step: int, changes: Mapping[str, Any]) -> str:
@@ -78,6 +83,7 @@ class Lab:
         Raises SpecError for changes that make another data set or network, CheckpointError, UnknownRunError.
         """
         info = self.store.info(run)
+        _refuse_code(info.spec)
         spec = fork(info.spec, changes)
         flat = spec.flat()
         return self._queue(
@@ -90,6 +96,7 @@ class Lab:
         Raises ValueError for a run without steps, UnknownRunError.
         """
         info = self.store.info(run)
+        _refuse_code(info.spec)
         spec = static(RunSpec.parse(info.spec), mean_weights(self.store, run))
         child = self.store.create(spec.title, spec.flat(), info.tasks, queued=True, parent=run)
         return self._queue([child], paused=False)
@@ -191,6 +198,12 @@ class Lab:
         raise NotHereError(
             "The run should belong to this server. Found it in another process. Steer it from where it was started."
         )
+
+
+def _refuse_code(spec: Mapping[str, Any]) -> None:
+    """Raise SpecError for a flat spec whose data set is code of the user's: the Lab works for visitors of pages."""
+    if refusal := code_refusal(spec):
+        raise SpecError(refusal)
 
 
 def _workers_from_environment() -> int | None:

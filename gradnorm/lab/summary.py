@@ -96,6 +96,8 @@ def sentences(names: Sequence[str], test: Evaluation) -> list[str]:
             first = test.losses[i] / test.loss_ratios[i] if test.loss_ratios[i] > 0 else 0.0
             if first > FLATTERS * constant:
                 flattered.append(f"{name} (L(0) is {first / constant:.3g} × a constant answer's)")
+        if not test.constant_losses:
+            scores.append(f"test loss {test.loss_ratios[i]:.4g} × the first")
         lines.append(f"{name}: {', '.join(scores)}")
     if flattered:
         lines.append(
@@ -159,6 +161,8 @@ def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[
         if (seed, i) not in alone:
             return DeltaM(why=f"Δm needs a run of each task alone with seed {seed}. Found none of {task}.")
         own, base = _compared(result["test"]["metrics"][i]), _compared(alone[seed, i]["metrics"][i])
+        if not own:
+            return DeltaM(why=f"Δm compares test metrics. Found none of {task}.")
         for name in own:
             if refusal := _no_ratio(own[name], base.get(name, math.nan)):
                 return DeltaM(why=f"Δm is a mean of ratios, and that of {task}'s {name} {refusal}.")

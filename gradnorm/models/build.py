@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.base import Source
+from gradnorm.datasets.problems.base import Problem
 from gradnorm.models.cnn import CNN
+from gradnorm.models.field import Field
 from gradnorm.models.landmarks import LandmarkNetwork
 from gradnorm.models.mlp import MLP
-from gradnorm.models.network import Network
 from gradnorm.models.resnet_fcn import ResNetFCN
 from gradnorm.models.segnet import SegNet
 
 
-def build(spec: RunSpec, source: Source) -> Network:
-    """Return a new network for a run, on the CPU, with its initial parameters.
+def build(spec: RunSpec, source: Source | None) -> nn.Module:
+    """Return a new network for a run, on the CPU, with its initial parameters: a `Network`, or that of a problem.
 
     spec: names the network, or "auto" for the data set's first one, and its size and seed.
-    source: gives the shape of the inputs and the tasks.
+    source: gives the shape of the inputs and the tasks; a problem needs none.
     Raises what the network raises, such as ValueError for no task.
     """
+    if isinstance(spec.dataset, Problem):
+        return _of_problem(spec, spec.dataset)
+    assert source is not None, "Only a problem needs no data for its network"
     name = spec.dataset.networks[0] if spec.network == "auto" else spec.network
     if name == "mlp":
         return MLP(
@@ -37,3 +43,16 @@ def build(spec: RunSpec, source: Source) -> Network:
     dense = SegNet if name == "segnet" else ResNetFCN
     outputs = [task.outputs for task in source.tasks]
     return dense(outputs, width=spec.channels, stride=source.stride, seed=spec.seed)
+
+
+def _of_problem(spec: RunSpec, problem: Problem) -> nn.Module:
+    own = problem.network(spec.seed)
+    if own is not None:
+        return own
+    return Field(
+        *problem.shape,
+        width=spec.width,
+        depth=spec.depth,
+        initialization=spec.initialization,
+        seed=spec.seed,
+    )

@@ -44,11 +44,11 @@ class MLP(Network):
         sizes = [features, *[width] * (depth - 1)]
         layers: list[nn.Module] = []
         for i in range(depth - 1):
-            layers += [_linear(sizes[i], width, initialization, seed, "layer", i), nn.ReLU()]
+            layers += [linear(sizes[i], width, initialization, seed, "layer", i), nn.ReLU()]
         self.trunk = nn.Sequential(*layers)
-        self.last_shared_layer = _linear(sizes[-1], width, initialization, seed, "layer", depth - 1)
+        self.last_shared_layer = linear(sizes[-1], width, initialization, seed, "layer", depth - 1)
         self.heads = nn.ModuleList(
-            _linear(width, task.outputs, initialization, seed, "head", i) for i, task in enumerate(tasks)
+            linear(width, task.outputs, initialization, seed, "head", i) for i, task in enumerate(tasks)
         )
         self._units = Units(tasks)
 
@@ -62,7 +62,7 @@ class MLP(Network):
         return self._units([head(hidden) for head in self.heads])
 
 
-def _linear(inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int) -> nn.Linear:
+def linear(inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int) -> nn.Linear:
     """Return an affine layer with weights from a stream of its own; biases are 0 unless "uniform"."""
     random = stream(seed, f"initial {name}", index)
     layer = nn.Linear(inputs, outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,6 +27,16 @@ def shrink(parameters: Iterable[torch.Tensor], by: float) -> None:
     if by:
         for parameter in parameters:
             parameter.mul_(1 - by)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The losses of one step, and where they are measured: what `Balancer.backward` takes."""
+
+    losses: Sequence[torch.Tensor | None]
+    shared: Sequence[torch.Tensor]
+    features: torch.Tensor | None
+    trunk: Sequence[torch.Tensor]
 
 
 class AutogradStepper:
@@ -79,21 +90,26 @@ class AutogradStepper:
     def _step(self) -> StepRecord:
         run, step = self._run, self._run.taken + 1
         made = self._batches.take(step)
-        # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
-        told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
-        batch = to_device(made, run.device)
         rate = learning_rate(run.spec, step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
-        features = run.model.shared(batch.inputs)
-        losses = task_losses(run.model.predict(features), batch.targets, run.source.tasks)
-        alpha, W = run.alpha, run.model.last_shared_layer
-        trunk = (*run.model.trunk.parameters(), *W.parameters())
-        present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
-        balance = run.balancer.backward(present, shared=W, features=features, trunk=trunk)
+        graph, alpha = self._graph(made, step), run.alpha
+        balance = run.balancer.backward(graph.losses, shared=graph.shared, features=graph.features, trunk=graph.trunk)
         shrink(run.model.parameters(), rate * run.spec.weight_decay)
         self._optimizer.step()
         run.taken = step
         numbers: dict[str, Any] = balance.numbers()
         return StepRecord(step=step, alpha=alpha, **numbers)
+
+    def _graph(self, made: Batch, step: int) -> Graph:
+        """Return the losses of a batch. made: as the source has made it, on the CPU."""
+        run = self._run
+        # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
+        told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
+        batch = to_device(made, run.device)
+        features = run.network.shared(batch.inputs)
+        losses = task_losses(run.network.predict(features), batch.targets, run.source.tasks)
+        W = tuple(run.network.last_shared_layer.parameters())
+        present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
+        return Graph(present, W, features, (*run.network.trunk.parameters(), *W))

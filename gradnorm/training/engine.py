@@ -19,6 +19,7 @@ from gradnorm.training.batched.group import Result, fits, partition
 from gradnorm.training.batched.threads import ThreadedGroup
 from gradnorm.training.control import Control
 from gradnorm.training.pacer import Pacer
+from gradnorm.training.problem_stepper import stepper_of
 from gradnorm.training.run import Run, device_name, nothing_to_learn
 
 # An exception takes the place of the last record of a run that could not go on.
@@ -219,7 +220,7 @@ class _Rounds:
         """Return what steps the runs, made when it is first needed."""
         if self._stepper is None:
             runs = [member.run for member in self._members]
-            self._stepper = ThreadedGroup(runs) if fits(runs[0]) else AutogradStepper(runs[0])
+            self._stepper = ThreadedGroup(runs) if fits(runs[0]) else stepper_of(runs[0])
         return self._stepper
 
     def _regrouped(self) -> ThreadedGroup | AutogradStepper | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -9,15 +10,15 @@ from math import prod
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.datasets.base import Batch, Source, Task
+from gradnorm.datasets.base import Batch, Dataset, Source, Task
 from gradnorm.datasets.forms.base import AnswerView, Array
 from gradnorm.datasets.forms.registry import form_named
+from gradnorm.datasets.problems.base import Problem, Seen
 from gradnorm.metrics import task_loss
 from gradnorm.models.build import build
-from gradnorm.models.network import Network
 from gradnorm.runs.records import Checkpoint
 from gradnorm.training.checkpoint import unpack
 
@@ -33,6 +34,7 @@ class Answer:
     truth, answer: arrays whose shapes `AnswerView` lists. A regression that gives every pixel of the input again is a
         picture.
     The answer is known everywhere.  loss: as in training.  metrics: see `Form.metrics`, of this example alone.
+    axes: of a field, in words.
     """
 
     task: Task
@@ -41,10 +43,72 @@ class Answer:
     answer: Array
     loss: float
     metrics: Mapping[str, float]
+    axes: str = ""
 
 
-class Showcase:
-    """The test pictures of a data set, and what networks answer on them.
+class Showcase(ABC):
+    """What there is to look at in the runs of a data set: examples with their truth, and what networks answer."""
+
+    @staticmethod
+    def of(dataset: Dataset, seed: int) -> Showcase:
+        """Return the showcase of a data set. seed: ≥ 0.  Raises PredictionError if there is nothing to look at."""
+        if isinstance(dataset, Problem):
+            return SolutionShowcase(dataset)
+        return PictureShowcase(dataset.load(seed))
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many examples there are."""
+
+    @abstractmethod
+    def picture(self, index: int) -> NDArray[np.uint8] | None:
+        """Return an example's input, [H, W, C]; None where there is none to show."""
+
+    @abstractmethod
+    def answers(self, network: nn.Module, index: int) -> list[Answer]:
+        """Return what a network answers on one example."""
+
+    @abstractmethod
+    def _initial(self, spec: RunSpec) -> nn.Module:
+        """Return the spec's network as it is before training."""
+
+    def network(self, spec: RunSpec, checkpoint: Checkpoint) -> nn.Module:
+        """Return the spec's network with a checkpoint's parameters, ready to answer. Raises PredictionError."""
+        network = self._initial(spec)
+        try:
+            network.load_state_dict(unpack(checkpoint, torch.device("cpu")).model)
+        except RuntimeError:
+            raise PredictionError(
+                f"The checkpoint at step {checkpoint.step} should fit the run's network. Found parameters of other "
+                "names or shapes: another version wrote it. Train the run again."
+            ) from None
+        return network.eval()
+
+
+class SolutionShowcase(Showcase):
+    """The solution of a problem. problem: one that has pictures, else it raises PredictionError."""
+
+    def __init__(self, problem: Problem) -> None:
+        if not problem.pictures:
+            raise PredictionError(f"The problem should have something to look at. Found {problem.name}, which has not.")
+        self._problem = problem
+
+    def __len__(self) -> int:
+        return self._problem.pictures
+
+    def picture(self, index: int) -> None:
+        """Return nothing: a problem has no inputs to show."""
+
+    def answers(self, network: nn.Module, index: int) -> list[Answer]:
+        """Return what the problem has to show of a network."""
+        return [_seen(seen, self._problem) for seen in self._problem.seen(network, index)]
+
+    def _initial(self, spec: RunSpec) -> nn.Module:
+        return build(spec, None)
+
+
+class PictureShowcase(Showcase):
+    """The test pictures of a data set.
 
     source: of pictures; only its test set is kept.  Raises PredictionError for a source of vectors.
     """
@@ -62,25 +126,32 @@ class Showcase:
         """Return a test picture, [H, W, C]."""
         return self._source.test.inputs[index].movedim(0, -1).numpy()
 
-    def network(self, spec: RunSpec, checkpoint: Checkpoint) -> Network:
-        """Return the spec's network with a checkpoint's parameters, ready to answer. Raises PredictionError."""
-        network = build(spec, self._source)
-        try:
-            network.load_state_dict(unpack(checkpoint, torch.device("cpu")).model)
-        except RuntimeError:
-            raise PredictionError(
-                f"The checkpoint at step {checkpoint.step} should fit the run's network. Found parameters of other "
-                "names or shapes: another version wrote it. Train the run again."
-            ) from None
-        return network.eval()
+    def _initial(self, spec: RunSpec) -> nn.Module:
+        return build(spec, self._source)
 
     @torch.no_grad()
-    def answers(self, network: Network, index: int) -> list[Answer]:
+    def answers(self, network: nn.Module, index: int) -> list[Answer]:
         """Return a network's answers on one test picture, one a task."""
         one = slice(index, index + 1)
         outputs = network(self._source.test.inputs[one])
         shown = zip(outputs, _pairs(self._source), self._levels, strict=True)
         return [_answer(output, target[one], task, levels) for output, (target, task), levels in shown]
+
+
+def _seen(seen: Seen, problem: Problem) -> Answer:
+    """Return an answer of what a problem shows. Its error is relative, ‖answer − truth‖₂/‖truth‖₂."""
+    scale = 255 if seen.view == "picture" else 1
+    truth, answer = (part.astype(float) / scale for part in (seen.truth, seen.answer))
+    error = float(np.linalg.norm(answer - truth) / max(np.linalg.norm(truth), 1e-12))
+    axes = ", ".join(
+        f"{name} {way} from {low:.3g} to {high:.3g}".replace("-", "−")
+        for way, (name, low, high) in (("to the right", seen.across), ("upwards", seen.up))
+        if name
+    )
+    task = Task(seen.name, "", 1)
+    return Answer(
+        task, seen.view, seen.truth, seen.answer, float(np.mean((answer - truth) ** 2)), {problem.metric: error}, axes
+    )
 
 
 class _TestOnly(Source):

@@ -6,16 +6,18 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradnorm.balancer.balancer import Balancer
 from gradnorm.config import memory
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import Batch, Source
+from gradnorm.datasets.problems.base import Problem
 from gradnorm.datasets.readers.folders import DataError
-from gradnorm.metrics import constant_losses, constant_metrics, evaluate
+from gradnorm.metrics import constant_losses, constant_metrics, evaluate, evaluate_problem
 from gradnorm.models.build import build
 from gradnorm.models.network import Network
 from gradnorm.runs.records import Checkpoint, Evaluation
@@ -41,7 +43,7 @@ class Run:
 
     spec: RunSpec
     source: Source
-    model: Network
+    model: nn.Module
     balancer: Balancer
     test: Batch
     device: torch.device
@@ -74,8 +76,20 @@ class Run:
             warns=False,  # a run has a notice instead: `gradnorm.runs.troubles`
         )
         test = to_device(source.test, device)
+        if isinstance(spec.dataset, Problem):
+            return cls(spec, source, model, balancer, test, device, (), ())
         constant = tuple(constant_losses(source.test, source.tasks)), tuple(constant_metrics(source.test, source.tasks))
         return cls(spec, source, model, balancer, test, device, *constant)
+
+    @property
+    def problem(self) -> Problem | None:
+        """The problem that is trained; None where there are targets to learn."""
+        return self.spec.dataset if isinstance(self.spec.dataset, Problem) else None
+
+    @property
+    def network(self) -> Network:
+        """The model of a run that has targets to learn."""
+        return cast("Network", self.model)
 
     def checkpoint(self) -> Checkpoint:
         """Return the whole state after the steps taken."""
@@ -162,7 +176,10 @@ class Run:
     def evaluate(self) -> Evaluation:
         """Return the network's losses and metrics on the test set; the first evaluation gives L_i(0)."""
         self.model.eval()
-        losses, scores = evaluate(self.model, self.test, self.source.tasks)
+        if self.problem is None:
+            losses, scores = evaluate(self.model, self.test, self.source.tasks)
+        else:
+            losses, scores = evaluate_problem(self.problem, self.model, self.test.inputs)
         self.model.train()
         first = self.initial.losses if self.initial else losses
         for task, loss in zip(self.source.tasks, first, strict=True):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.playground import PATIENCE
-from tests.browser.test_looks import PAIRS, SIZES, check
+from tests.browser.test_looks import FEW, PAIRS, SIZES, check
 from tests.factories import ROOT, start_python, wait_for
 
 TINY = ["--dataset", "overlay", "--channels", "0.2", "--batch-size", "8", "--eval-every", "100", "--device", "cpu"]
@@ -34,10 +34,22 @@ _COLOURS = """async (node) => {
 @pytest.fixture(scope="module")
 def race(_shared):
     """A finished race of two on pictures."""
-    arguments = [*TINY, "--steps", "40", "--checkpoint-every", "10", "--race", "equal,gradnorm"]
-    command = [sys.executable, "-m", "gradnorm", "train", "--home", str(_shared.home), *arguments]
+    return trained(_shared, *TINY, "--steps", "40", "--checkpoint-every", "10")
+
+
+@pytest.fixture(scope="module")
+def solutions(_shared):
+    """A finished race of two on an equation."""
+    return trained(_shared, "--dataset", "helmholtz", "--steps", "40", "--device", "cpu")
+
+
+def trained(server, *arguments: str) -> str:
+    """Train a race of two and return the id of one of them."""
+    before = {info.run for info in server.runs()}
+    command = [sys.executable, "-m", "gradnorm", "train", "--home", str(server.home), *arguments]
+    command += ["--race", "equal,gradnorm"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE / 1000)
-    return next(info.run for info in _shared.runs() if info.race)
+    return next(info.run for info in server.runs() if info.run not in before)
 
 
 def opened(page: Page, url: str) -> Page:
@@ -87,6 +99,23 @@ def test_it_looks_right(server, open_page, race, size, scheme):
         box = cell.bounding_box()
         assert box is not None
         assert 100 < box["width"] == pytest.approx(box["height"], abs=2)
+    check(page)
+
+
+@FEW
+def test_a_solution_looks_right(server, open_page, solutions, size, scheme):
+    page = open_page.page(viewport=SIZES[size], color_scheme=scheme)
+    page = opened(page, f"{server.url}/gallery?run={solutions}")
+    # The truth, and of each contender the answer and its error.
+    maps = page.locator("[class*=st-key-gallery-frame] .js-plotly-plot")
+    assert maps.count() == 5
+    for cell in maps.all():
+        cell.scroll_into_view_if_needed()
+        wait_for(lambda cell=cell: cell.evaluate(_COLOURS) > 20, PATIENCE / 1000)
+    assert page.get_by_text("y to the right from −1 to 1, x upwards from −1 to 1").count() == 1
+    if size == "desk":
+        left = [cell.bounding_box()["x"] for cell in maps.all()]
+        assert left[0] == pytest.approx(left[1], abs=1) == pytest.approx(left[3], abs=1)
     check(page)
 
 

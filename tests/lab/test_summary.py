@@ -3,7 +3,7 @@
 import pytest
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.lab.summary import DeltaM, Summary, delta_m, leaders
+from gradnorm.lab.summary import DeltaM, Summary, delta_m, leaders, sentences
 from gradnorm.runs.records import Outcome
 from tests.factories import evaluation, step_record
 
@@ -84,3 +84,14 @@ def test_leaders_know_where_less_is_better():
     assert best_at["rmse.depth"] == "one"
     assert best_at["miou.classes"] == "two"
     assert best_at["task_normalized_loss"] == "two"
+
+
+def test_a_task_without_a_metric_has_no_delta_m():
+    nothing = [result("single", [{}, {}], task=i) for i in (1, 2)]
+    assert delta_m([*nothing, result("gradnorm", [{}, {}])])[2].why == (
+        "Δm compares test metrics. Found none of depth."
+    )
+
+
+def test_where_no_constant_answer_is_known_the_first_loss_is_the_yardstick():
+    assert sentences(["a", "b"], evaluation(2))[0] == "a: r2 0.5, test loss 1 × the first"

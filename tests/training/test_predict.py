@@ -15,7 +15,7 @@ from gradnorm.datasets.by_path.mtfl import Mtfl
 from gradnorm.methods.equal import EqualWeights
 from gradnorm.runs.records import Checkpoint, Evaluation
 from gradnorm.training.engine import train
-from gradnorm.training.predict import PredictionError, Showcase
+from gradnorm.training.predict import PictureShowcase, PredictionError
 from tests.boxes import SIZE, TEST, Boxes, BoxSource
 from tests.factories import TINY
 
@@ -38,7 +38,7 @@ def trained():
     checkpoint = [item for item in items if isinstance(item, Checkpoint)][-1]
     evaluation = [item for item in items if isinstance(item, Evaluation)][-1]
     assert checkpoint.step == evaluation.step == 3
-    shown = Showcase(BoxSource(0))
+    shown = PictureShowcase(BoxSource(0))
     return shown, shown.network(SPEC, checkpoint), evaluation
 
 
@@ -100,7 +100,7 @@ def test_a_reconstruction_is_a_picture_again_in_every_unit(units):
     dataset = Overlay(units=units)
     spec = RunSpec(dataset=dataset, channels=0.1, **QUICK)
     checkpoint = [item for item in train(spec) if isinstance(item, Checkpoint)][-1]
-    shown = Showcase(dataset.load(0))
+    shown = PictureShowcase(dataset.load(0))
     network = shown.network(spec, checkpoint)
     digit, garment, ink, again = shown.answers(network, 7)
     assert [a.view for a in (digit, garment, ink, again)] == [
@@ -124,7 +124,7 @@ def test_a_regression_onto_something_else_of_that_size_is_no_picture():
     source = Overlay().load(0)
     *others, target = source.test.targets
     source.test = Batch(source.test.inputs, (*others, target.flip(1)))
-    shown = Showcase(source)
+    shown = PictureShowcase(source)
     spec = RunSpec(dataset=Overlay(), channels=0.1, **QUICK)
     checkpoint = [item for item in train(spec) if isinstance(item, Checkpoint)][-1]
     assert shown.answers(shown.network(spec, checkpoint), 0)[3].view == "regression"
@@ -141,10 +141,10 @@ def test_a_checkpoint_of_another_network_is_told(trained):
 def test_vectors_are_no_pictures():
     source = RunSpec.parse(TINY).dataset.load(0)
     with pytest.raises(PredictionError, match=r"should be pictures\. Found vectors of 250"):
-        Showcase(source)
+        PictureShowcase(source)
 
 
 def test_missing_data_are_told_as_such(tmp_path):
     # What the page catches when a run's data are no longer where they were.
     with pytest.raises(ValueError, match="below"):
-        Showcase(Mtfl(path=str(tmp_path / "gone")).load(0))
+        PictureShowcase(Mtfl(path=str(tmp_path / "gone")).load(0))

@@ -65,7 +65,7 @@ class OverlaySource(Source):
 
     def __init__(self, options: Overlay, seed: int) -> None:
         self._seed = seed
-        self._digits, self._garments = (_pictures(f"{name}-t10k") for name in ("mnist", "fashion"))
+        self._digits, self._garments = (labelled_pictures(f"{name}-t10k") for name in ("mnist", "fashion"))
         pictures, _, _ = self._pairs(stream(0, "overlay units"), TEST, test=False)
         flat = _levels(pictures)
         self._units = [
@@ -121,8 +121,8 @@ def _levels(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     return pictures.reshape(len(pictures), -1) / 255.0
 
 
-def _pictures(name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return pictures [N, 28, 28] and classes [N] from a pair of IDX files."""
+def labelled_pictures(name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return pictures [N, 28, 28] and classes [N] from a pair of IDX files. name: "mnist-t10k" or "fashion-t10k"."""
     images = _idx(f"{name}-images-idx3-ubyte.gz", 3).reshape(-1, PICTURE, PICTURE)
     return images, _idx(f"{name}-labels-idx1-ubyte.gz", 1).astype(np.int64)
 

@@ -30,8 +30,9 @@ Array: TypeAlias = NDArray[Any]
 #   heatmaps        [points, 2], x and y in [0, 1] of the picture, NaN for a missing point
 #   landmarks       [points, 2], x and y in [0, 1] of the picture
 #   picture         [H, W, C], uint8
+#   field           [h, w], numbers, the first row on top
 AnswerView: TypeAlias = Literal[
-    "classification", "regression", "segmentation", "depth", "normals", "heatmaps", "landmarks", "picture"
+    "classification", "regression", "segmentation", "depth", "normals", "heatmaps", "landmarks", "picture", "field"
 ]
 
 

@@ -36,10 +36,11 @@ def is_map(answer: Answer) -> bool:
     return answer.view not in ("classification", "regression")
 
 
-def truth(image: charts.Image, answers: Sequence[Answer]) -> TaskFigure:
+def truth(image: charts.Image | None, answers: Sequence[Answer]) -> TaskFigure:
     """Return the ground truth of one task, with the legend of its colours.
 
-    image: the test picture, [H, W, C].  answers: one of each contender, on that picture; at least one.
+    image: the test picture, [H, W, C]; None where there is none.
+    answers: one of each contender, on that picture; at least one.
     """
     first = answers[0]
     name, view = first.task.name, first.view
@@ -47,7 +48,7 @@ def truth(image: charts.Image, answers: Sequence[Answer]) -> TaskFigure:
     return TaskFigure(_drawn(image, first, first.truth, None), f"{name}, ground truth ({view})", caption)
 
 
-def prediction(image: charts.Image, answer: Answer, who: str, *, errors: bool) -> TaskFigure:
+def prediction(image: charts.Image | None, answer: Answer, who: str, *, errors: bool) -> TaskFigure:
     """Return a contender's answer for one task, with its error in numbers.
 
     image: the test picture, [H, W, C].  who: the contender's label.  errors: show where the answer is wrong
@@ -62,8 +63,20 @@ def prediction(image: charts.Image, answer: Answer, who: str, *, errors: bool) -
     return TaskFigure(figure, f"Errors of {alt}", caption)
 
 
+def field_error(answer: Answer, who: str) -> TaskFigure:
+    """Return a map of how far a field is from the truth, with its own scale. who: the contender's label."""
+    away = np.abs(answer.answer - answer.truth)
+    _, top = charts.limits(away)
+    legend = _ramp(charts.GAP_SCALE, "0", f"{top:.2g}")
+    caption = f'<b>error</b><div class="gallery-legend">{legend}</div>'
+    name = answer.task.name
+    return TaskFigure(charts.gap(away, top, answer.task.unit), f"Errors of {name} as predicted by {who}", caption)
+
+
 def error_of(given: Answer) -> str:
     """Return an answer's error on its picture in words: "RMSE 0.42 m"."""
+    if given.view == "field":
+        return f"relative error {next(iter(given.metrics.values())):.3g}"
     if given.view == "picture":
         # Numbers in the task's own units, which may be standardised.
         return f"RMSE {np.sqrt(given.loss):.3g} {given.task.unit}".rstrip()
@@ -106,7 +119,7 @@ def _amount(answer: Answer, values: Any) -> str:
     return escape(f"{shown}{more} {answer.task.unit}".rstrip())
 
 
-def _drawn(image: charts.Image, answer: Answer, values: Any, beside: Any) -> go.Figure:
+def _drawn(image: charts.Image | None, answer: Answer, values: Any, beside: Any) -> go.Figure:
     if answer.view == "segmentation":
         return charts.classes(values, _names(answer))
     if answer.view == "depth":
@@ -115,6 +128,9 @@ def _drawn(image: charts.Image, answer: Answer, values: Any, beside: Any) -> go.
         return charts.normals(values)
     if answer.view == "picture":
         return charts.picture(values)
+    if answer.view == "field":
+        return charts.field(values, charts.limits(answer.truth))
+    assert image is not None, "Points are drawn over a picture"
     names = answer.task.classes
     return charts.points(image, values, names=names) if beside is None else charts.points(image, beside, values, names)
 
@@ -178,6 +194,10 @@ def _legend(answers: Sequence[Answer]) -> str:
         body = _ramp(charts.DEPTH_SCALE, f"{low:.1f} m", f"{high:.1f} m")
     elif first.view == "normals":
         body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
+    elif first.view == "field":
+        low, high = charts.limits(first.truth)
+        ends = (f"{end:.3g}".replace("-", "−") for end in (low, high))
+        body = f"{_ramp(charts.DEPTH_SCALE, *ends)}<br>{escape(first.axes)}"
     elif first.view in ("heatmaps", "landmarks"):
         body = "○ ground truth, × prediction"
     else:

@@ -20,7 +20,8 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 
 if TYPE_CHECKING:
-    from gradnorm.models.network import Network
+    from torch import nn
+
     from gradnorm.training.predict import Answer, Showcase
 
 
@@ -42,11 +43,11 @@ def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
     """
     from gradnorm.training.predict import Showcase
 
-    return Showcase(datasets()[dataset].model_validate_json(options).load(seed))
+    return Showcase.of(datasets()[dataset].model_validate_json(options), seed)
 
 
 @st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
-def _network(run: str, step: int, seed: int, _images: Showcase) -> Network:
+def _network(run: str, step: int, seed: int, _images: Showcase) -> nn.Module:
     store = lab().store
     return _images.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
 
@@ -73,7 +74,8 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
             st.error(plain(str(fault)), icon=":material/error:")
         return
     drawn = [i for i, answer in enumerate(sound[0]) if figures.is_map(answer)]
-    errors = bool(drawn) and st.toggle(
+    # The errors of a field stand beside it.
+    errors = any(sound[0][i].view != "field" for i in drawn) and st.toggle(
         "Show errors", key="gallery-errors", help="Show where each prediction is wrong, and by how much."
     )
     picture = images.picture(image)
@@ -97,21 +99,22 @@ def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[in
         return str(error)
 
 
-def _truth(picture: charts.Image, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
+def _truth(picture: charts.Image | None, sound: Sequence[Sequence[Answer]], drawn: Sequence[int]) -> None:
     with st.container(key="gallery-row-0"):
-        _cell(
-            "0-picture",
-            TaskFigure(
-                charts.picture(picture), "The test picture", "<b>picture</b>, and the ground truth of each task"
-            ),
-        )
+        if picture is None:
+            # Where the contenders' names are, so that truth and answers stand in one column.
+            with st.container(key="gallery-name-truth"):
+                st.html("<h3>Truth</h3>")
+        else:
+            caption = "<b>picture</b>, and the ground truth of each task"
+            _cell("0-picture", TaskFigure(charts.picture(picture), "The test picture", caption))
         for i in drawn:
             _cell(f"0-{i}", figures.truth(picture, [answers[i] for answers in sound]))
         _card("0-card", sound[0], drawn, true=True)
 
 
 def _contender(
-    picture: charts.Image,
+    picture: charts.Image | None,
     row: GridRow,
     answers: Sequence[Answer] | str,
     drawn: Sequence[int],
@@ -126,6 +129,8 @@ def _contender(
         return
     for i in drawn:
         _cell(f"{place + 1}-{i}", figures.prediction(picture, answers[i], row.label, errors=errors))
+        if answers[i].view == "field":
+            _cell(f"{place + 1}-{i}-error", figures.field_error(answers[i], row.label))
     _card(f"{place + 1}-card", answers, drawn, true=False)
 
 

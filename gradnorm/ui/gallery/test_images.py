@@ -12,13 +12,13 @@ from gradnorm.ui import navigation
 
 
 def has_pictures(spec: Mapping[str, object]) -> bool:
-    """Return whether a spec's inputs are pictures. spec: values by key, as in `RunSpec.flat`."""
+    """Return whether there is something to look at in a spec's runs. spec: values by key, as in `RunSpec.flat`."""
     dataset = datasets().get(str(spec.get("dataset")))
-    return dataset is not None and any(network != "mlp" for network in dataset.networks)
+    return dataset is not None and dataset.pictured()
 
 
 def gallery_link(info: RunInfo | None) -> None:
-    """Show a link to a run's predictions, if its inputs are pictures."""
+    """Show a link to a run's predictions, if there is something to look at."""
     if info is not None and has_pictures(info.spec):
         st.page_link(
             navigation.gallery(),

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradnorm.charts.palette import task_style
 from gradnorm.config.spec import RunSpec, SpecError
-from gradnorm.datasets.forms.registry import error_metrics, form_named
+from gradnorm.datasets.forms.registry import error_metrics
 from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns
 
@@ -94,7 +94,7 @@ def _declared(info: RunInfo) -> dict[str, Any]:
     except SpecError:  # records outlive the code that made them
         return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": []}
     # Of each task's metrics the one to look at first; the others are in the exports and the gallery.
-    by_task = [next(iter(form_named(form).metrics)) for form in spec.dataset.task_forms]
+    by_task = list(spec.dataset.task_metrics)
     return {
         "has_targets": spec.method.sets_targets,
         "metrics": list(dict.fromkeys(by_task)),

@@ -32,7 +32,9 @@ def controls() -> None:
     by_key = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
     values = spec.settled().flat()
     _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
-    kinds = (("dataset", "Data set", datasets(), spec.dataset), ("method", "Method", methods(), spec.method))
+    # What pages may not start is only shown where a run of it is watched.
+    offered = {name: kind for name, kind in datasets().items() if kind.from_pages or name == spec.dataset.name}
+    kinds = (("dataset", "Data set", offered, spec.dataset), ("method", "Method", methods(), spec.method))
     for key, label, known, chosen in kinds:
         titles = {name: kind.title for name, kind in known.items()}
         _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)

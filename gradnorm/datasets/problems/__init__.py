@@ -1,0 +1,1 @@
+"""Problems: losses of one network without targets. One file each, found by discovery."""
