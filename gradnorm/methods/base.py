@@ -45,7 +45,7 @@ Heads = Literal["weighted", "own"]
 def heads_field(default: Heads) -> Any:
     """Return the declaration of what the heads get. default: its default."""
     return Field(
-        default,
+        default=default,
         title="Heads",
         description="weighted: the weights apply to all parameters. own: each head gets the gradient of its own loss.",
     )

@@ -100,7 +100,7 @@ class GradNormMethod(Method):
     weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
 
     half_life: float = Field(
-        70.0,
+        default=70.0,
         gt=0,
         le=1e6,
         title="Half-life",
@@ -108,20 +108,20 @@ class GradNormMethod(Method):
         json_schema_extra={"live": True},
     )
     every: int = Field(
-        1,
+        default=1,
         ge=1,
         le=10_000,
         title="Measure every",
         description="Steps from one measurement of the norms to the next; between them weights stay.",
     )
     priorities: tuple[float, ...] = Field(
-        (),
+        default=(),
         title="Priorities",
         description="What each task's gradient norm is to be relative to the others', as in 1,3. Left out: all equal.",
         json_schema_extra={"live": True},
     )
     least: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         le=1,
         title="Least weight",
@@ -129,7 +129,7 @@ class GradNormMethod(Method):
         json_schema_extra={"live": True},
     )
     most: float = Field(
-        64.0,
+        default=64.0,
         ge=1,
         le=64,
         title="Most weight",

@@ -115,9 +115,7 @@ def test_a_balancer_measures_what_is_needed_and_nothing_more(method, monkeypatch
         return lambda *a, **k: (measured.append(name), real(*a, **k))[1]
 
     for owner, name in ((general, "gradient_norms"), (measuring_module, "Jacobian")):
-        monkeypatch.setattr(
-            owner, name, lambda *a, real=real, name=name, **k: (measured.append(name), real(*a, **k))[1]
-        )
+        monkeypatch.setattr(owner, name, counted(name, getattr(owner, name)))
     u = torch.nn.Parameter(torch.ones(2))
     Balancer(3, method()).backward([(u * (i + 1)).square().sum() for i in range(3)], shared=u, trunk=[u])
     expected = {Needs.LOSSES: [], Needs.NORMS: ["gradient_norms"], Needs.GRAMIAN: ["Jacobian"]}
