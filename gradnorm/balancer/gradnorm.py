@@ -13,6 +13,7 @@ from gradnorm.balancer.balancer import Balancer
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
+    from gradnorm.methods.base import Heads
     from gradnorm.methods.gradnorm import Update
 
 
@@ -26,13 +27,21 @@ class GradNorm(Balancer):
     tasks: T ≥ 1, or T different names.
     alpha: the asymmetry α, in [0, 5]. The larger it is, the more strongly slow tasks are pulled up.
     learning_rate: step size of the weights, in (0, 1]. None means 0.01 for update="log" and 0.025, the
-        paper's, for the others.
-    update: "log" multiplies w_i by exp(∓learning_rate); "adam" runs Adam on w, as the paper does; "sgd" runs
-        plain gradient descent on w.
+        paper's, for the others. "closed" takes no steps.
+    update: "closed" sets w_i to what meets the targets, p_i·r_i^α/‖∇_W L_i‖, smoothed over steps; "log" multiplies w_i
+        by exp(∓learning_rate); "adam" runs Adam on w, as the paper does; "sgd" runs plain gradient descent on w.
     initial_losses: L_i(0) > 0, shape [T]. None means the losses of the first call. For cross entropy over
         C classes the paper suggests log C.
+    heads: "weighted" applies the weights to all parameters. With "own" they apply to what the tasks share, and each
+        head gets the gradient of its own loss. Losses then have to be computed one by one.
+    half_life: of "closed", in (0, 1e6]: the steps after which what was measured counts half.
+    every: k in [1, 10000]. Norms are measured at the first step and each k-th after it; between them the weights stay,
+        and a step is one plain backward pass.
+    priorities: p, shape [T], in [1e-6, 1e6]: what each task's gradient norm is to be relative to the others'. Left
+        out, all are 1.
+    least, most: in [0, 1] and [1, 64]: no weight leaves this range. The weights sum to T, so that 0 and T are no bounds.
     group: the processes that train this network together, as in `Balancer`.
-    Raises ValueError for a value out of range, or a wrong number of initial losses.
+    Raises ValueError for a value out of range, or a wrong number of initial losses or priorities.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
     Differs from the paper: update="log" is the default, since Adam's steps are too coarse for a task that
@@ -65,6 +74,12 @@ class GradNorm(Balancer):
         update: Update = "log",
         initial_losses: Sequence[float] | Tensor | None = None,
         *,
+        heads: Heads = "weighted",
+        half_life: float = 70.0,
+        every: int = 1,
+        priorities: Sequence[float] = (),
+        least: float = 0.0,
+        most: float = 64.0,
         group: ProcessGroup | None = None,
     ) -> None:
         # With pydantic, which the import of this module should not have to wait for.
@@ -72,6 +87,16 @@ class GradNorm(Balancer):
 
         if learning_rate is None:
             learning_rate = 0.01 if update == "log" else 0.025
-        hyperparameters = {"alpha": alpha, "update": update, "weight_learning_rate": learning_rate}
+        hyperparameters = {
+            "alpha": alpha,
+            "update": update,
+            "weight_learning_rate": learning_rate,
+            "heads": heads,
+            "half_life": half_life,
+            "every": every,
+            "priorities": priorities,
+            "least": least,
+            "most": most,
+        }
         method = build_method(GradNormMethod, hyperparameters)
         super().__init__(tasks, method, initial_losses=initial_losses, group=group)

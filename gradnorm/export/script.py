@@ -24,6 +24,7 @@ from gradnorm.export.script_template import (
     MOMENTS,
     MOVE,
     OPTIMIZERS,
+    PASSES,
     SCRIPT,
     SHRINK,
     WRITTEN_OUT,
@@ -185,11 +186,12 @@ def _lines(spec: RunSpec, together: bool, retuned: bool, gpu: bool) -> dict[str,
         first.append(f"if step in CHANGES:\n    {change}")
     if gpu:
         first.append('batch = Batch(batch.inputs.to("cuda"), tuple(target.to("cuda") for target in batch.targets))')
-    decide = Template(DECIDE["losses" if spec.method.needs is Needs.LOSSES else "norms"]).substitute(
+    needs_norms = spec.method.needs is Needs.NORMS
+    passes = Template(PASSES[spec.method.heads]).substitute(
         decay="0.0" if optimizer == "adam" else "MOMENTUM",
-        measure=spec.watch_norms or spec.method.needs is Needs.NORMS,
-        seed=spec.seed,
+        measure=spec.watch_norms or (needs_norms and "method.due(step)"),
     )
+    decide = Template(DECIDE["norms" if needs_norms else "losses"]).substitute(passes=passes, seed=spec.seed)
     return {
         "first": textwrap.indent("".join(f"{line}\n" for line in first), " " * 8),
         "decide": textwrap.indent(decide, " " * 8),

@@ -98,13 +98,18 @@ IMPORTS = {
 # Methods that need losses alone choose this step's weights from them; the others decide for the next step.
 DECIDE = {
     "losses": """balance, state = method.balance(state, Signal(losses[0], step=step, complete=True, seed=$seed))
-stack.backward(criterion.output_gradients(balance.weights[None]), decay=$decay, measure=$measure)
+w = balance.weights[None]
+$passes""",
+    "norms": """w = state.weights[None]
+$passes# G holds the norms of the weighted losses' gradients at the shared layer.
+norms = None if G is None else G[0] / state.weights
+balance, state = method.balance(state, Signal(losses[0], norms, step=step, complete=True, seed=$seed))
 """,
-    "norms": """at_outputs = criterion.output_gradients(state.weights[None])  # of the weighted losses
-(G,) = stack.backward(at_outputs, decay=$decay, measure=$measure)  # their gradients' norms at the shared layer
-signal = Signal(losses[0], G / state.weights, step=step, complete=True, seed=$seed)
-balance, state = method.balance(state, signal)
-""",
+}
+PASSES = {
+    "weighted": "G = stack.backward(criterion.output_gradients(w), decay=$decay, measure=$measure)\n",
+    # The weights apply where a task's gradient leaves its head.
+    "own": "G = stack.backward(criterion.output_gradients(torch.ones_like(w)), w, decay=$decay, measure=$measure)\n",
 }
 
 OPTIMIZERS = {

@@ -203,6 +203,8 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
 def bounded(weights: PerTask, signal: Signal, least: Any, most: Any) -> PerTask:
     """Return the weights with the least change of ratios that lie in [least, most] and have the same sum.
 
+    A bound that this sum does not allow, since absent or held tasks keep the rest, gives way to the mean.
+
     weights: > 0, shape [T]; absent tasks keep theirs.
     signal: its losses tell which tasks are absent.
     least: in [0, 1].  most: ≥ 1; T or more is no bound.
@@ -215,6 +217,8 @@ def bounded(weights: PerTask, signal: Signal, least: Any, most: Any) -> PerTask:
         return weights
     present = ~signal.losses.isnan()
     total = (weights * present).sum(-1, keepdim=True)
+    mean = total / present.sum(-1, keepdim=True)
+    least, most = mean.clamp(max=least), mean.clamp(min=most)
     # Σ_i min(max(e^c·w_i, least), most) grows with c: halve the interval in which it is the sum.
     low, high = total * 0 - _LARGEST_SHIFT, total * 0 + _LARGEST_SHIFT
     for _ in range(_HALVINGS):

@@ -73,8 +73,13 @@ def test_a_preset_s_script_ends_with_its_weights(store, tmp_path, name):
         {"method": "dwa", "watch_norms": False, "schedule": "cosine"},
         {"method": "pcgrad", "weight_decay": 2.0},
         {"method": "gradnorm", "update": "adam", "seed": 3, "depth": 2},
+        {"method": "gradnorm", "update": "closed", "heads": "own", "every": 3, "watch_norms": False},
+        {"method": "gradnorm", "update": "log", "priorities": "1,3", "least": 0.5, "most": 1.4, "depth": 2},
+        {"method": "dwa", "heads": "own", "watch_norms": False, "optimizer": "adam"},
+        {"method": "uncertainty", "heads": "own"},
+        {"method": "pcgrad", "heads": "weighted"},
     ],
-    ids=lambda changes: changes["method"],
+    ids=lambda changes: " ".join(map(str, changes.values())),
 )
 def test_methods_of_every_kind(store, tmp_path, changes):
     run = trained(store, RunSpec.parse({**TINY, "learning_rate": 0.01, "steps": 37, **changes}))
