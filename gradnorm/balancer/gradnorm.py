@@ -39,7 +39,7 @@ class GradNorm(Balancer):
         and a step is one plain backward pass.
     priorities: p, shape [T], in [1e-6, 1e6]: what each task's gradient norm is to be relative to the others'. Left
         out, all are 1.
-    least, most: in [0, 1] and [1, 64]: no weight leaves this range. The weights sum to T, so that 0 and T are no bounds.
+    least, most: in [0, 1] and [1, 64]: no weight leaves this range. The weights sum to T: 0 and T are no bounds.
     group: the processes that train this network together, as in `Balancer`.
     Raises ValueError for a value out of range, or a wrong number of initial losses or priorities.
 

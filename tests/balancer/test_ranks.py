@@ -7,12 +7,17 @@ import sys
 import pytest
 import torch
 
-from tests.balancer.two_ranks import KINDS, WAYS, Net, train
+from tests.balancer.two_ranks import ABSENT, KINDS, WAYS, Net, train
 from tests.factories import ROOT
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 # What takes several backward passes, where only one is allowed.
-REFUSED = {("static", "surgery"), ("sharded", "surgery"), ("sharded", "separate passes")}
+REFUSED = {
+    ("static", "surgery"),
+    ("sharded", "surgery"),
+    ("sharded", "separate passes"),
+    ("sharded", "own heads, separate passes"),
+}
 pytestmark = pytest.mark.slow
 
 
@@ -56,8 +61,7 @@ def test_gradients_and_weights_are_those_of_the_whole_batch(ranks, kind, way, no
                 torch.testing.assert_close(found[name], expected[name], msg=lambda m, n=name: f"{n} {m}", **EXACT)
 
 
-# DistributedDataParallel waits for the head's parameters, which surgery leaves alone.
-@pytest.mark.parametrize("way", ["one pass", "separate passes", "losses"])
+@pytest.mark.parametrize("way", ABSENT)
 def test_a_task_that_one_process_lacks_is_there_for_both(ranks, way):
     first, second = (rank["absent", way] for rank in ranks)
     for ours, theirs in zip(first, second, strict=True):

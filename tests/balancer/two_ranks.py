@@ -10,15 +10,23 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from gradnorm import Balancer, NonFiniteLossError
+from gradnorm.methods.dwa import DynamicWeightAverage
+from gradnorm.methods.gradnorm import GradNormMethod
 
 STEPS, ROWS = 4, 8
+CLOSED = GradNormMethod(update="closed", heads="own", every=2, priorities=(1, 3), half_life=2.0)
 # The method, and whether it is given the features.
 WAYS = {
     "one pass": ("gradnorm", True),
     "separate passes": ("gradnorm", False),
     "losses": ("dwa", False),
     "surgery": ("mgda", False),
+    "own heads": (CLOSED, True),
+    "own heads, separate passes": (CLOSED, False),
+    "losses, own heads": (DynamicWeightAverage(heads="own"), True),
 }
+# DistributedDataParallel waits for the head's parameters, which surgery leaves alone.
+ABSENT = ("one pass", "separate passes", "losses", "own heads", "losses, own heads")
 
 
 class Net(nn.Module):
@@ -90,7 +98,7 @@ def main(rank, port, path):
             return error
 
     found = {(kind, way, flag): attempt(kind, way, flag) for kind in KINDS for way in WAYS for flag in (False, True)}
-    for way in ("one pass", "separate passes", "losses"):
+    for way in ABSENT:
         found["absent", way] = attempt("unused", way, change=lambda losses: [losses[0], losses[1] if rank else None])
     groups = [distributed.new_group([other]) for other in range(2)]
     found["apart"] = attempt("plain", "one pass", group=groups[rank])

@@ -45,8 +45,8 @@ def examples(tasks, batch, seed):
     return inputs, targets
 
 
-def by_autograd(model, inputs, targets, tasks, weights):
-    """Return L_i, ‖∇_W w_i L_i‖ and every parameter's gradient of Σ w_i L_i."""
+def by_autograd(model, inputs, targets, tasks, weights, own=False):
+    """Return L_i, ‖∇_W w_i L_i‖ and every parameter's gradient of Σ w_i L_i, or with own heads each head's of L_i."""
     losses = task_losses(model(inputs), targets, tasks)
     shared = list(model.last_shared_layer.parameters())
     norms = [
@@ -54,7 +54,10 @@ def by_autograd(model, inputs, targets, tasks, weights):
         for w, loss in zip(weights, losses, strict=True)
     ]
     total = sum(w * loss for w, loss in zip(weights, losses, strict=True))
-    grads = torch.autograd.grad(total, list(model.parameters()), allow_unused=True)
+    grads = torch.autograd.grad(total, list(model.parameters()), retain_graph=own)
+    if own:
+        heads = list(model.heads.parameters())
+        grads = (*grads[: -len(heads)], *torch.autograd.grad(sum(losses), heads))
     return torch.stack(losses), torch.stack(norms), grads
 
 
@@ -68,8 +71,11 @@ def by_autograd(model, inputs, targets, tasks, weights):
     own_data=st.booleans(),
     measure=st.booleans(),
     decay=st.sampled_from([0.0, 0.9]),
+    own_heads=st.lists(st.booleans(), min_size=3, max_size=3),
 )
-def test_losses_norms_and_gradients_are_autograd_s(tasks, runs, batch, width, depth, own_data, measure, decay):
+def test_losses_norms_and_gradients_are_autograd_s(
+    tasks, runs, batch, width, depth, own_data, measure, decay, own_heads
+):
     tasks, models = networks(tasks, runs, width, depth)
     _, references = networks(tasks, runs, width, depth)
     seen = [examples(tasks, batch, seed) for seed in range(runs if own_data else 1)]
@@ -80,11 +86,15 @@ def test_losses_norms_and_gradients_are_autograd_s(tasks, runs, batch, width, de
     stack.gradients.fill_(0.5)
 
     losses = criterion.losses(stack.forward(torch.stack([x for x, _ in seen])), packed)
-    norms = stack.backward(criterion.output_gradients(weights), decay=decay, measure=measure)
+    own = torch.tensor(own_heads[:runs])[:, None]
+    at_heads, factors = (weights.where(~own, 1.0), weights.where(own, 1.0)) if own.any() else (weights, None)
+    norms = stack.backward(criterion.output_gradients(at_heads), factors, decay=decay, measure=measure)
 
     for run, model in enumerate(references):
         inputs, targets = seen[run if own_data else 0]
-        expected_losses, expected_norms, grads = by_autograd(model, inputs, targets, tasks, weights[run])
+        expected_losses, expected_norms, grads = by_autograd(
+            model, inputs, targets, tasks, weights[run], own_heads[run]
+        )
         torch.testing.assert_close(losses[run], expected_losses, rtol=1e-9, atol=1e-9)
         if measure:
             torch.testing.assert_close(norms[run], expected_norms, rtol=1e-9, atol=1e-9)

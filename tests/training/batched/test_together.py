@@ -29,6 +29,19 @@ def spec(**changes):
     return RunSpec.parse({**BASE, "learning_rate": 0.01, **changes})
 
 
+# Of GradNorm, in mixed company: heads of their own beside weighted ones, numbers that differ from run to run.
+OPTIONS = [
+    spec(update="closed", heads="own"),
+    spec(update="closed", half_life=5.0, heads="own"),
+    spec(update="closed", heads="weighted", every=3),
+    spec(update="log", heads="own", priorities="1,2,4", weight_learning_rate=0.1),
+    spec(update="log", heads="weighted", least=0.7, most=1.2, weight_learning_rate=0.1),
+    spec(update="log", heads="weighted", least=0.9, weight_learning_rate=0.1),
+    spec(update="closed", heads="own", least=0.5, most=1.5, every=10),
+    spec(method="uncertainty", heads="own"),
+]
+
+
 def pulled(specs, controls=None, each=None):
     """Return every run's records, pulled in turn as the recorder does."""
     iterators = train_together(specs, controls)
@@ -76,7 +89,9 @@ def test_each_leaves_the_records_it_leaves_alone(optimizer):
         spec(optimizer=optimizer, method="dwa", period=3, temperature=5.0),
         spec(optimizer=optimizer, method="static", weights="1,2,3", seed=2),
         spec(optimizer=optimizer, method="single", task=2),
+        *OPTIONS,
     ]
+    specs = [RunSpec.parse({**s.flat(), "optimizer": optimizer}) for s in specs]
     assert partition([Run.build(s) for s in specs]) == [list(range(len(specs)))]
     for one, alone in zip(pulled(specs), specs, strict=True):
         same(one, list(train(alone)))
@@ -89,6 +104,44 @@ def test_the_general_way_leaves_the_same_records():
         run = AutogradStepper(Run.build(spec(method=name)))
         general = [run.step()[0] for _ in range(30)]
         same([r for r in train(spec(method=name)) if isinstance(r, StepRecord)], general)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_options_leave_the_records_that_autograd_leaves(watched):
+    specs = [RunSpec.parse({**s.flat(), "watch_norms": watched}) for s in OPTIONS]
+    for one in specs:
+        run = AutogradStepper(Run.build(one))
+        same(steps_of(train(one)), [run.step()[0] for _ in range(30)])
+
+
+def test_own_heads_in_mixed_company_are_as_alone():
+    specs = [spec(heads="own"), spec(heads="weighted"), spec(heads="own", update="closed")]
+    for records, alone in zip(pulled(specs), specs, strict=True):
+        same(records, list(train(alone)))
+    own, weighted = (steps_of(records) for records in pulled(specs[:2]))
+    assert own[-1].losses != pytest.approx(weighted[-1].losses, rel=1e-6)
+
+
+def test_priorities_and_half_life_are_retuned_live_in_a_group():
+    specs = [spec(update="closed", half_life=50.0, checkpoint_every=0) for _ in range(2)]
+    controls = [Control(), Control()]
+
+    def move(i, item):
+        if i == 1 and isinstance(item, StepRecord) and item.step == 10:
+            controls[0].retune(priorities=[1, 2, 4], half_life=3.0)
+
+    moved, left = pulled(specs, controls, move)
+    same(left, list(train(specs[1])))
+    control, alone = Control(), []
+    for item in train(specs[0], control):
+        alone.append(item)
+        if isinstance(item, StepRecord) and item.step == 10:
+            control.retune(priorities=[1, 2, 4], half_life=3.0)
+    same(moved, alone)
+    # α = 1.5 leaves the rates' part; the priorities' is a factor of 4 between the first task and the last.
+    before, after = (steps_of(records)[-1].weights for records in (left, moved))
+    assert after[2] / after[0] > 2 * before[2] / before[0]
 
 
 @pytest.mark.parametrize("name", ["digits", "diamonds"])
