@@ -1,6 +1,7 @@
 """Heads that get their own gradient, and steps between two measurements: what a user's training loop meets."""
 
 import inspect
+import itertools
 import math
 
 import pytest
@@ -64,7 +65,7 @@ def test_norms_are_watched_between_two_decisions_too():
     found = [step(balancer, net, k) for k in range(6)]
     assert all(bool(balance.gradient_norms.isfinite().all()) for balance in found)
     assert [balance.targets is not None for balance in found] == [True, False, False] * 2
-    assert [torch.equal(a.weights, b.weights) for a, b in zip(found, found[1:], strict=False)] == [
+    assert [torch.equal(a.weights, b.weights) for a, b in itertools.pairwise(found)] == [
         False, True, True, False, True,
     ]  # fmt: skip
 
