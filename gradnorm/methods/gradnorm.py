@@ -44,14 +44,20 @@ class GradNormMethod(Method):
     The weights are then scaled to sum to T. A step at which a norm is not finite moves no weight.
 
     alpha: the asymmetry α, in [0, 5].
-    update: "log" multiplies w_i by exp(∓weight_learning_rate); "adam" runs Adam on w; "sgd" gradient descent.
-    weight_learning_rate: in (0, 1]; the paper uses 0.025 with Adam.
+    update: "log" multiplies w_i by exp(∓weight_learning_rate); "closed" takes the weights that meet the targets,
+        w_i ∝ p_i·r_i^α/‖∇_W L_i‖, smoothed; "adam" runs Adam on w; "sgd" gradient descent.
+    weight_learning_rate: in (0, 1]; the paper uses 0.025 with Adam. Not of "closed".
+    half_life: steps, > 0, after which a measurement counts half in the mean of log w_i; of "closed".
+    every: steps ≥ 1 between two measurements of the norms; the weights stay in between.
+    priorities: p_i in [1e-6, 1e6], one a task, or none for 1: targets are Ḡ·p_i·r_i^α.
+    least, most: bounds of every weight, in [0, 1] and [1, 64].
     hold: numbers of tasks, from 1, whose weight stays as it is.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
     Differs from the paper: update="log" is the default, because Adam's steps of 0.025 are too coarse for a task
     whose weight has to be small (0.01, say). Its targets are divided by the mean of r_j^α, which is 1 for α = 0 and 1:
-    otherwise all norms can lie on one side of their targets, and no weight moves. Held tasks are an addition.
+    otherwise all norms can lie on one side of their targets, and no weight moves. Held tasks, priorities, bounds,
+    "closed" and `every` are additions, and so is heads="own": Algorithm 1 weighs the heads, too.
 
     >>> import torch
     >>> from gradnorm import Balancer
@@ -77,7 +83,7 @@ class GradNormMethod(Method):
 
     former: ClassVar[Mapping[str, Any]] = {
         "heads": "weighted",
-        "half_life": 70.0,
+        "half_life": 300.0,
         "every": 1,
         "priorities": (),
         "least": 0.0,
@@ -95,12 +101,13 @@ class GradNormMethod(Method):
     update: Update = Field(
         "log",
         title="Weight update",
-        description="log: multiply by exp(∓learning rate). adam: as in the paper. sgd: plain gradient descent.",
+        description="log: multiply by exp(∓learning rate). closed: the weights that meet the targets, smoothed. "
+        "adam: as in the paper. sgd: plain gradient descent.",
     )
     weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
 
     half_life: float = Field(
-        default=70.0,
+        default=300.0,
         gt=0,
         le=1e6,
         title="Half-life",
@@ -224,12 +231,13 @@ class GradNormMethod(Method):
         log = wanted.log()
         # A task without a gradient asks for no weight that could be named; it keeps what it has.
         counts = log.isfinite() & sound
-        log = log - log.where(counts, float("nan")).nanmean(-1, keepdim=True)
         keep = 0.5 ** (self.every / self.half_life)
         # The sum of the factors of the mean, so that the first steps count in full (Adam's bias correction).
         total = (keep * state.memory["total"] + (1 - keep)).where(counts, state.memory["total"])
         mean = (keep * state.memory["log"] + (1 - keep) * log).where(counts, state.memory["log"])
-        smoothed = (mean / total).where(total > 0, 0.0)
+        smoothed = (mean / total).where(total > 0, float("nan"))
+        # Only ratios count. A task that has shown no gradient yet is in the middle of the others.
+        smoothed = (smoothed - smoothed.nanmean(-1, keepdim=True)).nan_to_num(0.0)
         return smoothed.clamp(-_LARGEST, _LARGEST).exp(), {"log": mean, "total": total}
 
     def _one_step(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:

@@ -536,10 +536,11 @@ def test_methods_are_listed_with_what_they_need_and_whom_to_cite(run_cli):
     code, out, _ = run_cli("methods", "--json", "-")
     listed = {m["method"]: m for m in json.loads(out)}
     assert code == 0
-    assert len(listed) >= 16
     assert {m["needs"] for m in listed.values()} == {"losses", "norms", "gramian"}
     assert all(m["citation"].startswith("@") for m in listed.values())
-    (c,) = listed["cagrad"]["hyperparameters"]
+    assert len(listed) >= 29
+    heads, c = listed["cagrad"]["hyperparameters"]
+    assert (heads["key"], heads["default"]) == ("heads", "own")
     assert (c["key"], c["low"], c["high"], c["default"]) == ("c", 0, 1, 0.5)
     code, out, _ = run_cli("methods")
     assert out.decode().count("\n") == len(listed)

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import names
+from gradnorm.datasets.base import Source
 from gradnorm.datasets.problems.base import Model, Problem
 from gradnorm.datasets.readers.folders import DataError, allowed_file
 
@@ -76,6 +77,11 @@ class OwnProblem(Problem):
         """Coordinates and values."""
         return self.coordinates, self.values
 
+    def load(self, seed: int) -> Source:
+        """Return a source of random numbers, once the file has been read. Raises DataError if it cannot be used."""
+        _main(self.file)
+        return super().load(seed)
+
     def points(self, random: np.random.Generator, size: int) -> Tensor:
         """Return the number that the step's random numbers come from, [1, 1]; the file draws its own points."""
         import torch
@@ -131,9 +137,7 @@ def _losses(file: str, model: Model, number: int) -> Mapping[str, Tensor]:
     """Return the file's losses, each a scalar. number: that random numbers come from. Raises DataError."""
     import torch
 
-    compute = _function(file, "losses")
-    if compute is None:
-        raise DataError(f"{file!r} should have a function losses(model, random). Found none. Write one.")
+    compute = _main(file)
     found: Any = _called(file, "losses", lambda: compute(model, np.random.Generator(np.random.Philox(number))))
     if not isinstance(found, Mapping) or not found:
         raise DataError(
@@ -147,6 +151,14 @@ def _losses(file: str, model: Model, number: int) -> Mapping[str, Tensor]:
                 f"{name!r}. Take its mean."
             )
     return cast("Mapping[str, Tensor]", found)
+
+
+def _main(file: str) -> Callable[..., Any]:
+    """Return the file's one function that it must have. Raises DataError."""
+    compute = _function(file, "losses")
+    if compute is None:
+        raise DataError(f"{file!r} should have a function losses(model, random). Found none. Write one.")
+    return compute
 
 
 def _described(value: Any) -> str:
