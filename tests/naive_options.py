@@ -90,10 +90,11 @@ class NaiveOptions:
     def _proposed(self, present: list[int], asked: Any, G: Any, targets: Any, norms: Any) -> dict[int, float]:
         o, w = self.options, self.weights
         if o.update == "closed":
-            middle = sum(math.log(asked[i]) for i in present) / len(present)
             for i in present:
-                self._asked[i].append(math.log(asked[i]) - middle)
-            return {i: math.exp(self._smooth(self._asked[i])) for i in present}
+                self._asked[i].append(math.log(asked[i]))
+            smooth = {i: self._smooth(self._asked[i]) for i in present}
+            middle = sum(smooth.values()) / len(present)
+            return {i: math.exp(value - middle) for i, value in smooth.items()}
         slopes = {i: math.copysign(norms[i], G[i] - targets[i]) if G[i] != targets[i] else 0.0 for i in present}
         if o.update == "log":
             return {i: w[i] * math.exp(-o.rate * ((g > 0) - (g < 0))) for i, g in slopes.items()}

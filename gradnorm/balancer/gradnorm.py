@@ -75,7 +75,7 @@ class GradNorm(Balancer):
         initial_losses: Sequence[float] | Tensor | None = None,
         *,
         heads: Heads = "weighted",
-        half_life: float = 70.0,
+        half_life: float = 300.0,
         every: int = 1,
         priorities: Sequence[float] = (),
         least: float = 0.0,

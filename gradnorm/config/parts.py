@@ -14,6 +14,12 @@ from gradnorm.methods.base import Method
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# The options that every stored run has, whatever version has written it.
+_FIRST_OPTIONS = frozenset(
+    ("seed", "steps", "batch_size", "optimizer", "learning_rate", "schedule", "initialization", "width", "depth")
+    + ("eval_every", "watch_norms", "pace", "device", "threads")
+)
+
 
 class SpecError(ValueError):
     """A spec that cannot be run. The message says what should be, what was found and what to do."""
@@ -82,3 +88,11 @@ def unchanged(flat: Mapping[str, Any], method: str) -> set[str]:
     fields = methods()[before].model_fields if before in methods() and before != method else {}
     defaults = {key: info.get_default(call_default_factory=True) for key, info in fields.items()}
     return {key for key in defaults.keys() & flat.keys() if as_text(flat[key]) == as_text(defaults[key])}
+
+
+def is_whole(flat: Mapping[str, Any]) -> bool:
+    """Return whether flat keys hold every option of a run that specs have had from the first version on.
+
+    `RunSpec.flat` writes them all, and nobody gives all of them by hand.
+    """
+    return flat.keys() >= _FIRST_OPTIONS

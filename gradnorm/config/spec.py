@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, methods, unchanged
+from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, is_whole, methods, unchanged
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 # The limits of a run that is measured in epochs; the upper one is that of all runs.
-_PARTS = {"dataset", "method"}
 LEAST_STEPS, MOST_STEPS = 2000, 10_000_000
 
 
@@ -163,8 +162,8 @@ class RunSpec(BaseModel):
         # A spec that gives every other option of its data set was written by `flat` before there were these.
         if dataset.former and dataset.model_fields.keys() - dataset.former.keys() <= keys.keys():
             suits = dict(dataset.former)
-        # Of methods likewise; some have had no options, so that all of those of a run tell it, too.
-        if (method.model_fields.keys() | cls.model_fields.keys()) - method.former.keys() - _PARTS <= keys.keys():
+        # Of methods likewise; many have had no options at first, so that those of a run tell it.
+        if is_whole(keys):
             suits |= method.former
         values = {**suits, **keys}
         parts: dict[str, dict[str, Any]] = {"dataset": {}, "method": {}, "run": {}}
@@ -287,6 +286,9 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         # Not each has rows to count and to validate with.
         keep -= {*datasets()[str(base.get("dataset", "toy"))].model_fields, "epochs", "patience"}
     left = {key: value for key, value in base.items() if key in keep}
+    if method != base.get("method", "gradnorm") and is_whole(base):
+        # Without these it would be taken for a spec of before there were such options.
+        left = {key: methods()[method].model_fields[key].default for key in methods()[method].former} | left
     if "steps" in changes:
         left.pop("epochs", None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
