@@ -15,10 +15,10 @@ from gradnorm.methods.base import Method
 Model = TypeVar("Model", bound=BaseModel)
 
 # The options that every stored run has, whatever version has written it.
-_FIRST_OPTIONS = frozenset(
-    ("seed", "steps", "batch_size", "optimizer", "learning_rate", "schedule", "initialization", "width", "depth")
-    + ("eval_every", "watch_norms", "pace", "device", "threads")
-)
+_FIRST_OPTIONS = frozenset((
+    "seed", "steps", "batch_size", "optimizer", "learning_rate", "schedule", "initialization", "width", "depth",
+    "eval_every", "watch_norms", "pace", "device", "threads",
+))  # fmt: skip
 
 
 class SpecError(ValueError):

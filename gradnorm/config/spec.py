@@ -289,14 +289,11 @@ def carried(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     if method != base.get("method", "gradnorm") and is_whole(base):
         # Without these it would be taken for a spec of before there were such options.
         left = {key: methods()[method].model_fields[key].default for key in methods()[method].former} | left
-    if "steps" in changes:
-        left.pop("epochs", None)
     # A new number of tasks needs new σ and new weights, and a new list of σ says how many tasks there are.
     if {"tasks", "sigmas", "dataset"} & changes.keys():
         for key in ("weights", "hold", "priorities", "task", "noise"):
             left.pop(key, None)
-    if "tasks" in changes and "sigmas" not in changes:
-        left.pop("sigmas", None)
-    if "sigmas" in changes and "tasks" not in changes:
-        left.pop("tasks", None)
+    for given, other in (("steps", "epochs"), ("tasks", "sigmas"), ("sigmas", "tasks")):
+        if given in changes and other not in changes:
+            left.pop(other, None)
     return left
