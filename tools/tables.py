@@ -44,6 +44,31 @@ def toy(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         print(f"| {title} | {losses} | {', '.join(f'{w:.3g}' for w in ends[0][1])} |", flush=True)
 
 
+def heads() -> None:
+    """Print final task-normalised test losses of toy-2, with the mean over the run, by what the heads get."""
+    gradnorm = [
+        (f"{update}, heads {own}, α {alpha:g}", {"update": update, "heads": own, "alpha": alpha, "learning_rate": rate})
+        for update, own, alpha, rate in (
+            ("log", "weighted", 0.12, 1e-3),
+            ("log", "own", 0.12, 1e-3),
+            ("closed", "weighted", 0.12, 3e-3),
+            ("closed", "own", 0.12, 3e-3),
+            ("closed", "own", 1.5, 3e-3),
+        )
+    ]
+    rows: list[tuple[str, Mapping[str, Any]]] = [("equal", {"method": "equal", "learning_rate": 3e-4}), *gradnorm]
+    print("| weights | rate | seed 1 | seed 2 | seed 3 |\n|---|---|---|---|---|")
+    fixed = {"watch_norms": False, "checkpoint_every": 0}
+    specs = [preset("toy-2", {**fixed, **changes, "seed": seed}) for _, changes in rows for seed in SEEDS]
+    losses = [
+        [item.task_normalized_loss for item in run if isinstance(item, Evaluation)] for run in train_together(specs)
+    ]
+    for i, (title, changes) in enumerate(rows):
+        own = losses[i * len(SEEDS) : (i + 1) * len(SEEDS)]
+        cells = " | ".join(f"{each[-1]:.3f} ({statistics.fmean(each[1:]):.2f})" for each in own)
+        print(f"| {title} | {changes['learning_rate']:g} | {cells} |", flush=True)
+
+
 def diamonds() -> None:
     """Print each test metric as its median over the seeds, with the lowest and highest behind it."""
     print("| weights | targets | price R² | carat R² | cut | color | clarity |\n|---|---|---|---|---|---|---|")
@@ -154,6 +179,8 @@ def main() -> None:
         stuck_tasks(Path(rest[0]) if rest else None)
     elif name == "toy-2":
         toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
+    elif name == "heads":
+        heads()
     elif name == "still":
         still_steps()
     elif name == "update":
@@ -173,7 +200,8 @@ def main() -> None:
         by_seed(name, [("equal", {"method": "equal"}), ("gradnorm", {})], names)
     else:
         sys.exit(
-            "Usage: python tools/tables.py toy-2 | update | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
+            "Usage: python tools/tables.py "
+            "toy-2 | update | heads | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
         )
 
 
