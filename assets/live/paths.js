@@ -72,10 +72,12 @@ function sparse({ path, log, x0, kx, y0, ky }, xs, ys, from, to) {
   if (length === 1) dot(path, px, py);
 }
 
+/** First, lowest, highest and last value of each pixel column; a gap where columns have none, a dot for a lone value. */
 function dense({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
   const pixel = (value) => y0 - (log ? Math.log10(value) : value) * ky;
-  let pen = false;
+  let length = 0;
   let column = NaN;
+  let empty = NaN; // the first column after `column` that begins with nothing
   let first = 0;
   let last = 0;
   let low = 0;
@@ -83,23 +85,25 @@ function dense({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
   const flush = () => {
     const at = (column + 0.5) * bucket;
     const start = pixel(first);
-    if (pen) path.lineTo(at, start);
+    if (length) path.lineTo(at, start);
     else path.moveTo(at, start);
-    pen = true;
+    length += 1;
     if (low === high) return;
     if (low !== first) path.lineTo(at, pixel(low));
     if (high !== first || low !== first) path.lineTo(at, pixel(high));
     if (last !== high) path.lineTo(at, pixel(last));
   };
+  const lift = () => {
+    if (length === 1 && low === high) dot(path, (column + 0.5) * bucket, pixel(first));
+    length = 0;
+  };
   for (let i = from; i <= to; i += 1) {
     const value = ys[i];
+    const here = Math.floor((x0 + xs[i] * kx) / bucket);
     if (value - value !== 0 || (log && value <= 0)) {
-      if (column === column) flush();
-      column = NaN;
-      pen = false;
+      if (here !== column && !(empty > column)) empty = here;
       continue;
     }
-    const here = Math.floor((x0 + xs[i] * kx) / bucket);
     if (here === column) {
       last = value;
       if (value < low) low = value;
@@ -107,10 +111,12 @@ function dense({ path, bucket, log, x0, kx, y0, ky }, xs, ys, from, to) {
       continue;
     }
     if (column === column) flush();
+    if (empty > column && empty < here) lift();
     column = here;
     first = last = low = high = value;
   }
   if (column === column) flush();
+  lift();
 }
 
 /** One point a pixel column, the mean of its drawable values; a gap where there is none. */

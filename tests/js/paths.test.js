@@ -69,6 +69,18 @@ test("a crowded line breaks where nothing was measured", () => {
   assert.deepEqual(moves, [["move", 0.5, 50], ["move", 3.5, 50]]);
 });
 
+test("what is measured at every tenth step alone is drawn as dots, and as a line where each column has some", () => {
+  const each = (count, every) => Array.from({ length: count }, (_, i) => (i % every === 3 ? 5 : NaN));
+  const steps = (count) => Array.from({ length: count }, (_, i) => i);
+  // Four steps to a column: every third column has one that was measured.
+  assert.deepEqual(drawn(plot(steps(40), each(40, 12), { last: 40 })).filter(([what]) => what === "line"), [
+    ["line", 2, 50], ["line", 5, 50], ["line", 8, 50], ["line", 11, 50],
+  ]);
+  // Forty to a column: four in each.
+  const done = drawn(plot(steps(400), each(400, 10), { last: 400 }));
+  assert.deepEqual(done, [["move", 0.5, 50], ...Array.from({ length: 9 }, (_, i) => ["line", i + 1.5, 50])]);
+});
+
 test("a run behind another is drawn as means over three pixels", () => {
   const rows = new Rows(2);
   const pairs = Array.from({ length: 40 }, (_, i) => [i, i % 2 ? 4 : 6]);

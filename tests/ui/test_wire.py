@@ -66,6 +66,19 @@ def test_no_multiple_is_lost_however_the_rows_are_sliced(cuts, power):
     assert set(steps) - set(range(every, 201, every)) <= cuts | {200}
 
 
+@given(k=st.integers(1, 40), power=st.integers(1, 6))
+def test_what_is_measured_at_every_kth_step_alone_is_not_thinned_away(k, power):
+    rows, every = rows_of(step_records(1, 200)), 2**power
+    rows[(rows[:, 0] - 1) % k != 0, 3] = np.nan
+    kept = wire.thin(rows, every)
+    for row, before in zip(kept, [0, *kept[:-1, 0]], strict=True):
+        since = rows[int(before) : int(row[0]), 3]
+        measured = since[~np.isnan(since)]
+        assert row[3] == measured[-1] if len(measured) else np.isnan(row[3])
+    unthinned = rows[kept[:, 0].astype(int) - 1]
+    np.testing.assert_array_equal(np.delete(kept, 3, 1), np.delete(unthinned, 3, 1))
+
+
 def test_thinning_leaves_the_rows_alone():
     rows = rows_of(step_records(1, 9))
     before = rows.copy()

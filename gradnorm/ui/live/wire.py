@@ -32,12 +32,23 @@ def stride(steps: int, most: int = MOST_ROWS) -> int:
 
 
 def thin(rows: Rows, every: int) -> Rows:
-    """Return the rows whose step is a multiple of `every`, and the newest row."""
+    """Return the rows whose step is a multiple of `every`, and the newest row.
+
+    What was not measured at such a step is the last that was since the one before: a method may measure at steps of
+    its own, none of which need be a multiple.
+    """
     if every == 1 or not len(rows):
         return rows
     keep = rows[:, 0] % every == 0
     keep[-1] = True
-    return rows[keep]
+    (kept,) = np.nonzero(keep)
+    thinned, missing = rows[kept], np.isnan(rows[kept])
+    if missing.any():
+        measured = np.where(np.isnan(rows), -1, np.arange(len(rows))[:, None])
+        newest = np.maximum.accumulate(measured)[kept]
+        found = missing & (newest > np.concatenate([[-1], kept[:-1]])[:, None])
+        thinned[found] = rows[newest[found], np.nonzero(found)[1]]
+    return thinned
 
 
 def block(kind: int, rows: Rows, every: int) -> bytes:
