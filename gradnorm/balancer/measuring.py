@@ -53,6 +53,8 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
         cut = OnePass.plan(g.losses, g.features, g.shared)
         if cut is not None:
             own = method.heads == "own"
+            if own:
+                _refuse_hidden(cut.heads)
             return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own)
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
@@ -94,7 +96,17 @@ def _own(graph: Graph, method: Method) -> Sequence[Head | None] | None:
             'features should be the output of the shared layer for heads="own" where one task alone is present. '
             "Found its input. Pass its output."
         )
-    return heads if leaves else None
+    _refuse_hidden(heads)
+    return heads
+
+
+def _refuse_hidden(heads: Sequence[Head | None]) -> None:
+    """Raise ValueError where a head that should get its own gradient cannot be seen."""
+    if any(head is not None and head.is_compiled_away for head in heads):
+        raise ValueError(
+            'Heads should be apart from the trunk for heads="own". Found both in one program of torch.compile. '
+            'Compile the trunk and each head by themselves, or choose heads="weighted".'
+        )
 
 
 def _weights_ahead(method: Method, state: State, signal: Signal) -> PerTask | None:

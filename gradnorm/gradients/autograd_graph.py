@@ -16,6 +16,8 @@ End = tuple[Node, int]
 _SEVERAL = -1
 # Stands between the outputs of DistributedDataParallel and the network.
 _SINK = "_DDPSinkBackward"
+# Stands for all that torch.compile has made one program of.
+_COMPILED = "CompiledFunctionBackward"
 # Stands below each module whose parameters FSDP shards.
 _SHARDED = "RegisterPostBackwardFunctionBackward"
 
@@ -30,6 +32,12 @@ class Head:
 
     exits: Mapping[Node, Sequence[int]]
     leaves: Sequence[Tensor]
+
+    @property
+    def is_compiled_away(self) -> bool:
+        """Whether torch.compile may have hidden this head in one program with what is shared."""
+        below = (_origin(node.next_functions[k])[0] for node, inputs in self.exits.items() for k in inputs)
+        return not self.leaves and any(_name(node) == _COMPILED for node in below)
 
 
 @dataclass(frozen=True)

@@ -187,3 +187,37 @@ def test_where_heads_cannot_be_told_a_sentence_says_so(call, said):
         balancer.backward(**call(z, losses), shared=net.shared)
     assert all(g is None for g in gradients_of(net))
     assert math.isnan(float(balancer.initial_losses[0]))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore:The .grad attribute:UserWarning")
+def test_heads_of_a_compiled_network_get_their_own_gradient_or_are_refused():
+    net, other = Net(), Net()
+    whole = torch.compile(net, backend="aot_eager")
+    with pytest.raises(ValueError, match="Compile the trunk and each head by themselves"):
+        GradNorm(3, heads="own").backward(losses_of(whole(data())), shared=net.shared)
+    assert all(g is None for g in gradients_of(net))
+    features = torch.compile(net.features, backend="aot_eager")
+    heads = [torch.compile(head, backend="aot_eager") for head in net.heads]
+    one, two = (GradNorm(3, heads="own", update="closed") for _ in range(2))
+    for k in range(3):
+        z = features(data(k))
+        one.backward(losses_of([head(z.tanh()) for head in heads]), shared=net.shared)
+        step(two, other, k)
+    for found, expected in zip(gradients_of(net), gradients_of(other), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_heads_that_are_computed_anew_in_the_backward_pass_get_their_own_gradient():
+    from torch.utils.checkpoint import checkpoint
+
+    net, other = Net(), Net()
+    one, two = (GradNorm(3, heads="own", update="closed", every=2) for _ in range(2))
+    for k in range(3):
+        z = net.features(data(k))
+        losses = losses_of([checkpoint(head, z.tanh(), use_reentrant=k == 1) for head in net.heads])
+        # At step 2 nothing is measured: torch's reentrant kind allows no other passes.
+        one.backward(losses, shared=net.shared)
+        step(two, other, k)
+    for found, expected in zip(gradients_of(net), gradients_of(other), strict=True):
+        torch.testing.assert_close(found, expected)
