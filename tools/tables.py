@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradnorm.config.spec import PRESETS, preset
 from gradnorm.runs.records import Evaluation, StepRecord
 from gradnorm.runs.stuck_tasks import FIRST_STEPS, stuck
@@ -67,6 +69,27 @@ def heads() -> None:
         own = losses[i * len(SEEDS) : (i + 1) * len(SEEDS)]
         cells = " | ".join(f"{each[-1]:.3f} ({statistics.fmean(each[1:]):.2f})" for each in own)
         print(f"| {title} | {changes['learning_rate']:g} | {cells} |", flush=True)
+
+
+def every() -> None:
+    """Print final losses of toy-2 by how often norms are measured, and how far log w is from that of every step."""
+    ways = [
+        ("closed, α 1.5", {"update": "closed", "alpha": 1.5, "learning_rate": 3e-3}),
+        ("log, α 0.12", {"update": "log", "alpha": 0.12, "learning_rate": 1e-3}),
+    ]
+    fixed = {"heads": "own", "watch_norms": False, "checkpoint_every": 0}
+    print("| weights | every | seed 1 | seed 2 | seed 3 | median gap | largest gap |\n|---|---|---|---|---|---|---|")
+    for title, changes in ways:
+        usual: Any = None
+        for k in (1, 10, 100):
+            specs = [preset("toy-2", {**fixed, **changes, "every": k, "seed": seed}) for seed in SEEDS]
+            runs = [list(run) for run in train_together(specs)]
+            ends = [[r.task_normalized_loss for r in run if isinstance(r, Evaluation)] for run in runs]
+            logs = np.log([[r.weights for r in run if isinstance(r, StepRecord)] for run in runs])
+            usual = logs if usual is None else usual
+            gaps = np.abs(logs - usual).max(2)
+            cells = " | ".join(f"{each[-1]:.3f} ({statistics.fmean(each[1:]):.2f})" for each in ends)
+            print(f"| {title} | {k} | {cells} | {np.median(gaps):.2g} | {gaps.max():.2g} |", flush=True)
 
 
 def diamonds() -> None:
@@ -181,6 +204,8 @@ def main() -> None:
         toy([(m, {"method": m}) for m in ("equal", "uncertainty", "gradnorm")])
     elif name == "heads":
         heads()
+    elif name == "every":
+        every()
     elif name == "still":
         still_steps()
     elif name == "update":
@@ -201,7 +226,7 @@ def main() -> None:
     else:
         sys.exit(
             "Usage: python tools/tables.py "
-            "toy-2 | update | heads | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
+            "toy-2 | update | heads | every | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
         )
 
 
