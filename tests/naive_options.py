@@ -48,15 +48,15 @@ class NaiveOptions:
     ) -> dict[str, Any]:
         """Fill `.grad` of trunk, W and heads, and move the weights; return what the step measured.
 
-        trunk: all parameters that tasks share.  heads: for each task its own parameters.
+        shared: W, or an activation.  trunk: all parameters that tasks share.  heads: for each task its own parameters.
         """
         used, present = list(self.weights), [i for i, loss in enumerate(losses) if loss is not None]
         norms: dict[int, float] = {}
         for i in present:
             inputs = [*trunk, *heads[i]]
             grads = torch.autograd.grad(losses[i], inputs, retain_graph=True, allow_unused=True)
-            W = [g for p, g in zip(inputs, grads, strict=True) if g is not None and any(p is s for s in shared)]
-            norms[i] = math.sqrt(sum(float((g**2).sum()) for g in W))
+            at_W = torch.autograd.grad(losses[i], list(shared), retain_graph=True)
+            norms[i] = math.sqrt(sum(float((g**2).sum()) for g in at_W))
             for k, (p, g) in enumerate(zip(inputs, grads, strict=True)):
                 own = k >= len(trunk) and self.options.heads == "own"
                 if g is not None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gradnorm.gradients import general
+from gradnorm.gradients.general import Shared
 from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.balance import NonFiniteLossError
 
@@ -160,6 +162,35 @@ def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
             "losses should have at least one loss. Found None for every task. Skip the call for such a batch."
         )
     return [None if loss is None else _scalar(loss, name) for loss, name in zip(listed, names, strict=True)]
+
+
+def measured_at(
+    shared: Shared | None, features: Tensor | None, activation: Tensor | None, ranks: Ranks | None
+) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    """Return the tensors whose gradients are measured, and the features.
+
+    shared, features, activation: as `Balancer.backward` gets them; the last is its `input`.
+    ranks: the other processes, if there are any.
+    Raises ValueError for an activation beside W, without a gradient, or in one of several processes; SharedLayerError
+    for a W without parameters.
+    """
+    if activation is None:
+        return general.shared_parameters(shared), features
+    if shared is not None or features is not None:
+        raise ValueError(
+            "input should be alone. Found shared or features beside it. Pass input=features, or the others."
+        )
+    if not activation.requires_grad or activation.grad_fn is None:
+        raise ValueError(
+            "input should be the activation in which the heads meet. Found a tensor that no layer has computed. "
+            "Pass the output of the shared part."
+        )
+    if ranks is not None:
+        raise ValueError(
+            "shared should be given where several processes train together, since each has activations of its own. "
+            "Found input. Pass shared=, the last shared layer."
+        )
+    return (activation,), activation
 
 
 def _scalar(loss: Tensor, name: str) -> Tensor:

@@ -136,8 +136,9 @@ class Balancer:
         self,
         losses: Losses,
         *,
-        shared: Shared,
+        shared: Shared | None = None,
         features: Tensor | None = None,
+        input: Tensor | None = None,
         trunk: Shared | None = None,
         scaler: LossScaler | None = None,
         last: bool = True,
@@ -151,6 +152,8 @@ class Balancer:
             through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
             one pass for each task. The result is the same up to rounding, but with one pass for each task a tensor
             between W and a loss that retains its gradient adds up those of all passes.
+        input: instead of `shared` and `features`, the activation in which the heads meet, shape [B, ...]. Norms are
+            then ‖∂L_i/∂input‖ over the whole batch. Not for gradient surgery, nor for several processes.
         trunk: all parameters that the tasks share, those of W included: a module, a parameter, or an iterable of
             parameters. Only gradient surgery needs it: its weights apply to these parameters, and each head gets the
             gradient of its own loss.
@@ -183,7 +186,8 @@ class Balancer:
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
-        graph = Graph(attached, general.shared_parameters(shared), features, trunk, self.names, scale, ranks)
+        W, features = arguments.measured_at(shared, features, input, ranks)
+        graph = Graph(attached, W, features, trunk, self.names, scale, ranks)
         wanted = self._watches_norms or (self.method.needs is Needs.NORMS and self.method.due(signal.step))
         measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
         norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)

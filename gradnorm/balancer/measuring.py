@@ -67,6 +67,11 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
             f"trunk should hold all parameters that tasks share, for {method.title}. Found none. "
             "Pass trunk=model.trunk.parameters(), with those of the last shared layer."
         )
+    if any(not tensor.is_leaf for tensor in g.shared):
+        raise ValueError(
+            f"shared should be given for {method.title}, whose norms are those of parameters. Found input. "
+            "Pass the last shared layer."
+        )
     all_shared = general.parameters_of(g.trunk, "trunk", "Pass all parameters that tasks share")
     own = method.heads == "own"
     return Jacobian(g.losses, all_shared, g.shared, g.names, g.scale, g.ranks, own_heads=own)

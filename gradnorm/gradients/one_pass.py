@@ -92,7 +92,7 @@ class OnePass:
 
         losses: T scalars that require a gradient; None for an absent task.
         features: input or output of the shared layer, or any tensor between it and the heads.
-        shared: the parameters of W.
+        shared: the parameters of W, or the activation that takes its place.
         """
         if _has_hooks(features) or any(map(_has_hooks, shared)):
             return None
@@ -101,7 +101,8 @@ class OnePass:
             return None
         wanted = {id(parameter) for parameter in shared}
         own = [leaf for head in cut.heads if head is not None for leaf in head.leaves]
-        reached = any(id(getattr(node, "variable", None)) in wanted for node in cut.users)
+        made = {parameter.grad_fn for parameter in shared if parameter.grad_fn is not None}
+        reached = any(id(getattr(node, "variable", None)) in wanted or node in made for node in cut.users)
         return cut if reached and not any(id(leaf) in wanted for leaf in own) else None
 
     def backward(self, weights: PerTask) -> None:

@@ -1,4 +1,4 @@
-"""Every combination of heads, update, bounds, priorities, layer and losses against a naive program, in float64."""
+"""Every combination of heads, update, options, layer and losses against a naive program, in float64."""
 
 import math
 
@@ -46,6 +46,14 @@ class Convolution(Mlp):
         self.double()
 
 
+class Activation(Mlp):
+    """W is the activation above the last shared layer: its gradient is measured."""
+
+    def forward(self, x):
+        z = self.shared(self.trunk(x).tanh()).tanh()
+        return z, [head(z) for head in self.heads]
+
+
 def losses_of(net, step, way):
     """Return Z and the losses of one step, whose sizes and speeds differ by task; every other one may be absent."""
     x = torch.randn((7, *net.inputs), generator=torch.Generator().manual_seed(step), dtype=torch.float64)
@@ -71,11 +79,13 @@ def compare(kind, tasks, options, way, with_features):
         for n in (net, other):
             n.zero_grad()
         z, losses = losses_of(net, step, way)
-        balance = balancer.backward(losses, shared=net.shared, features=z if with_features else None)
-        theirs = losses_of(other, step, way)[1]
+        at = {"input": z} if kind is Activation else {"shared": net.shared, "features": z if with_features else None}
+        balance = balancer.backward(losses, **at)
+        z, theirs = losses_of(other, step, way)
+        W = [z] if kind is Activation else list(other.shared.parameters())
         trunk = [*other.trunk.parameters(), *other.shared.parameters()]
         heads = [list(head.parameters()) for head in other.heads]
-        expected = naive.backward(list(theirs), list(other.shared.parameters()), trunk, heads)
+        expected = naive.backward(list(theirs), W, trunk, heads)
         check_step(balance, expected, measured=step % options.every == 0)
         assert balancer.weights.tolist() == pytest.approx(naive.weights, **EXACT)
         for p, q in zip(net.parameters(), other.parameters(), strict=True):
@@ -99,7 +109,7 @@ def check_step(balance, expected, measured):
 
 
 @pytest.mark.parametrize("tasks", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(5, marks=pytest.mark.long)])
-@pytest.mark.parametrize("kind", [Mlp, Convolution])
+@pytest.mark.parametrize("kind", [Mlp, Convolution, Activation])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("update", ["closed", "log", "adam", "sgd"])
 @pytest.mark.parametrize("heads", ["weighted", "own"])
