@@ -19,8 +19,8 @@ from gradnorm.ui.widgets import show
 
 # How often a page looks for what other pages, or the script itself, have changed.
 SECONDS = 2.0
-# Knobs side by side, and stops of a slider.
-COLUMNS, STOPS = 3, 200
+# A knob's pixels, and a slider's stops.
+WIDTH, STOPS = 228, 200
 
 
 def listens(info: RunInfo) -> bool:
@@ -56,40 +56,49 @@ def _shown(run: str, listened: bool) -> None:
     if listens(info) != listened:
         st.rerun()  # the buttons are others now
     if listened and steering is not None:
-        _steered(info, steering, asked)
-    if steps:
+        with st.container(border=True, gap="small", key="knobs"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown("**The script’s knobs**", width="content")
+                if steering.checkpoints:
+                    st.button(
+                        "Keep a checkpoint", icon=":material/save:", on_click=_keep, args=(run,), key="keep checkpoint"
+                    )
+                _go_on(info, steps)
+            _knobs(info, steering, asked)
+    else:
         _go_on(info, steps)
 
 
-def _steered(info: RunInfo, steering: Steering, asked: Mapping[str, Any]) -> None:
+def _knobs(info: RunInfo, steering: Steering, asked: Mapping[str, Any]) -> None:
     """Show the knobs, each at the value that was asked for last."""
-    run = info.run
-    with st.container(border=True, gap="small", key="knobs"):
-        st.markdown("**The script\u2019s knobs**")
-        columns = st.columns(min(COLUMNS, len(steering.knobs)) or 1)
-        for i, (name, knob) in enumerate(steering.knobs.items()):
-            with columns[i % len(columns)]:
-                _knob(run, name, knob, asked.get(name, knob.value), info.tasks)
-        if not steering.knobs:
-            st.caption("It has none. `recorder.knobs(alpha=0.12)` declares one.")
-        if steering.checkpoints:
-            st.button("Keep a checkpoint", icon=":material/save:", on_click=_keep, args=(run,), key="keep checkpoint")
+    cells = [
+        cell
+        for name, knob in steering.knobs.items()
+        for cell in _cells(info.run, name, knob, asked.get(name, knob.value), info.tasks)
+    ]
+    with st.container(horizontal=True, gap="medium"):
+        for cell in cells:
+            with st.container(width=WIDTH):
+                cell()
+    if not cells:
+        st.caption("It has none. `recorder.knobs(alpha=0.12)` declares one.")
 
 
-def _knob(run: str, name: str, knob: Knob, value: Any, tasks: Sequence[str]) -> None:
-    """Show a knob as the widget of its kind, at `value`."""
+def _cells(run: str, name: str, knob: Knob, value: Any, tasks: Sequence[str]) -> list[Callable[[], None]]:
+    """Return what shows a knob at `value`: a widget, or one for each of several numbers."""
     title = plain({"alpha": "α"}.get(name, name.replace("_", " ")))
-    if isinstance(knob.value, tuple):
-        numbers = list(value)
-        named = tasks if len(tasks) == len(numbers) else [str(i + 1) for i in range(len(numbers))]
-        for i, of in enumerate(named):
+    if not isinstance(knob.value, tuple):
+        return [partial(_widget, run, name, title, f"knob:{run}:{name}", knob, value, lambda new: new)]
+    numbers = list(value)
+    named = tasks if len(tasks) == len(numbers) else [str(i + 1) for i in range(len(numbers))]
 
-            def changed(number: Any, i: int = i) -> Any:
-                return [*numbers[:i], number, *numbers[i + 1 :]]
+    def changed(i: int) -> Callable[[Any], Any]:
+        return lambda number: [*numbers[:i], number, *numbers[i + 1 :]]
 
-            _widget(run, name, f"{title}, {plain(of)}", f"knob:{run}:{name}:{i}", knob, numbers[i], changed)
-    else:
-        _widget(run, name, title, f"knob:{run}:{name}", knob, value, lambda new: new)
+    return [
+        partial(_widget, run, name, f"{title}, {plain(of)}", f"knob:{run}:{name}:{i}", knob, numbers[i], changed(i))
+        for i, of in enumerate(named)
+    ]
 
 
 def _widget(run: str, name: str, title: str, key: str, knob: Knob, value: Any, changed: Callable[[Any], Any]) -> None:
@@ -125,7 +134,9 @@ def _keep(run: str) -> None:
 
 def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
     """Say how a script goes on from a checkpoint: what it trains lives in the script, not here."""
-    with st.expander("Fork from a checkpoint", icon=":material/fork_right:"):
+    if not steps:
+        return
+    with st.popover("Fork from a checkpoint", icon=":material/fork_right:"):
         step = st.selectbox("After step", steps[::-1], format_func=lambda step: f"{step:,}", key=f"fork:{info.run}")
         st.markdown("The network lives in your script, so the fork is a run of your script. Change its recorder to:")
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
