@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from gradnorm.runs.records import Evaluation, StepRecord
+from gradnorm.runs.records import Evaluation, Snapshot, StepRecord
 
 if TYPE_CHECKING:
     from gradnorm.methods.base import Balance
@@ -95,13 +95,18 @@ def device_of(losses: Any) -> str:
 class LoggedRun:
     """Makes records of what a loop logs. Ratios and rates that it does not give are taken from its losses.
 
+    before: the last step of the run that it goes on from: what its ratios are to, this run's are to as well.
     unsound: the tasks whose newest loss is not finite: since which step, and the loss.
     """
 
-    def __init__(self, tasks: Sequence[str]) -> None:
+    def __init__(self, tasks: Sequence[str], before: Snapshot | None = None) -> None:
         self.unsound: dict[str, tuple[int, float]] = {}
         self._tasks = tasks
         self._initial = [math.nan] * len(tasks)
+        if before is not None and before.info.tasks == tuple(tasks) and len(before.rows):
+            ratios = before.vector("loss_ratios")[-1].tolist()
+            losses = before.vector("losses")[-1].tolist()
+            self._initial = [loss / ratio if ratio else math.nan for loss, ratio in zip(losses, ratios, strict=True)]
         self._initial_test = [math.nan] * len(tasks)
 
     def step(

@@ -50,8 +50,8 @@ class Recorder:
     fork: a run and a step of it that a checkpoint was kept of; this run goes on from there, and is drawn beside it.
         `restored` is what its `checkpoint` gave; None without.
     run: the run's id, as `gradnorm runs` lists it.
-    Raises ValueError for a title or names that are none and for steps out of range, CheckpointError and UnknownRunError
-    for a fork of nothing, StoreError for a home that cannot be written.
+    Raises ValueError for a title or names that are none and for steps out of range, CheckpointError
+    for a fork from no checkpoint, StoreError for a home that cannot be written.
 
     >>> from tempfile import mkdtemp
     >>> from gradnorm import Recorder
@@ -92,7 +92,8 @@ class Recorder:
         if device:
             self._store.start(self.run, device)
         self._evaluated = -1
-        self._logged = LoggedRun(self.tasks)
+        before = self._store.read(parent, max(0, self._step - 1), self._step) if parent else None
+        self._logged = LoggedRun(self.tasks, before)
         self._over = False
         self._post = BackgroundWriter(self._store, self.run)
         atexit.register(self._post.close)
@@ -113,10 +114,11 @@ class Recorder:
         A loop that never asks ends by a StoppedError, which `log` or `knobs` raises and the `with` block takes.
         """
         self._asks = True
-        listener = self._listener or self._listen()
         if not self._over:
+            if self._listener is None:
+                self._listen()
             self._obey()
-        return listener.stopped
+        return self._listener is not None and self._listener.stopped
 
     def knobs(self, **declared: Knob | float | Sequence[float]) -> SimpleNamespace:
         """Return the live values of all knobs, which a page may have changed; waits while the run is paused.
@@ -271,10 +273,10 @@ class Recorder:
         self._post.put(dict(self._spec))
 
     def _listen(self) -> Listener:
-        self._listener = Listener(self._store, self.run, self._post, self._checkpoint)
-        atexit.register(self._listener.close)
-        self._describe(steered=self._listener.steering.plain())
-        return self._listener
+        listener = self._listener = Listener(self._store, self.run, self._post, self._checkpoint)
+        atexit.register(listener.close)
+        self._describe(steered=listener.steering.plain())
+        return listener
 
     def _obey(self) -> None:
         if self._listener is not None:
