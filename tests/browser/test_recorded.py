@@ -67,9 +67,11 @@ def test_a_killed_script_shows_as_interrupted_and_cannot_go_on(server, open_page
 
 
 KNOBS = """
-import time
+import sys, time
 from gradnorm import Knob, Recorder
-with Recorder("steered", ["depth", "normals"], checkpoint=lambda: b"the network") as recorder:
+fork = (sys.argv[1], int(sys.argv[2])) if sys.argv[1:] else None
+with Recorder("steered", ["depth", "normals"], checkpoint=lambda: b"the network", fork=fork) as recorder:
+    assert recorder.restored == (b"the network" if fork else None)
     while not recorder.stopped:
         now = recorder.knobs(alpha=Knob(0.12, 0, 3), learning_rate=0.01, priorities=[1.0, 2.0], augment=True)
         recorder.log(losses=[1 / (recorder.step + 1), 2.0], weights=now.priorities, alpha=now.alpha)
@@ -107,6 +109,7 @@ def test_a_script_s_knobs_are_turned_and_it_is_paused_kept_and_stopped(server, o
             assert wait(lambda: server.store.checkpoints.steps(run)) == [paused_at]
             tab.page.get_by_text("Fork from a checkpoint").click(timeout=PATIENCE)
             expect(tab.page.get_by_test_id("stCode")).to_contain_text(f"fork=('{run}', {paused_at})", timeout=PATIENCE)
+            _fork(server, run, paused_at, open_page, wait, environment)
             tab.press(f"Fork from step {paused_at:,}")
             tab.says("so a run of the script goes on")
             assert server.store.info(run).steps == paused_at
@@ -125,3 +128,19 @@ def test_a_script_s_knobs_are_turned_and_it_is_paused_kept_and_stopped(server, o
         snapshot.scalar("alpha") == np.float32(alpha), snapshot.scalar("step") >= snapshot.events[0].step
     )
     assert server.store.checkpoints.read(run, paused_at).payload == b"the network"
+
+
+def _fork(server, run, step, open_page, wait, environment):
+    """Run the script again as the page says, and see the fork beside its parent, steered like it."""
+    command = [sys.executable, "-c", KNOBS, run, str(step)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as script:
+        try:
+            child = wait(lambda: next((info.run for info in server.runs() if info.parent == run), None))
+            fork = open_page(f"{server.url}/?run={child}")
+            fork.wait_for_step(step + 5)
+            expect(fork.panel.get_by_text(f"fork at {step}").first).to_be_visible(timeout=PATIENCE)
+            fork.press("Stop")
+            fork.wait_for_state("stopped")
+            assert script.wait(30) == 0
+        finally:
+            script.kill()
