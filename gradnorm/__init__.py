@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradnorm.balancer.gradnorm import GradNorm
     from gradnorm.config.spec import RunSpec
     from gradnorm.methods.balance import Balance, NonFiniteLossError
+    from gradnorm.runs.knobs import Knob
     from gradnorm.runs.recorder import Recorder
     from gradnorm.training.control import Control
     from gradnorm.training.engine import train
@@ -26,6 +27,7 @@ __all__ = [
     "Balancer",
     "Control",
     "GradNorm",
+    "Knob",
     "NonFiniteLossError",
     "Recorder",
     "RunSpec",
@@ -38,6 +40,7 @@ _HOME = {
     "Balancer": "gradnorm.balancer.balancer",
     "Control": "gradnorm.training.control",
     "GradNorm": "gradnorm.balancer.gradnorm",
+    "Knob": "gradnorm.runs.knobs",
     "NonFiniteLossError": "gradnorm.methods.balance",
     "Recorder": "gradnorm.runs.recorder",
     "RunSpec": "gradnorm.config.spec",

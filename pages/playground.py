@@ -8,6 +8,7 @@ from gradnorm.ui.playground import server_notice
 from gradnorm.ui.playground.controls import controls
 from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
+from gradnorm.ui.playground.script import script
 
 session.restore()
 session.arrive()
@@ -16,6 +17,7 @@ with st.sidebar:
 # Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
 runbar(info)
+script(info)
 server_notice.notice()
 notice(info)
 live_panel(info)

@@ -14,7 +14,7 @@ export class TimeTravel {
     this.word = element("span", { class: "gn-travel-word" }, "Time travel");
     this.input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Checkpoint to travel to", "data-testid": "travel" });
     this.button = element("button", { type: "button", class: "gn-fork", "data-testid": "fork" });
-    this.hint = element("span", { class: "gn-hint" }, "with the settings on the left (α, method, learning rate …)");
+    this.hint = element("span", { class: "gn-hint" });
     const tools = element("div", { class: "gn-travel-tools" }, [this.button, this.hint]);
     this.node = element("div", { class: "gn-travel", role: "group", "aria-label": "Time travel", "data-testid": "travel-bar", hidden: true }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
     this.input.addEventListener("input", () => this.choose());
@@ -33,6 +33,7 @@ export class TimeTravel {
   configure() {
     if (this.lead !== this.panel.lead) this.chosen = null;
     this.lead = this.panel.lead;
+    write(this.hint, this.lead?.run?.recorded ? "by a run of its script" : "with the settings on the left (α, method, learning rate …)");
     this.update();
   }
 

@@ -73,6 +73,11 @@ class BackgroundWriter:
             with self._lock:
                 self._spec = None if self._spec is spec else self._spec
 
+    def skip_pause(self) -> None:
+        """Count the time since the last write as none of the run's."""
+        with self._writing:
+            self._since = time.monotonic()
+
     def close(self) -> None:
         """Write what is left, and end the thread; what cannot be written is told in the log, and lost."""
         self._closing.set()

@@ -112,5 +112,20 @@ def _checksums(db: apsw.Connection) -> None:
     """)
 
 
-MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums)
+def _wishes(db: apsw.Connection) -> None:
+    """4 → 5: what pages ask of the scripts that record runs."""
+    db.execute("""
+    CREATE TABLE wishes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        time REAL NOT NULL,
+        checksum BLOB
+    );
+    CREATE INDEX wishes_of_run ON wishes (number, id);
+    """)
+
+
+MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums, _wishes)
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import apsw
 from gradnorm.runs.blocks import read_events
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.owner_process import this_process
-from gradnorm.runs.records import Event, RunInfo
+from gradnorm.runs.records import Event, Outcome, RunInfo
 from gradnorm.runs.run_table import change, find, listed, position
 
 CAN_GO_ON = ("stopped", "interrupted", "failed")  # how a run has ended that may be continued
@@ -52,6 +53,23 @@ def put_back(db: apsw.Connection, run_id: str, checkpoints: Checkpoints, *, here
         again = "state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
         change(db, again, "run = ?", (*owner, time.time(), member.run))
     return [member.run for member in members]
+
+
+def take_out(db: apsw.Connection, run_id: str) -> bool:
+    """End a run that waits in the queue; False if it does not wait there."""
+    ending = json.dumps(Outcome("stopped", 0, "Taken out of the queue before it started.").to_dict())
+    return bool(change(db, "state = 'stopped', outcome = ?", "run = ? AND state = 'queued'", (ending, run_id)))
+
+
+def interrupt(db: apsw.Connection) -> list[str]:
+    """Write down as interrupted the runs whose process is gone; return their ids."""
+    held = listed(db, "WHERE state IN ('running', 'paused')")
+    gone = [info for info, _ in held if info.state == "interrupted"]
+    for info in gone:
+        assert info.outcome is not None
+        ending = json.dumps(info.outcome.to_dict())
+        change(db, "state = 'interrupted', outcome = ?", "run = ?", (ending, info.run))
+    return [info.run for info in gone]
 
 
 def _check_can_be_remade(info: RunInfo, events: Sequence[Event], checkpoints: Checkpoints) -> None:

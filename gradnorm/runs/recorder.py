@@ -1,30 +1,29 @@
 """Your own training loop in the dashboard: ten lines put its losses, weights and norms in the store.
 
+One more line lets the dashboard pause and stop the script, and change its `knobs` while it runs.
 torch is not needed for it: plain numbers will do.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
-import math
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self
-
-import apsw
 
 from gradnorm.methods.base import Balance, NonFiniteLossError
 from gradnorm.runs.background_writer import BackgroundWriter
 from gradnorm.runs.faults import StoreError
-from gradnorm.runs.logged_values import measured, task_metrics, task_numbers, task_vector, titles
-from gradnorm.runs.records import Evaluation, Event, Outcome, OutcomeKind, StepRecord
+from gradnorm.runs.knobs import Knob, named
+from gradnorm.runs.listener import Listener, StoppedError
+from gradnorm.runs.logged_values import LoggedRun, device_of, measured, task_metrics, task_numbers, task_vector, titles
+from gradnorm.runs.plain import json_safe
+from gradnorm.runs.records import Event, Outcome, OutcomeKind
 from gradnorm.runs.store import RunStore, UnknownRunError
-
-log = logging.getLogger(__name__)
 
 MOST_STEPS = 2**24
 
@@ -37,6 +36,7 @@ class Recorder:
     - "finished", or "diverged" if the last loss of a task is NaN or infinite;
     - "diverged" if a `NonFiniteLossError` leaves the block, "stopped" for a KeyboardInterrupt, and "failed" for any
       other exception, which is raised on;
+    - "stopped" if a page stops it, which only a script that listens lets it do; see `knobs` and `stopped`;
     - "interrupted" if the process is killed.
 
     A step that was logged is written within 50 ms by a thread of its own, and survives the process from then on.
@@ -45,9 +45,13 @@ class Recorder:
     steps: how many there will be, in [1, 2²⁴], for the progress bar; None if that is not known.
     home: where runs live; None takes GRADNORM_HOME, else `runs/`.
     device: what the network trains on, to be shown; left out, it is read from the first tensor that is logged.
+    checkpoint: gives the state of the training as bytes, so that pages may ask for it. It is called on the thread that
+        trains, in `knobs`, `stopped` or `log`: log a step after the optimizer's.
+    fork: a run and a step of it that a checkpoint was kept of; this run goes on from there, and is drawn beside it.
+        `restored` is what its `checkpoint` gave; None without.
     run: the run's id, as `gradnorm runs` lists it.
-    Raises ValueError for a title or names that are none and for steps out of range, StoreError for a home that cannot
-    be written.
+    Raises ValueError for a title or names that are none and for steps out of range, CheckpointError
+    for a fork from no checkpoint, StoreError for a home that cannot be written.
 
     >>> from tempfile import mkdtemp
     >>> from gradnorm import Recorder
@@ -73,29 +77,65 @@ class Recorder:
         steps: int | None = None,
         home: Path | str | None = None,
         device: str = "",
+        checkpoint: Callable[[], bytes] | None = None,
+        fork: tuple[str, int] | None = None,
     ) -> None:
         self.tasks = titles(title, tasks)
         if steps is not None and not 1 <= steps <= MOST_STEPS:
             raise ValueError(f"steps should be in [1, {MOST_STEPS:,}], or None. Found {steps}. Leave it out if unsure.")
         self._store = RunStore(home)
         self._spec: dict[str, Any] = {"recorded": title, "steps": steps, "targets": False, "metrics": []}
-        self.run = self._store.create(title, self._spec, self.tasks, queued=False)
+        parent, self._step = fork or (None, 0)
+        self.restored = self._store.checkpoints.read(parent, self._step).payload if parent else None
+        self.run = self._store.create(title, self._spec, self.tasks, queued=False, parent=parent, forked_at=self._step)
         self._device = device
         if device:
             self._store.start(self.run, device)
-        self._step, self._evaluated = 0, -1
-        self._initial = [math.nan] * len(self.tasks)
-        self._initial_test = [math.nan] * len(self.tasks)
-        # Tasks whose newest loss is not finite: since which step, and the loss.
-        self._unsound: dict[str, tuple[int, float]] = {}
+        self._evaluated = -1
+        before = self._store.read(parent, max(0, self._step - 1), self._step) if parent else None
+        self._logged = LoggedRun(self.tasks, before)
         self._over = False
         self._post = BackgroundWriter(self._store, self.run)
         atexit.register(self._post.close)
+        self._listener: Listener | None = None
+        self._checkpoint, self._asks = checkpoint, False
+        if checkpoint is not None:
+            self._listen()
 
     @property
     def step(self) -> int:
-        """The last step that was logged; 0 before the first."""
+        """The last step that was logged; before the first, 0 or the step of the fork."""
         return self._step
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a page has stopped the run, for a loop `while not recorder.stopped`; waits while it is paused.
+
+        A loop that never asks ends by a StoppedError, which `log` or `knobs` raises and the `with` block takes.
+        """
+        self._asks = True
+        if not self._over:
+            if self._listener is None:
+                self._listen()
+            self._obey()
+        return self._listener is not None and self._listener.stopped
+
+    def knobs(self, **declared: Knob | float | Sequence[float]) -> SimpleNamespace:
+        """Return the live values of all knobs, which a page may have changed; waits while the run is paused.
+
+        declared: names and first values, or a `Knob` with a range; of a name that is known, the live value counts.
+            An int stays a whole number and a bool a switch; several numbers become a tuple.
+        Call it in each step before the values are used: `now = recorder.knobs(alpha=0.12)`, then `now.alpha`.
+        Raises ValueError for what is no knob and for a run that has ended, StoppedError as `stopped` says.
+        """
+        self._check_going()
+        listener = self._listener or self._listen()
+        new = {name: knob for name, knob in declared.items() if name not in listener.knobs}
+        if new:
+            listener.declare({name: named(name, knob) for name, knob in new.items()})
+            self._describe(steered=listener.steering.plain())
+        self._obey()
+        return SimpleNamespace(**listener.values)
 
     def log(
         self,
@@ -137,10 +177,11 @@ class Recorder:
         self._name_device(losses if balance is None else balance.losses)
         self._step += 1
         if losses is not None:
-            self._note(task_numbers("losses", losses, self.tasks))
+            self._logged.note(self._step, task_numbers("losses", losses, self.tasks))
         if not self._spec["targets"] and "targets" in read:
             self._describe(targets=True)
-        self._post.put(self._record(read, imbalance, alpha))
+        self._post.put(self._logged.step(self._step, read, imbalance, alpha))
+        self._obey()
 
     def evaluate(
         self,
@@ -170,10 +211,7 @@ class Recorder:
         names = [list(dict.fromkeys([*old, *new])) for old, new in zip(self._metrics, scores, strict=True)]
         if names != self._metrics:
             self._describe(metrics=names)
-        ratios = _ratios(test_losses, self._initial_test)
-        there = [ratio for ratio in ratios if not math.isnan(ratio)]
-        total = sum(there) if there else math.nan
-        self._post.put(Evaluation(self._step, test_losses, ratios, total, scores, constant))
+        self._post.put(self._logged.evaluation(self._step, test_losses, scores, constant))
 
     def event(self, key: str, value: Any) -> None:
         """Log a change that the next step is the first to use, as in event("learning_rate", 0.001); charts mark it.
@@ -182,13 +220,8 @@ class Recorder:
         Raises ValueError for a run that has ended, TypeError for a value that JSON does not have.
         """
         self._check_going()
-        change = Event(self._step + 1, key, value, time.time())
-        try:
-            self._store.append(self.run, [], events=[change])
-        except UnknownRunError:
-            pass  # deleted meanwhile: what comes for it is dropped
-        except (apsw.Error, StoreError) as error:
-            log.warning("The change of %s in run %s could not be written: %s.", key, self.run, error)
+        json.dumps(json_safe(value))  # what JSON does not have is told now, not by the thread that writes
+        self._post.put(Event(self._step + 1, key, value, time.time()))
 
     def flush(self) -> None:
         """Write what was logged now; once this returns it survives the process."""
@@ -198,8 +231,10 @@ class Recorder:
         """End the run, with all that was logged; nothing if it has ended. message: a sentence that is shown with it."""
         if self._over:
             return
-        if kind == "finished" and self._unsound:
-            task, (step, value) = next(iter(self._unsound.items()))
+        if kind == "finished" and self._listener is not None and self._listener.stopped:
+            self._finish(Outcome("stopped", self._step, message or f"Stopped from a page after {self._step:,} steps."))
+        elif kind == "finished" and self._logged.unsound:
+            task, (step, value) = next(iter(self._logged.unsound.items()))
             text = f"The loss of {task!r} became {value} at step {step:,}. Try a learning rate ten times lower."
             self._finish(Outcome("diverged", self._step, message or text, task, value))
         else:
@@ -210,62 +245,50 @@ class Recorder:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         if isinstance(error, NonFiniteLossError) and not self._over:
             self._finish(Outcome("diverged", self._step, str(error), error.task, error.value))
-        elif error is None or (isinstance(error, SystemExit) and not error.code):
+        elif error is None or isinstance(error, StoppedError) or (isinstance(error, SystemExit) and not error.code):
             self.end()
         elif isinstance(error, KeyboardInterrupt | GeneratorExit):
             self.end("stopped", f"Stopped by hand after {self._step:,} steps.")
         else:
             self.end("failed", f"{type(error).__name__}: {error}")
+        return isinstance(error, StoppedError)
 
     @property
     def _metrics(self) -> list[list[str]]:
         return self._spec["metrics"] or [[] for _ in self.tasks]
 
-    def _record(self, read: Mapping[str, Any], imbalance: Any, alpha: float | None) -> StepRecord:
-        nothing = (math.nan,) * len(self.tasks)
-        losses = read.get("losses", nothing)
-        own = _ratios(losses, self._initial)
-        ratios = read.get("loss_ratios", own)
-        return StepRecord(
-            step=self._step,
-            losses=losses,
-            weights=read.get("weights", nothing),
-            loss_ratios=ratios,
-            relative_rates=read.get("relative_rates") or _rates(ratios),
-            gradient_norms=read.get("gradient_norms"),
-            targets=read.get("targets"),
-            imbalance=None if imbalance is None else float(imbalance),
-            alpha=None if alpha is None else float(alpha),
-        )
-
-    def _note(self, losses: Sequence[float | None]) -> None:
-        """Keep in mind whose loss is not finite; one that recovers, as under a loss scale, is forgotten."""
-        for task, loss in zip(self.tasks, losses, strict=True):
-            if loss is not None and math.isfinite(loss):
-                self._unsound.pop(task, None)
-            elif loss is not None:
-                self._unsound.setdefault(task, (self._step, loss))
-
     def _name_device(self, losses: Any) -> None:
         """Take the device from a tensor, where nobody has named it."""
-        first = losses[0] if isinstance(losses, list | tuple) and losses else losses
-        device = getattr(first, "device", None)
-        # An array's is a text, and says nothing of what the network is trained on.
-        if not self._device and device is not None and not isinstance(device, str):
-            self._device = str(device)
+        if not self._device and (device := device_of(losses)):
+            self._device = device
             with suppress(UnknownRunError, StoreError):
-                self._store.start(self.run, self._device)
+                self._store.start(self.run, device)
 
     def _describe(self, **changes: Any) -> None:
         """Change what the run says of itself."""
         self._spec |= changes
         self._post.put(dict(self._spec))
 
+    def _listen(self) -> Listener:
+        listener = self._listener = Listener(self._store, self.run, self._post, self._checkpoint)
+        atexit.register(listener.close)
+        self._describe(steered=listener.steering.plain())
+        return listener
+
+    def _obey(self) -> None:
+        if self._listener is not None:
+            self._listener.obey(self._step)
+            if self._listener.stopped and not self._asks:
+                raise StoppedError(self._step)
+
     def _finish(self, outcome: Outcome) -> None:
         self._over = True
+        if self._listener is not None:
+            atexit.unregister(self._listener.close)
+            self._listener.close()
         atexit.unregister(self._post.close)
         self._post.put(outcome)
         self._post.close()
@@ -274,18 +297,3 @@ class Recorder:
     def _check_going(self) -> None:
         if self._over:
             raise ValueError("The run should be going on. Found that it has ended. Make a new Recorder.")
-
-
-def _ratios(losses: Sequence[float], initial: list[float]) -> tuple[float, ...]:
-    """Return L_i(t)/L_i(0), NaN for a task without either; keeps each task's first loss above 0 in `initial`."""
-    for i, loss in enumerate(losses):
-        if math.isnan(initial[i]) and math.isfinite(loss) and loss > 0:
-            initial[i] = loss
-    return tuple(loss / first for loss, first in zip(losses, initial, strict=True))
-
-
-def _rates(ratios: Sequence[float]) -> tuple[float, ...]:
-    """Return r_i(t): each ratio over the mean of those that are there."""
-    there = [ratio for ratio in ratios if not math.isnan(ratio)]
-    mean = sum(there) / len(there) if there else math.nan
-    return tuple(ratio / mean if mean else math.nan for ratio in ratios)

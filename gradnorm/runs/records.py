@@ -199,10 +199,10 @@ class Event:
     @property
     def label(self) -> str:
         """What a chart writes beside its mark: "α 0.7", "paused", "weight learning rate 0.02"."""
-        if self.key == "paused":
-            return "paused" if self.value else "resumed"
-        name = {"alpha": "α"}.get(self.key, self.key.replace("_", " "))
-        return f"{name} {short(self.value)}"
+        words = {"paused": ("resumed", "paused"), "checkpoint": ("no checkpoint", "checkpoint")}
+        if self.key in words:
+            return words[self.key][bool(self.value)]
+        return f"{'α' if self.key == 'alpha' else self.key.replace('_', ' ')} {short(self.value)}"
 
 
 Record = StepRecord | Evaluation | Checkpoint | Event | Outcome

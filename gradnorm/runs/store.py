@@ -28,7 +28,7 @@ from gradnorm.runs.damage import undescribed
 from gradnorm.runs.database import Database
 from gradnorm.runs.faults import gone, read_only, unusable
 from gradnorm.runs.ownership import check_owned, owned
-from gradnorm.runs.queue import CAN_GO_ON, CannotGoOnError, put_back, take_next
+from gradnorm.runs.queue import CAN_GO_ON, CannotGoOnError, interrupt, put_back, take_next, take_out
 from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
 from gradnorm.runs.run_table import (
     UnknownRunError,
@@ -37,11 +37,11 @@ from gradnorm.runs.run_table import (
     family,
     find,
     insert,
-    listed,
     new_id,
     newest,
     position,
 )
+from gradnorm.runs.wishes import Wishes
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
 
@@ -60,7 +60,8 @@ class RunStore:
 
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
-    checkpoints: the files with the states that a run can go on from.  read_only: whether nothing can be recorded.
+    checkpoints: the files with the states that a run can go on from.  wishes: what pages ask of scripts that record.
+    read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
 
@@ -86,6 +87,7 @@ class RunStore:
         self._db = Database(self.home / "gradnorm.db")
         self.read_only = self._db.read_only
         self.checkpoints = Checkpoints(self.home / "checkpoints")
+        self.wishes = Wishes(self._db)
 
     @property
     def trouble(self) -> str | None:
@@ -239,13 +241,7 @@ class RunStore:
     def reap(self) -> list[str]:
         """Write down as interrupted the runs whose process is gone; return their ids."""
         with self._db.write() as db:
-            held = listed(db, "WHERE state IN ('running', 'paused')")
-            gone = [info for info, _ in held if info.state == "interrupted"]
-            for info in gone:
-                assert info.outcome is not None
-                ending = json.dumps(info.outcome.to_dict())
-                change(db, "state = 'interrupted', outcome = ?", "run = ?", (ending, info.run))
-        return [info.run for info in gone]
+            return interrupt(db)
 
     def requeue(self, run_id: str, *, here: bool = False) -> list[str]:
         """Put a run that was stopped, interrupted or failed into the queue again, with its race; return them.
@@ -278,11 +274,8 @@ class RunStore:
 
     def withdraw(self, run_id: str) -> bool:
         """End a run that still waits in the queue; False if it no longer waits."""
-        outcome = Outcome("stopped", 0, "Taken out of the queue before it started.")
         with self._db.write() as db:
-            ending = json.dumps(outcome.to_dict())
-            taken = change(db, "state = 'stopped', outcome = ?", "run = ? AND state = 'queued'", (ending, run_id))
-            return len(taken) > 0
+            return take_out(db, run_id)
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""

@@ -24,7 +24,12 @@ from tests.factories import SPEC, rows_of, step_record, step_records, wait_for
 
 HOMES = Path(__file__).parent / "homes"
 # Their runs: finished after 40 steps by each build, and stopped at step 30 of 60, with α 1.5 moved to 0.7 at step 11.
-FINISHED = {1: "20261127-063759-3b961e", 2: "20261127-063808-143ab2", 3: "20261127-112932-0625e6"}
+FINISHED = {
+    1: "20261127-063759-3b961e",
+    2: "20261127-063808-143ab2",
+    3: "20261127-112932-0625e6",
+    4: "20261127-125602-e2069f",
+}
 STOPPED = "20261127-063812-51163e"
 
 

@@ -79,6 +79,7 @@ def hello(info: RunInfo) -> str:
             "type": "run",
             "run": info.run,
             "title": info.title,
+            "recorded": info.recorded,
             **_declared(info),
             "tasks": tasks,
             "columns": columns(len(info.tasks), info.quantities),

@@ -16,30 +16,32 @@ from gradnorm.ui import session
 from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.playground import script
 
 
 def runbar(info: RunInfo | None) -> None:
     """Show the buttons that the state of the watched run allows, and messages below them. None: no run is watched."""
     going = info is not None and not info.ended
-    steered = info is not None and going and lab().steers(info.run)
+    trained = info is not None and going and lab().steers(info.run)
+    steered = trained or (info is not None and script.listens(info))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
         st.button(
             "Start",
             icon=":material/play_arrow:",
             type="primary",
             on_click=_start,
-            disabled=steered,
+            disabled=trained,
             key="start",
             help="Train with the settings on the left.",
         )
         if info is not None and info.state == "paused":
-            _button("Resume", "play_arrow", "pause", _steer(lab().resume), not steered)
+            _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
         elif info is not None and info.state in CAN_GO_ON:
             _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
         else:
-            _button("Pause", "pause", "pause", _steer(lab().pause), not steered)
-        _button("Step", "skip_next", "step", _step, going and not steered)
-        _button("Stop", "stop", "stop", _steer(lab().stop), not steered)
+            _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
+        _button("Step", "skip_next", "step", _step, going and not trained)
+        _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
         _button("Reset", "restart_alt", "reset", _reset, info is None)
         if info is not None and info.ended and info.steps and _sets_targets(info):
             st.button(
@@ -59,7 +61,9 @@ def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
         st.error(plain(fault), icon=":material/error:")
     if info is None:
         return
-    if going and info.recorded:
+    if going and info.recorded and steered:
+        st.caption("A script records this run. It takes what you change at its next step.")
+    elif going and info.recorded:
         st.caption("A script records this run. You can watch it here but not control it.")
     elif going and not steered:
         st.caption("Another process trains this run. You can watch it here but not control it.")
@@ -104,10 +108,16 @@ def _step() -> None:
         lab().step(run)
 
 
-def _steer(action: Callable[[str], None]) -> Callable[[], None]:
+def _steer(action: Callable[[str], None], **wish: bool) -> Callable[[], None]:
+    """Return what a button does to the watched run. wish: what it asks of a script instead, if one records the run."""
+
     def act() -> None:
         info = session.run()
         if info is None:
+            return
+        if info.recorded:
+            for key, value in wish.items():
+                script.ask(info.run, key, value)
             return
         try:
             action(info.run)

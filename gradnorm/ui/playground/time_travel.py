@@ -19,7 +19,13 @@ def fork(run: str, step: int) -> None:
     The fork gets every setting in which the controls differ from the parent; there may be none.
     """
     try:
-        parent = lab().store.info(run).spec
+        info = lab().store.info(run)
+        if info.recorded:
+            session.tell(
+                f"A script recorded this run, so a run of the script goes on: Recorder(…, fork=({run!r}, {step}))."
+            )
+            return
+        parent = info.spec
         changes = {key: value for key, value in session.spec().settled().flat().items() if _differs(parent, key, value)}
         session.watch(lab().fork(run, step, changes))
     except (UnknownRunError, SpecError, ValueError, StoreError) as error:  # a CheckpointError is a ValueError
