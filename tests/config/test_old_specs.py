@@ -73,8 +73,9 @@ def test_runs_of_stored_homes_are_read_as_old_ones(home, tmp_path, other_default
     with tarfile.open(home) as archive:
         archive.extractall(tmp_path, filter="data")
     store = RunStore(tmp_path)
-    specs = [RunSpec.parse(info.spec) for info in store.runs()]
-    assert specs
-    for spec in specs:
-        assert options_of(spec) == other_defaults
+    flats = [info.spec for info in store.runs()]
+    assert flats
+    for flat in flats:
+        given = options_of(RunSpec.parse({"dataset": "toy", "tasks": 2} | {k: flat[k] for k in LATER & flat.keys()}))
+        assert options_of(RunSpec.parse(flat)) == other_defaults | {key: given[key] for key in LATER & flat.keys()}
     store.close()
