@@ -99,6 +99,7 @@ class Playground:
         box = self.page.get_by_role("combobox", name=label, exact=True)
         box.scroll_into_view_if_needed()
         box.click()
+        box.fill(title)  # of a long list only what is in sight is there
         self.page.get_by_role("option", name=title, exact=True).click()
         expect(box).to_have_value(title, timeout=PATIENCE)
         self.settle()

@@ -103,7 +103,7 @@ def test_a_path_below_the_data_folder_stays_as_it_is(capsys, houses, tmp_path):
             ["--dataset", "table:houses.csv", "--targets", "cut:number"],
             "Column cut should hold numbers. Found 'fair' in",
         ),
-        (["--dataset", "toy:houses.csv"], "sarcos may be followed by :PATH. Found 'toy:houses.csv'."),
+        (["--dataset", "toy:houses.csv"], "sarcos, problem may be followed by :PATH. Found 'toy:houses.csv'."),
         (["--dataset", "tabel:houses.csv"], f"dataset should be one of {', '.join(datasets())}"),
         (["--dataset", "tabel"], f"dataset should be one of {', '.join(datasets())}. Found 'tabel'."),
     ],
