@@ -204,11 +204,11 @@ def backward(
     torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
 
 
-def at_exits(head: Head, factor: Tensor | None, into: list[Tensor]) -> list[Any]:
+def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:
     """Hook the nodes by which a head is connected to what is shared, and return the handles of the hooks.
 
     factor: what the gradients that leave the head there are multiplied by; None leaves them as they are.
-    into: gets these gradients.
+    into: gets these gradients; None keeps none of them.
     """
 
     def hooked(positions: Sequence[int]) -> Any:
@@ -218,7 +218,8 @@ def at_exits(head: Head, factor: Tensor | None, into: list[Tensor]) -> list[Any]
                 grad = out[k]
                 if grad is not None:
                     out[k] = grad = grad if factor is None else grad * factor.to(grad)
-                    into.append(grad)
+                    if into is not None:
+                        into.append(grad)
             return None if factor is None else tuple(out)
 
         return hook
@@ -242,7 +243,7 @@ def backward_with_own_heads(
         handle
         for head, factor in zip(heads, weights, strict=True)
         if head is not None
-        for handle in at_exits(head, factor, [])
+        for handle in at_exits(head, factor)
     ]
     try:
         backward(losses, torch.ones_like(weights), scale, keep_graph=keep_graph)
