@@ -20,6 +20,7 @@ from gradnorm.ui import lab
 from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
+from gradnorm.ui.live.downloads import end_without_slow_clients
 from gradnorm.ui.live.routes import live_routes
 
 # Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
@@ -52,6 +53,7 @@ def base_path() -> str:
 async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
     Scarcity(asyncio.get_running_loop())
+    end_without_slow_clients()
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):

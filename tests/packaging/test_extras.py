@@ -21,6 +21,7 @@ LIBRARY = """
 import torch
 from gradnorm import GradNorm, RunSpec, train
 
+torch.manual_seed(0)
 shared, heads = torch.nn.Linear(3, 4), [torch.nn.Linear(4, 1), torch.nn.Linear(4, 1)]
 balancer = GradNorm(["a", "b"], alpha=0.5)
 for _ in range(3):

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 import httpx
 import psutil
@@ -22,7 +23,7 @@ from starlette.routing import Route
 
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live.routes import live_routes
-from tests.factories import start_python
+from tests.factories import start_python, wait_for
 
 NAP = 0.005
 
@@ -31,10 +32,17 @@ class Server:
     """The server as its clients see it, and as the system does."""
 
     def __init__(self, port: int, process: psutil.Process) -> None:
-        self.host, self.process = f"127.0.0.1:{port}", process
+        self.address, self.process = ("127.0.0.1", port), process
+        self.host = f"127.0.0.1:{port}"
 
     def get(self, path: str, **options) -> httpx.Response:
         return httpx.get(f"http://{self.host}{path}", **{"timeout": 60, **options})
+
+    def answers(self) -> bool:
+        """Return whether it says that it is well."""
+        with suppress(httpx.HTTPError):
+            return self.get("/live/health", timeout=5).status_code == 200
+        return False
 
     def exports(self) -> list[psutil.Process]:
         """Return the processes that it has started and that still run."""
@@ -59,6 +67,25 @@ def serving(home: Path) -> Generator[Server]:
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def dashboard(home: Path, *wrapping: str, stderr: IO[str] | None = None) -> Generator[Server]:
+    """Give a whole dashboard of a home, once it answers.
+
+    wrapping: what Python runs and what then starts the command that follows: "-c", a program, its arguments.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    command = ["-m", "gradnorm", "dashboard", "--port", str(port)]
+    process = start_python(home, *wrapping, *([sys.executable] if wrapping else []), *command, stderr=stderr)
+    server = Server(port, psutil.Process(process.pid))
+    try:
+        wait_for(server.answers)
+        yield server
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def main(home: str) -> None:

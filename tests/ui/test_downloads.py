@@ -22,7 +22,7 @@ from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import downloads
 from gradnorm.ui.live.routes import EXPORTS
 from tests.factories import SPEC, evaluation, finished, wait_for
-from tests.ui.live_server import serving
+from tests.ui.live_server import dashboard, serving
 from tests.ui.test_live_route import Server as ServerInThread
 
 # Whole servers and long runs: part of `make test`, too long for `make check`.
@@ -220,8 +220,8 @@ def test_no_export_outlives_its_server(home, long):
         wait_for(lambda: not export.is_running() or export.status() == psutil.STATUS_ZOMBIE, 30)
 
 
-def test_a_server_that_is_told_to_end_waits_for_no_download(home, long):
-    with serving(home) as server, closing(ask(server, f"/live/{long}/export/json")) as client:
+def test_a_dashboard_that_is_told_to_end_waits_for_no_download(home, long):
+    with dashboard(home) as server, closing(ask(server, f"/live/{long}/export/json")) as client:
         assert client.recv(12) == b"HTTP/1.1 200"
         server.process.terminate()
         wait_for(lambda: not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE, 30)

@@ -9,6 +9,7 @@ from asyncio import StreamReader, Task
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -20,6 +21,8 @@ from gradnorm.runs.store import RunStore
 CHUNK = 1 << 18
 # Seconds that a client may take for a chunk. One that takes longer has the way of those who wait.
 PATIENCE = 60.0
+# Seconds that a client has for what it was sent, once the server has been told to end.
+GRACE = 3
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +135,21 @@ async def _gone(receive: Receive) -> None:
 
 async def _ending() -> None:
     """Return when the server has been told to end: uvicorn waits for all answers then, and tells none of them."""
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    server = _server()
     while not getattr(server, "should_exit", False):
         await asyncio.sleep(0.5)
+
+
+def end_without_slow_clients() -> None:
+    """Let the server that runs here end within GRACE seconds, though a client does not take what it was sent.
+
+    Uvicorn would wait for that client without an end. Call it when the server has started.
+    """
+    if server := _server():
+        server.config.timeout_graceful_shutdown = GRACE
+
+
+def _server() -> Any:
+    """Return the uvicorn server that runs here, which handles the signal to end; None under another server."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return server if hasattr(server, "should_exit") else None
