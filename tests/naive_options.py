@@ -39,9 +39,10 @@ class NaiveOptions:
         self.options, self.steps = options, 0
         self.weights = [1.0] * tasks
         self._first: list[float | None] = [None] * tasks
-        # Of adam: m, v and the number of steps; of closed: the logarithms that each task has asked for.
+        # Of adam: m, v and the number of steps; of closed: what each task has asked for, and its norms.
         self._moments = [(0.0, 0.0, 0)] * tasks
         self._asked: list[Numbers] = [[] for _ in range(tasks)]
+        self._norms: list[Numbers] = [[] for _ in range(tasks)]
 
     def backward(
         self, losses: Sequence[Tensor | None], shared: Sequence[Tensor], trunk: Sequence[Tensor], heads: Sequence[Any]
@@ -79,7 +80,7 @@ class NaiveOptions:
         G = {i: w[i] * norms[i] for i in present}
         mean, share = sum(G.values()) / n, sum(wanted.values()) / n
         targets = {i: wanted[i] * mean / (1 if o.update in ("adam", "sgd") else share) for i in present}
-        proposed = self._proposed(present, {i: wanted[i] / norms[i] for i in present}, G, targets, norms)
+        proposed = self._proposed(present, wanted, G, targets, norms)
         proposed = {i: min(max(value, 1e-8), 1e8) for i, value in proposed.items()}
         left = T - sum(w[i] for i in range(T) if i not in present)
         scale = left / sum(proposed.values())
@@ -92,9 +93,9 @@ class NaiveOptions:
         if o.update == "closed":
             for i in present:
                 self._asked[i].append(math.log(asked[i]))
-            smooth = {i: self._smooth(self._asked[i]) for i in present}
-            middle = sum(smooth.values()) / len(present)
-            return {i: math.exp(value - middle) for i, value in smooth.items()}
+                self._norms[i].append(norms[i] ** 2)
+            geometric = {i: math.exp(self._smooth(self._asked[i])) for i in present}
+            return {i: geometric[i] / math.sqrt(self._smooth(self._norms[i])) for i in present}
         slopes = {i: math.copysign(norms[i], G[i] - targets[i]) if G[i] != targets[i] else 0.0 for i in present}
         if o.update == "log":
             return {i: w[i] * math.exp(-o.rate * ((g > 0) - (g < 0))) for i, g in slopes.items()}
@@ -102,11 +103,11 @@ class NaiveOptions:
             return {i: w[i] - o.rate * g for i, g in slopes.items()}
         return {i: w[i] - self._adam(i, g) for i, g in slopes.items()}
 
-    def _smooth(self, logarithms: Numbers) -> float:
+    def _smooth(self, values: Numbers) -> float:
         """Return the mean in which what was measured a half-life earlier counts half."""
-        age = [self.options.every * k for k in reversed(range(len(logarithms)))]
+        age = [self.options.every * k for k in reversed(range(len(values)))]
         factors = [0.5 ** (steps / self.options.half_life) for steps in age]
-        return sum(f * value for f, value in zip(factors, logarithms, strict=True)) / sum(factors)
+        return sum(f * value for f, value in zip(factors, values, strict=True)) / sum(factors)
 
     def _adam(self, i: int, g: float) -> float:
         m, v, k = self._moments[i]

@@ -44,8 +44,8 @@ class GradNorm(Balancer):
     Raises ValueError for a value out of range, or a wrong number of initial losses or priorities.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
-    Differs from the paper: update="log" is the default, since Adam's steps are too coarse for a task that
-    needs a very small weight.
+    Differs from the paper, which is update="adam" with heads="weighted": Adam's steps are too coarse for a task that
+    needs a very small weight, and a head whose targets are large starves when its gradient is weighted.
 
     >>> import torch
     >>> from gradnorm import GradNorm
@@ -69,12 +69,12 @@ class GradNorm(Balancer):
     def __init__(
         self,
         tasks: int | Sequence[str],
-        alpha: float = 1.5,
+        alpha: float = 0.12,
         learning_rate: float | None = None,
-        update: Update = "log",
+        update: Update = "closed",
         initial_losses: Sequence[float] | Tensor | None = None,
         *,
-        heads: Heads = "weighted",
+        heads: Heads = "own",
         half_life: float = 300.0,
         every: int = 1,
         priorities: Sequence[float] = (),
@@ -87,6 +87,11 @@ class GradNorm(Balancer):
 
         if learning_rate is None:
             learning_rate = 0.01 if update == "log" else 0.025
+        elif update == "closed":
+            raise ValueError(
+                f'learning_rate should be given for update="log", "adam" or "sgd" alone. Found {learning_rate} for '
+                'update="closed", which takes no steps. Leave it out, or choose update="log"'
+            )
         hyperparameters = {
             "alpha": alpha,
             "update": update,

@@ -87,7 +87,7 @@ def _own(graph: Graph, method: Method) -> Sequence[Head | None] | None:
     if graph.features is None and any(loss is None for loss in graph.losses):
         raise ValueError(
             'features should be given for heads="own" where a task is absent, to tell heads from trunk. Found None. '
-            "Pass the output of the shared layer."
+            'Pass the output of the shared layer, or choose heads="weighted".'
         )
     heads = heads_of(graph.losses, graph.features)
     if heads is None:

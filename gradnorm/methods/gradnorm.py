@@ -6,10 +6,12 @@ mean; r relative inverse training rates; α the asymmetry.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import torch
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import numbers
@@ -17,6 +19,7 @@ from gradnorm.common.shapes import PerTask
 from gradnorm.methods.adam import adam_memory, adam_step
 from gradnorm.methods.base import (
     Decision,
+    Heads,
     Kind,
     Method,
     Needs,
@@ -24,6 +27,7 @@ from gradnorm.methods.base import (
     State,
     bounded,
     fresh_state,
+    heads_field,
     renormalize,
     step_size,
 )
@@ -47,25 +51,26 @@ class GradNormMethod(Method):
     update: "log" multiplies w_i by exp(∓weight_learning_rate); "closed" takes the weights that meet the targets,
         w_i ∝ p_i·r_i^α/‖∇_W L_i‖, smoothed; "adam" runs Adam on w; "sgd" gradient descent.
     weight_learning_rate: in (0, 1]; the paper uses 0.025 with Adam. Not of "closed".
-    half_life: steps, > 0, after which a measurement counts half in the mean of log w_i; of "closed".
+    half_life: steps, > 0, after which a measurement counts half; of "closed", which takes the root mean square of the
+        norms and the geometric mean of the rates.
     every: steps ≥ 1 between two measurements of the norms; the weights stay in between.
     priorities: p_i in [1e-6, 1e6], one a task, or none for 1: targets are Ḡ·p_i·r_i^α.
     least, most: bounds of every weight, in [0, 1] and [1, 64].
     hold: numbers of tasks, from 1, whose weight stays as it is.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
-    Differs from the paper: update="log" is the default, because Adam's steps of 0.025 are too coarse for a task
-    whose weight has to be small (0.01, say). Its targets are divided by the mean of r_j^α, which is 1 for α = 0 and 1:
-    otherwise all norms can lie on one side of their targets, and no weight moves. Held tasks, priorities, bounds,
-    "closed" and `every` are additions, and so is heads="own": Algorithm 1 weighs the heads, too.
+    Differs from the paper, which is update="adam" with heads="weighted": Adam's steps of 0.025 are too coarse for a
+    task whose weight has to be small (0.01, say), and a weighted head starves if its targets are large.
+    Targets of "log" and "closed" are divided by the mean of r_j^α, which is 1 for α = 0 and 1: otherwise all norms can
+    lie on one side of their targets, and no weight moves. Held tasks, priorities, bounds and `every` are additions.
 
     >>> import torch
     >>> from gradnorm import Balancer
-    >>> balancer = Balancer(2, GradNormMethod(alpha=0, weight_learning_rate=0.1))
+    >>> balancer = Balancer(2, GradNormMethod(alpha=0))
     >>> shared = torch.nn.Parameter(torch.ones(1))
     >>> balance = balancer.backward([(2 * shared).sum(), (6 * shared).sum()], shared=shared)
-    >>> balancer.weights  # proportional to exp(0.1) and exp(−0.1)
-    tensor([1.0997, 0.9003])
+    >>> balancer.weights  # proportional to 1/2 and 1/6
+    tensor([1.5000, 0.5000])
     """
 
     name: ClassVar[str] = "gradnorm"
@@ -90,8 +95,9 @@ class GradNormMethod(Method):
         "most": 64.0,
     }
 
+    heads: Heads = heads_field("own")
     alpha: float = Field(
-        1.5,
+        0.12,
         ge=0,
         le=5,
         title="Asymmetry α",
@@ -99,9 +105,9 @@ class GradNormMethod(Method):
         json_schema_extra={"live": True, "slider": [0, 3, 0.01]},
     )
     update: Update = Field(
-        "log",
+        "closed",
         title="Weight update",
-        description="log: multiply by exp(∓learning rate). closed: the weights that meet the targets, smoothed. "
+        description="closed: the weights that meet the targets, smoothed. log: multiply by exp(∓learning rate). "
         "adam: as in the paper. sgd: plain gradient descent.",
     )
     weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
@@ -182,7 +188,7 @@ class GradNormMethod(Method):
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return w_i(0) = 1; arguments as in `Method.start`."""
         if self.update == "closed":
-            return fresh_state(ones, {"log": ones * 0, "total": ones * 0})
+            return fresh_state(ones, {"log": ones * 0, "total": ones * 0, "squared": (ones * 0).log()})
         return fresh_state(ones, adam_memory(ones) if self.update == "adam" else None)
 
     def due(self, step: int) -> bool:
@@ -213,7 +219,7 @@ class GradNormMethod(Method):
         # A norm that is not finite says nothing of the other tasks: no weight moves at such a step.
         sound = mean.isfinite()
         if self.update == "closed":
-            proposed, memory = self._closed_form(state, powers / norms, sound)
+            proposed, memory = self._closed_form(state, powers, norms, sound)
         else:
             proposed, memory = self._one_step(state, (gap.sign() * norms).where(sound, 0.0))
         return Decision(
@@ -223,22 +229,31 @@ class GradNormMethod(Method):
             imbalance=gap.abs().sum(-1) if signal.complete else gap.abs().nansum(-1),
         )
 
-    def _closed_form(self, state: State, wanted: PerTask, sound: Tensor) -> tuple[PerTask, dict[str, PerTask]]:
-        """Return the weights that meet the targets, smoothed: the exponential mean of their logarithms.
+    def _closed_form(
+        self, state: State, wanted: PerTask, norms: PerTask, sound: Tensor
+    ) -> tuple[PerTask, dict[str, PerTask]]:
+        """Return the weights that meet the targets, with what was wanted and measured lately smoothed.
 
-        wanted: p_i·r_i^α/‖∇_W L_i‖.  sound: whether this step counts.
+        wanted: p_i·r_i^α.  norms: ‖∇_W L_i‖.  sound: whether this step counts.
         """
-        log = wanted.log()
+        log, squared = wanted.log(), 2 * norms.log()
         # A task without a gradient asks for no weight that could be named; it keeps what it has.
-        counts = log.isfinite() & sound
-        keep = 0.5 ** (self.every / self.half_life)
-        # The sum of the factors of the mean, so that the first steps count in full (Adam's bias correction).
-        total = (keep * state.memory["total"] + (1 - keep)).where(counts, state.memory["total"])
-        mean = (keep * state.memory["log"] + (1 - keep) * log).where(counts, state.memory["log"])
-        smoothed = (mean / total).where(total > 0, float("nan"))
+        counts = log.isfinite() & squared.isfinite() & sound
+        old, keep = state.memory, 0.5 ** (self.every / self.half_life)
+        memory = {
+            # The sum of the factors of the means, so that the first steps count in full (Adam's bias correction).
+            "total": keep * old["total"] + (1 - keep),
+            "log": keep * old["log"] + (1 - keep) * log,
+            # The logarithm of a mean of squares: a square itself could leave the range of its type.
+            "squared": torch.logaddexp(old["squared"] + math.log(keep), squared + math.log1p(-keep)),
+        }
+        memory = {name: value.where(counts, old[name]) for name, value in memory.items()}
+        total = memory["total"]
+        smoothed = memory["log"] / total - (memory["squared"] - total.log()) / 2
         # Only ratios count. A task that has shown no gradient yet is in the middle of the others.
+        smoothed = smoothed.where(total > 0, float("nan"))
         smoothed = (smoothed - smoothed.nanmean(-1, keepdim=True)).nan_to_num(0.0)
-        return smoothed.clamp(-_LARGEST, _LARGEST).exp(), {"log": mean, "total": total}
+        return smoothed.clamp(-_LARGEST, _LARGEST).exp(), memory
 
     def _one_step(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
         rate, w = self.weight_learning_rate, state.weights

@@ -99,7 +99,7 @@ def test_an_overflow_under_the_scaler_leaves_the_closed_form_as_it_was():
     step(balancer, net, 1, torch.float32, scaler=torch.amp.GradScaler("cpu", init_scale=1e38))
     after = balancer.state_dict()
     assert torch.equal(before["weights"], after["weights"])
-    assert all(torch.equal(before["memory"][name], after["memory"][name]) for name in ("log", "total"))
+    assert all(torch.equal(before["memory"][name], after["memory"][name]) for name in ("log", "squared", "total"))
 
 
 def test_priorities_and_half_life_are_retuned_and_nothing_is_forgotten():
