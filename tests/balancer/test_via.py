@@ -93,3 +93,16 @@ def test_surgery_adds_the_gradients_itself():
             losses_of(net(data())), shared=net.shared, trunk=trunk_of(net), via=lambda loss: loss.backward()
         )
     assert gradients_of(net) == [None] * len(gradients_of(net))
+
+
+def test_accelerate_keeps_a_balancer_in_its_checkpoints(tmp_path):
+    accelerator = pytest.importorskip("accelerate").Accelerator(cpu=True)
+    net, balancer = Net(), Balancer(3, METHODS["log"])
+    balancer.backward(losses_of(net(data())), shared=net.shared, via=accelerator.backward)
+    reached = balancer.weights
+    accelerator.register_for_checkpointing(balancer)
+    accelerator.save_state(str(tmp_path))
+    balancer.load_state_dict(Balancer(3, METHODS["log"]).state_dict())
+    assert not torch.equal(balancer.weights, reached)
+    accelerator.load_state(str(tmp_path))
+    assert torch.equal(balancer.weights, reached)
