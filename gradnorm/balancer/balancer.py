@@ -19,6 +19,7 @@ from gradnorm.balancer.measuring import Graph, measure
 from gradnorm.gradients import general
 from gradnorm.gradients.general import Shared
 from gradnorm.gradients.ranks import Ranks
+from gradnorm.gradients.weighted import Via
 from gradnorm.methods.balance import Balance, Kind
 from gradnorm.methods.signal import Needs, Signal, State
 from gradnorm.methods.small_start import SmallStarts
@@ -141,6 +142,7 @@ class Balancer:
         input: Tensor | None = None,
         trunk: Shared | None = None,
         scaler: LossScaler | None = None,
+        via: Via | None = None,
         last: bool = True,
     ) -> Balance:
         """Run one step of Algorithm 1: measure, decide the weights, back-propagate Σ_i w_i(t)·L_i(t).
@@ -159,6 +161,9 @@ class Balancer:
             gradient of its own loss.
         scaler: the `torch.amp.GradScaler` in use, if any. Pass the losses unscaled: `.grad` is then scaled as
             the scaler expects, and the norms are those of the unscaled gradients.
+        via: the function that runs backward passes in a framework, such as accelerator.backward or Lightning's
+            self.manual_backward. It is called with Σ_i w_i(t)·L_i(t), and may scale that; the norms are those of the
+            unscaled gradients. With `scaler`, it is `via` that has to scale. Not for gradient surgery.
         last: False for all micro-batches of an optimizer step but the last, where gradients are accumulated. The
             weights then stay until the last one, and are decided from the mean losses and mean norms of all.
         Returns the `Balance` of this step. The gradients are added to `.grad` of every parameter.
@@ -183,17 +188,18 @@ class Balancer:
         present = not any(map(math.isnan, numbers))
         # At a first step there is no initial loss yet; later all of them have to be there.
         complete = present and (self._first_losses is not None or self._steps == 0)
-        self._match_state_to(values)
+        self._state = self._state.like(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
         W, features = arguments.measured_at(shared, features, input, ranks)
-        graph = Graph(attached, W, features, trunk, self.names, scale, ranks)
+        graph = Graph(attached, W, features, trunk, self.names, scale, ranks, via)
         wanted = self._watches_norms or (self.method.needs is Needs.NORMS and self.method.due(signal.step))
         measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
         norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
         gramian = measured.gramian
         # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
-        sound = None if scaler is None or norms is None else (norms.isfinite() | values.isnan()).all()
+        scales = scaler is not None or via is not None
+        sound = None if not scales or norms is None else (norms.isfinite() | values.isnan()).all()
         if sound is not None and gramian is not None:
             sound &= (gramian.isfinite() | values.isnan() | values.isnan()[:, None]).all()
         signal = replace(signal, norms=norms, gramian=gramian)
@@ -314,15 +320,6 @@ class Balancer:
         else:
             own = {**state, "method": self.method.name, "weights": fresh["weights"], "memory": fresh["memory"]}
         self.load_state_dict({**own, "hyperparameters": fresh["hyperparameters"]})
-
-    def _match_state_to(self, values: Tensor) -> None:
-        """Move the state to the device and precision of `values`."""
-        s = self._state
-        if s.weights.dtype == values.dtype and s.weights.device == values.device:
-            return
-        self._state = State(
-            s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
-        )
 
 
 def _mean(signals: Sequence[Signal]) -> Signal:

@@ -15,6 +15,7 @@ from gradnorm.gradients.general import SeparatePasses, Shared
 from gradnorm.gradients.jacobian import Jacobian
 from gradnorm.gradients.one_pass import OnePass
 from gradnorm.gradients.ranks import Ranks
+from gradnorm.gradients.weighted import Via
 from gradnorm.methods.signal import Needs, Signal, State
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Graph:
     """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`.
 
     shared: the parameters of W.  scale: the loss scale, if there is one.  ranks: the other processes, if there are any.
+    via: what runs the weighted backward pass, where that is not autograd itself.
     """
 
     losses: Sequence[Tensor | None]
@@ -35,6 +37,7 @@ class Graph:
     names: Sequence[str]
     scale: Tensor | None
     ranks: Ranks | None
+    via: Via | None = None
 
 
 def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms: bool) -> general.Measurement:
@@ -43,11 +46,13 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
     state, signal: of this step; what is known before any gradient is measured.
     norms: whether norms are wanted.
     Raises ValueError for a method that needs more passes than FSDP or a static graph allow, and for gradient surgery
-    without a trunk.
+    without a trunk or with `via`.
     """
     g = graph
     if not norms and method.needs is not Needs.GRAMIAN:
-        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method))
+        return SeparatePasses(
+            g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method), via=g.via
+        )
     ahead = _weights_ahead(method, state, signal)
     if ahead is not None and method.positive and g.features is not None:
         cut = OnePass.plan(g.losses, g.features, g.shared)
@@ -55,13 +60,20 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
             own = method.heads == "own"
             if own:
                 _refuse_hidden(cut.heads)
-            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own)
+            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, via=g.via)
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
         raise ValueError(_only_one_pass(method.title, ahead is not None))
     if method.needs is not Needs.GRAMIAN:
         before = ahead if first else None
-        return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, heads=_own(g, method), first=before)
+        return SeparatePasses(
+            g.losses, g.shared, g.names, g.scale, g.ranks, heads=_own(g, method), first=before, via=g.via
+        )
+    if g.via is not None:
+        raise ValueError(
+            f"via should be left out for {method.title}, which adds the gradients of its own passes. Found {g.via!r}. "
+            "Leave it out; where there is a loss scale, pass scaler=."
+        )
     if g.trunk is None:
         raise ValueError(
             f"trunk should hold all parameters that tasks share, for {method.title}. Found none. "

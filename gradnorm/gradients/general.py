@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
 from gradnorm.gradients.autograd_graph import Head
 from gradnorm.gradients.ranks import Parts, Ranks, single_or_wider
+from gradnorm.gradients.weighted import Via, backward, backward_with_own_heads
 
 Shared = nn.Module | nn.Parameter | Tensor | Iterable[Tensor]
 
@@ -189,69 +190,6 @@ def missing_path(name: str, parameters: int) -> SharedLayerError:
     )
 
 
-def backward(
-    losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | None = None, *, keep_graph: bool = False
-) -> None:
-    """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
-
-    losses: T scalars that require a gradient; None for an absent task.
-    weights: w, shape [T], detached.
-    scale: a loss scale > 0 that the gradients are multiplied by.
-    keep_graph: whether to leave the graph for further passes.
-    """
-    factors = weights if scale is None else weights * scale
-    pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
-    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
-
-
-def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:
-    """Hook the nodes by which a head is connected to what is shared, and return the handles of the hooks.
-
-    factor: what the gradients that leave the head there are multiplied by; None leaves them as they are.
-    into: gets these gradients; None keeps none of them.
-    """
-
-    def hooked(positions: Sequence[int]) -> Any:
-        def hook(grad_inputs: Sequence[Tensor | None], _: Any) -> Sequence[Tensor | None] | None:
-            out = list(grad_inputs)
-            for k in positions:
-                grad = out[k]
-                if grad is not None:
-                    out[k] = grad = grad if factor is None else grad * factor.to(grad)
-                    if into is not None:
-                        into.append(grad)
-            return None if factor is None else tuple(out)
-
-        return hook
-
-    return [node.register_hook(hooked(positions)) for node, positions in head.exits.items()]
-
-
-def backward_with_own_heads(
-    losses: Sequence[Tensor | None],
-    heads: Sequence[Head | None],
-    weights: PerTask,
-    scale: Scalar | None = None,
-    *,
-    keep_graph: bool = False,
-) -> None:
-    """Add the gradient of Σ_i w_i L_i to `.grad` of what tasks share, and that of its own loss to each head's.
-
-    heads: each task's own part of the graph.  losses, weights, scale, keep_graph: as in `backward`.
-    """
-    handles = [
-        handle
-        for head, factor in zip(heads, weights, strict=True)
-        if head is not None
-        for handle in at_exits(head, factor)
-    ]
-    try:
-        backward(losses, torch.ones_like(weights), scale, keep_graph=keep_graph)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 class SeparatePasses:
     """Measure norms by one backward pass for each task, and back-propagate the weighted sum by one more.
 
@@ -261,6 +199,7 @@ class SeparatePasses:
     wants_norms: whether to measure the norms at all.
     heads: each task's own part of the graph, which is to get the gradient of its own loss; None weighs all.
     first: the weights w, shape [T], if the weighted sum has to be back-propagated before anything is measured.
+    via: what runs the weighted backward pass, as in `weighted.backward`.
     Raises SharedLayerError if a loss depends on no parameter of W.
     """
 
@@ -277,8 +216,9 @@ class SeparatePasses:
         wants_norms: bool = True,
         heads: Sequence[Head | None] | None = None,
         first: PerTask | None = None,
+        via: Via | None = None,
     ) -> None:
-        self._losses, self._scale, self._heads = losses, scale, heads
+        self._losses, self._scale, self._heads, self._via = losses, scale, heads, via
         self._done = first is not None
         if first is not None:
             self._weighted(first, keep_graph=True)
@@ -291,6 +231,8 @@ class SeparatePasses:
 
     def _weighted(self, weights: PerTask, *, keep_graph: bool = False) -> None:
         if self._heads is None:
-            backward(self._losses, weights, self._scale, keep_graph=keep_graph)
+            backward(self._losses, weights, self._scale, via=self._via, keep_graph=keep_graph)
         else:
-            backward_with_own_heads(self._losses, self._heads, weights, self._scale, keep_graph=keep_graph)
+            backward_with_own_heads(
+                self._losses, self._heads, weights, self._scale, via=self._via, keep_graph=keep_graph
+            )

@@ -12,9 +12,10 @@ from torch.autograd.graph import GradientEdge
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
 from gradnorm.gradients.autograd_graph import Cut
-from gradnorm.gradients.general import Parts, at_exits, backward, missing_path, norms_of
+from gradnorm.gradients.general import missing_path, norms_of
 from gradnorm.gradients.layer_rules import Layer
-from gradnorm.gradients.ranks import Ranks
+from gradnorm.gradients.ranks import Parts, Ranks
+from gradnorm.gradients.weighted import Via, at_exits, backward
 
 
 class OnePass:
@@ -36,6 +37,7 @@ class OnePass:
     names: the T task names, for the messages.
     scale: a loss scale > 0 to differentiate under. The norms are those of the unscaled gradients.
     ranks: the processes to average the gradients over before their norms are taken, if this one is not alone.
+    via: what runs the backward pass, as in `weighted.backward`.
     Raises SharedLayerError if a loss does not depend on C or on W.
 
     >>> import torch
@@ -64,6 +66,7 @@ class OnePass:
         ranks: Ranks | None = None,
         *,
         own_heads: bool = False,
+        via: Via | None = None,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
         each: list[Parts | None] = [None] * len(losses)
@@ -78,10 +81,10 @@ class OnePass:
 
         factors = weights.unbind() if own_heads else None
         with _when_the_heads_are_done(cut, measure, factors):
-            backward(losses, torch.ones_like(weights) if own_heads else weights, scale)
+            factor = backward(losses, torch.ones_like(weights) if own_heads else weights, scale, via=via)
         if each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
-        self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if scale is None else scale)
+        self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if factor is None else factor)
 
     @staticmethod
     def plan(losses: Sequence[Tensor | None], features: Tensor, shared: Sequence[Tensor]) -> Cut | None:

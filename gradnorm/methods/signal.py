@@ -66,3 +66,10 @@ class State:
     weights: PerTask
     initial_losses: PerTask
     memory: Mapping[str, PerTask] = field(default_factory=dict[str, PerTask])
+
+    def like(self, values: PerTask) -> State:
+        """Return the state on the device and in the precision of `values`, shape [T]; itself if it is there."""
+        if self.weights.dtype == values.dtype and self.weights.device == values.device:
+            return self
+        memory = {name: value.to(values) for name, value in self.memory.items()}
+        return State(self.weights.to(values), self.initial_losses.to(values), memory)

@@ -1,14 +1,16 @@
-"""Each script under examples/ runs as it is, and its run is in the store."""
+"""Each script under examples/ is started as its docstring says, and its run is in the store."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import RunStore
@@ -18,6 +20,10 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MOST_LINES = 40
+ALONE = [path.stem for path in EXAMPLES if "`python examples/" in path.read_text()]
+TOGETHER = [path.stem for path in EXAMPLES if "`torchrun " in path.read_text()]
+# What a script needs that not every checkout has.
+NEEDS = {"accelerate_loop": "accelerate", "lightning_loop": "lightning", "trainer_loop": "transformers"}
 
 
 def command(name: str, *arguments: str) -> list[str]:
@@ -33,13 +39,50 @@ def running(store: RunStore) -> RunInfo:
     return wait_for(lambda: next((info for info in store.runs() if info.steps > 3 and not info.ended), None))
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_short_and_runs(script, tmp_path):
-    assert len(script.read_text().splitlines()) < MOST_LINES
-    subprocess.run(command(script.stem), check=True, env=surroundings(tmp_path, 30), timeout=120)
-    (info,) = RunStore(tmp_path).runs()
+def skip_without_its_package(name: str) -> None:
+    package = NEEDS.get(name)
+    if package is not None and find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: pip install {package}")
+
+
+def assert_one_run_of_30_steps(home: Path) -> None:
+    (info,) = RunStore(home).runs()
     assert (info.state, info.steps) == ("finished", 30)
-    assert np.isfinite(RunStore(tmp_path).read(info.run).vector("losses")).all()
+    assert np.isfinite(RunStore(home).read(info.run).vector("losses")).all()
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_short(script):
+    assert len(script.read_text().splitlines()) < MOST_LINES
+
+
+def test_every_script_says_how_to_start_it():
+    assert {path.stem for path in EXAMPLES} - {*ALONE, *TOGETHER} == {"two_tasks"}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_an_example_runs(name, tmp_path):
+    skip_without_its_package(name)
+    subprocess.run(command(name), check=True, cwd=tmp_path, env=surroundings(tmp_path, 30), timeout=120)
+    assert_one_run_of_30_steps(tmp_path)
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_two_processes_end_with_the_same_weights_and_network(name, tmp_path):
+    skip_without_its_package(name)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = [str(ROOT / "tests" / "examples" / "one_rank.py"), *command(name)[1:], str(tmp_path)]
+    with subprocess.Popen([*torchrun, *script], cwd=tmp_path, env=surroundings(tmp_path, 30)) as launcher:
+        try:
+            assert launcher.wait(180) == 0
+        finally:
+            launcher.terminate()  # it ends its processes, too
+    first, second = (torch.load(tmp_path / f"rank {rank}") for rank in range(2))
+    assert torch.equal(first["weights"], second["weights"])
+    assert first["weights"][0] != 1
+    for ours, theirs in zip(first["network"], second["network"], strict=True):
+        assert torch.equal(ours, theirs)
+    assert_one_run_of_30_steps(tmp_path)
 
 
 def test_the_knobs_are_turned_from_another_process_and_the_script_is_stopped(tmp_path):
