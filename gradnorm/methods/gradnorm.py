@@ -6,12 +6,10 @@ mean; r relative inverse training rates; α the asymmetry.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import numbers
@@ -244,8 +242,8 @@ class GradNormMethod(Method):
             # The sum of the factors of the means, so that the first steps count in full (Adam's bias correction).
             "total": keep * old["total"] + (1 - keep),
             "log": keep * old["log"] + (1 - keep) * log,
-            # The logarithm of a mean of squares: a square itself could leave the range of its type.
-            "squared": torch.logaddexp(old["squared"] + math.log(keep), squared + math.log1p(-keep)),
+            # The logarithm of the mean of squares: a square itself could leave the range of its type.
+            "squared": squared + (keep * (old["squared"] - squared).clamp(max=_LARGEST).exp() + (1 - keep)).log(),
         }
         memory = {name: value.where(counts, old[name]) for name, value in memory.items()}
         total = memory["total"]
