@@ -29,7 +29,7 @@ def runbar(info: RunInfo | None) -> None:
             "Start",
             icon=":material/play_arrow:",
             type="primary",
-            on_click=_start,
+            on_click=session.once(_start),
             disabled=trained,
             key="start",
             help="Train with the settings on the left.",
@@ -47,7 +47,7 @@ def runbar(info: RunInfo | None) -> None:
             st.button(
                 "Static",
                 icon=":material/horizontal_rule:",
-                on_click=_static,
+                on_click=session.once(_static),
                 key="static",
                 help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
