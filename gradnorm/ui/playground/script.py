@@ -136,7 +136,8 @@ def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
     """Say how a script goes on from a checkpoint: what it trains lives in the script, not here."""
     if not steps:
         return
-    with st.popover("Fork from a checkpoint", icon=":material/fork_right:"):
+    text = "Checkpoints stay in the home of the runs, where a script reads them. This page does not send them."
+    with st.popover("Fork from a checkpoint", icon=":material/fork_right:", help=text):
         step = st.selectbox("After step", steps[::-1], format_func=lambda step: f"{step:,}", key=f"fork:{info.run}")
         st.markdown("The network lives in your script, so the fork is a run of your script. Change its recorder to:")
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
