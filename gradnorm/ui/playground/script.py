@@ -136,10 +136,12 @@ def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
     """Say how a script goes on from a checkpoint: what it trains lives in the script, not here."""
     if not steps:
         return
-    text = "Checkpoints stay in the home of the runs, where a script reads them. This page does not send them."
-    with st.popover("Fork from a checkpoint", icon=":material/fork_right:", help=text):
+    with st.popover("Fork from a checkpoint", icon=":material/fork_right:"):
         step = st.selectbox("After step", steps[::-1], format_func=lambda step: f"{step:,}", key=f"fork:{info.run}")
         st.markdown("The network lives in your script, so the fork is a run of your script. Change its recorder to:")
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
         st.code(f"recorder = Recorder({', '.join(arguments)})\nstate = recorder.restored  # bytes", wrap_lines=True)
-        st.caption("Its steps follow the checkpoint's, and it is drawn beside this run.")
+        st.caption(
+            "Its steps follow the checkpoint's, and it is drawn beside this run. The checkpoint stays in the home "
+            "of the runs, where your script reads it: pages offer no download."
+        )
