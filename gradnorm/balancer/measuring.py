@@ -49,7 +49,7 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
     if not norms and method.needs is not Needs.GRAMIAN:
         return SeparatePasses(g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method))
     ahead = _weights_ahead(method, state, signal)
-    if ahead is not None and method.positive and g.features is not None:
+    if ahead is not None and method.positive and (g.features is not None or g.ranks is None):
         cut = OnePass.plan(g.losses, g.features, g.shared)
         if cut is not None:
             own = method.heads == "own"

@@ -178,6 +178,16 @@ def total_norm(parts: Sequence[Tensor | None], name: str) -> Tensor:
     return nn.utils.get_total_norm(grads)
 
 
+def norms_of_stacks(stacks: Sequence[Tensor], like: Tensor) -> PerTask:
+    """Return the norm of each task's gradient over all parameters of W together, shape [T].
+
+    stacks: for each parameter the gradients of all tasks, shape [T, *parameter.shape].
+    like: a tensor with the precision that the norms should have.
+    """
+    norms = [torch.linalg.vector_norm(single_or_wider(stack).flatten(1), dim=1) for stack in stacks]
+    return (norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms), dim=0)).to(like)
+
+
 def missing_path(name: str, parameters: int) -> SharedLayerError:
     """Return the error for a loss that depends on no parameter of W.
 
@@ -200,8 +210,14 @@ def backward(
     keep_graph: whether to leave the graph for further passes.
     """
     factors = weights if scale is None else weights * scale
-    pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
-    torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
+    present = [(i, loss) for i, loss in enumerate(losses) if loss is not None]
+    first = present[0][1]
+    # One root rather than T: autograd checks each. A caller may have switched recording off.
+    with torch.enable_grad():
+        joined = torch.stack([loss.to(first) for _, loss in present])
+    if len(present) < len(losses):
+        factors = factors[[i for i, _ in present]]
+    torch.autograd.backward(joined, factors.to(first), keep_graph)
 
 
 def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:

@@ -62,18 +62,23 @@ class Layer:
         return Layer(node, parameters, transposed, above)
 
     @torch.no_grad()
-    def gradients(self, at_cut: Sequence[Tensor]) -> list[tuple[Tensor, PerTaskGrads]]:
-        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
+    def gradients(self, at_cut: Sequence[Tensor]) -> list[PerTaskGrads]:
+        """Return the gradients of each parameter for T tasks, shape [T, *parameter.shape].
 
         It has to be called before the backward pass goes through the layer, which frees what its nodes have saved.
 
         at_cut: each task's gradient at the cut, T tensors of the cut's shape.
         """
-        # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
-        with torch.autocast(at_cut[0].device.type, enabled=False):
-            grads = _RULES[self.node.name()].gradients(self.node, self._at_output(at_cut), self.parameters)
+        kind = at_cut[0].device.type
+        rule = _RULES[self.node.name()].gradients
+        if torch.is_autocast_enabled(kind):
+            # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
+            with torch.autocast(kind, enabled=False):
+                grads = rule(self.node, self._at_output(at_cut), self.parameters)
+        else:
+            grads = rule(self.node, self._at_output(at_cut), self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
-        return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
+        return [g.to(self.parameters[i].dtype) for i, g in zip(grads, turned, strict=True)]
 
     def _at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
         """Return the gradients of the layer's output for T tasks, shape [T, *output.shape]."""

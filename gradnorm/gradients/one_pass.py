@@ -12,7 +12,7 @@ from torch.autograd.graph import GradientEdge
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
 from gradnorm.gradients.autograd_graph import Cut
-from gradnorm.gradients.general import Parts, at_exits, backward, missing_path, norms_of
+from gradnorm.gradients.general import Parts, at_exits, backward, missing_path, norms_of, norms_of_stacks
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.ranks import Ranks
 
@@ -66,6 +66,9 @@ class OnePass:
         own_heads: bool = False,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
+        # Before the pass, since a layer in a checkpoint can be asked for what it has saved once in each pass.
+        layer = Layer.find(cut, shared)
+        norms: list[PerTask] = []
         each: list[Parts | None] = [None] * len(losses)
 
         def measure(at_cut: Tensor | None, recorded: Sequence[Sequence[Tensor]]) -> None:
@@ -73,18 +76,22 @@ class OnePass:
                 if not parts or at_cut is None:
                     raise missing_path(names[i], len(shared))
             fitted = [_fitted(parts, at_cut) for parts in recorded if at_cut is not None]
-            for i, gradients in zip(present, _at_shared(cut, shared, fitted), strict=True):
+            if layer is not None and ranks is None and len(fitted) == len(losses):
+                norms.append(norms_of_stacks(layer.gradients(fitted), weights))
+                return
+            for i, gradients in zip(present, _at_shared(cut, layer, shared, fitted), strict=True):
                 each[i] = gradients
 
         factors = weights.unbind() if own_heads else None
         with _when_the_heads_are_done(cut, measure, factors):
             backward(losses, torch.ones_like(weights) if own_heads else weights, scale)
-        if each[present[0]] is None:
+        if not norms and each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
-        self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if scale is None else scale)
+        found = norms[0] if norms else norms_of(each, shared, names, weights, ranks)
+        self.norms = found / (weights if scale is None else weights * scale)
 
     @staticmethod
-    def plan(losses: Sequence[Tensor | None], features: Tensor, shared: Sequence[Tensor]) -> Cut | None:
+    def plan(losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor]) -> Cut | None:
         """Return where the heads meet, or None if one pass will not do.
 
         It will not if the heads meet nowhere above W, or if one reaches W by another path. Nor will it if a hook on
@@ -94,7 +101,7 @@ class OnePass:
         features: input or output of the shared layer, or any tensor between it and the heads.
         shared: the parameters of W, or the activation that takes its place.
         """
-        if _has_hooks(features) or any(map(_has_hooks, shared)):
+        if (features is not None and _has_hooks(features)) or any(map(_has_hooks, shared)):
             return None
         cut = Cut.find(losses, features)
         if cut is None:
@@ -112,12 +119,10 @@ class OnePass:
         """
 
 
-def _at_shared(cut: Cut, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> list[Parts]:
+def _at_shared(cut: Cut, layer: Layer | None, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> list[Parts]:
     """Return the gradients of the shared parameters, from those at the cut; one entry for each."""
-    layer = Layer.find(cut, shared)
     if layer is not None:
-        found = {id(parameter): grads for parameter, grads in layer.gradients(at_cut)}
-        return [tuple(found[id(p)][k] if id(p) in found else None for p in shared) for k in range(len(at_cut))]
+        return list(zip(*layer.gradients(at_cut), strict=True))
     edge = GradientEdge(*cut.end)
     return [torch.autograd.grad([edge], shared, [g], retain_graph=True, allow_unused=True) for g in at_cut]
 
@@ -125,7 +130,7 @@ def _at_shared(cut: Cut, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> 
 def _fitted(parts: Sequence[Tensor], like: Tensor) -> Tensor:
     """Return the sum of what one head passes to the cut."""
     # Autograd matches shape and dtype of each part to those of C only after the hooks have run.
-    fitted = [g.sum_to_size(like.shape).to(like) for g in parts]
+    fitted = [(g if g.shape == like.shape else g.sum_to_size(like.shape)).to(like) for g in parts]
     return fitted[0] if len(fitted) == 1 else torch.stack(fitted).sum(0)
 
 
