@@ -176,27 +176,23 @@ class Balancer:
         >>> balancer.weights[0] > 1 > balancer.weights[1]  # task 1 lies below its target, task 2 above
         tensor(True)
         """
-        attached = arguments.scalar_losses(losses, self.names)
+        each, vector = arguments.attached(losses, self.names)
         ranks = Ranks.joined(self._group)
         first = self._first_losses or self._state.initial_losses.tolist()
-        values, numbers = arguments.loss_values(attached, self.names, first, ranks)
+        values, numbers = arguments.loss_values(each, vector, self.names, first, ranks)
         present = not any(map(math.isnan, numbers))
         # At a first step there is no initial loss yet; later all of them have to be there.
         complete = present and (self._first_losses is not None or self._steps == 0)
         self._match_state_to(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
-        W, features = arguments.measured_at(shared, features, input, ranks)
-        graph = Graph(attached, W, features, trunk, self.names, scale, ranks)
         wanted = self._watches_norms or (self.method.needs is Needs.NORMS and self.method.due(signal.step))
+        # Between two measurements nothing is asked of W, which the first step has looked at.
+        idle = self.method.needs is Needs.NORMS and self.method.heads == "weighted" and not wanted
+        W, features = ((), features) if idle else arguments.measured_at(shared, features, input, ranks)
+        graph = Graph(each, vector, W, features, trunk, self.names, scale, ranks)
         measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
-        norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
-        gramian = measured.gramian
-        # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
-        sound = None if scaler is None or norms is None else (norms.isfinite() | values.isnan()).all()
-        if sound is not None and gramian is not None:
-            sound &= (gramian.isfinite() | values.isnan() | values.isnan()[:, None]).all()
-        signal = replace(signal, norms=norms, gramian=gramian)
+        signal = replace(signal, norms=_known(measured.norms, values, present), gramian=measured.gramian)
         balance, state = self.method.balance(self._state, self._whole(signal, last))
         measured.backward(balance.weights)
         if not last:
@@ -204,6 +200,7 @@ class Balancer:
             return balance
         self._earlier = []
         self._steps += 1
+        sound = None if scaler is None else _is_sound(signal)
         if sound is None:
             self._state = state
             if present and self._first_losses is None:
@@ -323,6 +320,28 @@ class Balancer:
         self._state = State(
             s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
         )
+
+
+def _known(norms: Tensor | None, losses: Tensor, present: bool) -> Tensor | None:
+    """Return norms as a method gets them: like the losses, and NaN where these are; all is there if `present`."""
+    if norms is None:
+        return None
+    norms = norms.to(losses)
+    return norms if present else norms.where(~losses.isnan(), losses)
+
+
+def _is_sound(signal: Signal) -> Tensor | None:
+    """Return whether all that was measured is finite, a scalar on the device; None where nothing was measured.
+
+    Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
+    """
+    if signal.norms is None:
+        return None
+    absent = signal.losses.isnan()
+    sound = (signal.norms.isfinite() | absent).all()
+    if signal.gramian is not None:
+        sound &= (signal.gramian.isfinite() | absent | absent[:, None]).all()
+    return sound
 
 
 def _mean(signals: Sequence[Signal]) -> Signal:

@@ -199,25 +199,37 @@ def missing_path(name: str, parameters: int) -> SharedLayerError:
     )
 
 
+def joined(losses: Sequence[Tensor]) -> Tensor:
+    """Return losses as one vector, shape [n], with the precision and on the device of the first.
+
+    losses: n ≥ 1 scalars that require a gradient.
+    """
+    # A caller may have switched recording off.
+    with torch.enable_grad():
+        return torch.stack([loss.to(losses[0]) for loss in losses])
+
+
 def backward(
-    losses: Sequence[Tensor | None], weights: PerTask, scale: Scalar | None = None, *, keep_graph: bool = False
+    losses: Sequence[Tensor | None] | Tensor,
+    weights: PerTask,
+    scale: Scalar | None = None,
+    *,
+    keep_graph: bool = False,
 ) -> None:
     """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
 
-    losses: T scalars that require a gradient; None for an absent task.
+    losses: T scalars that require a gradient, None for an absent task; or one vector, shape [T].
     weights: w, shape [T], detached.
     scale: a loss scale > 0 that the gradients are multiplied by.
     keep_graph: whether to leave the graph for further passes.
     """
     factors = weights if scale is None else weights * scale
-    present = [(i, loss) for i, loss in enumerate(losses) if loss is not None]
-    first = present[0][1]
-    # One root rather than T: autograd checks each. A caller may have switched recording off.
-    with torch.enable_grad():
-        joined = torch.stack([loss.to(first) for _, loss in present])
-    if len(present) < len(losses):
-        factors = factors[[i for i, _ in present]]
-    torch.autograd.backward(joined, factors.to(first), keep_graph)
+    if not isinstance(losses, Tensor):
+        present = [i for i, loss in enumerate(losses) if loss is not None]
+        factors = factors if len(present) == len(losses) else factors[present]
+        losses = joined([loss for loss in losses if loss is not None])
+    # One root rather than T, since autograd looks at each.
+    torch.autograd.backward(losses, factors.to(losses), keep_graph)
 
 
 def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:
@@ -277,6 +289,7 @@ class SeparatePasses:
     wants_norms: whether to measure the norms at all.
     heads: each task's own part of the graph, which is to get the gradient of its own loss; None weighs all.
     first: the weights w, shape [T], if the weighted sum has to be back-propagated before anything is measured.
+    vector: the losses as one tensor, shape [T], if no task is absent and there is one.
     Raises SharedLayerError if a loss depends on no parameter of W.
     """
 
@@ -293,8 +306,10 @@ class SeparatePasses:
         wants_norms: bool = True,
         heads: Sequence[Head | None] | None = None,
         first: PerTask | None = None,
+        vector: Tensor | None = None,
     ) -> None:
         self._losses, self._scale, self._heads = losses, scale, heads
+        self._vector = vector
         self._done = first is not None
         if first is not None:
             self._weighted(first, keep_graph=True)
@@ -307,6 +322,7 @@ class SeparatePasses:
 
     def _weighted(self, weights: PerTask, *, keep_graph: bool = False) -> None:
         if self._heads is None:
-            backward(self._losses, weights, self._scale, keep_graph=keep_graph)
+            whole = self._losses if self._vector is None else self._vector
+            backward(whole, weights, self._scale, keep_graph=keep_graph)
         else:
             backward_with_own_heads(self._losses, self._heads, weights, self._scale, keep_graph=keep_graph)

@@ -36,6 +36,7 @@ class OnePass:
     names: the T task names, for the messages.
     scale: a loss scale > 0 to differentiate under. The norms are those of the unscaled gradients.
     ranks: the processes to average the gradients over before their norms are taken, if this one is not alone.
+    vector: the losses as one tensor, shape [T], if no task is absent and there is one.
     Raises SharedLayerError if a loss does not depend on C or on W.
 
     >>> import torch
@@ -64,6 +65,7 @@ class OnePass:
         ranks: Ranks | None = None,
         *,
         own_heads: bool = False,
+        vector: Tensor | None = None,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
         # Before the pass, since a layer in a checkpoint can be asked for what it has saved once in each pass.
@@ -84,7 +86,7 @@ class OnePass:
 
         factors = weights.unbind() if own_heads else None
         with _when_the_heads_are_done(cut, measure, factors):
-            backward(losses, torch.ones_like(weights) if own_heads else weights, scale)
+            backward(losses if vector is None else vector, torch.ones_like(weights) if own_heads else weights, scale)
         if not norms and each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
         found = norms[0] if norms else norms_of(each, shared, names, weights, ranks)
@@ -94,17 +96,20 @@ class OnePass:
     def plan(losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor]) -> Cut | None:
         """Return where the heads meet, or None if one pass will not do.
 
-        It will not if the heads meet nowhere above W, or if one reaches W by another path. Nor will it if a hook on
+        It will not if the heads meet nowhere above W, or if one reaches W by another path. Where `features` is not
+        known, it will not for a single task either. Nor will it if a hook on
         `features` or W may change the gradients from which the norms are taken.
 
         losses: T scalars that require a gradient; None for an absent task.
-        features: input or output of the shared layer, or any tensor between it and the heads.
+        features: input or output of the shared layer, or any tensor between it and the heads; None to look for the
+            place where heads meet in the graph alone.
         shared: the parameters of W, or the activation that takes its place.
         """
         if (features is not None and _has_hooks(features)) or any(map(_has_hooks, shared)):
             return None
         cut = Cut.find(losses, features)
-        if cut is None:
+        # Heads that each use W by itself meet in no tensor above it.
+        if cut is None or (features is None and hasattr(cut.end[0], "variable")):
             return None
         wanted = {id(parameter) for parameter in shared}
         own = [leaf for head in cut.heads if head is not None for leaf in head.leaves]
