@@ -87,16 +87,19 @@ class _Parts:
     """What the graph of one step consists of.
 
     owners: the task by which each node was found; the node is its own, unless it is shared.
+    edges: for each of these nodes, where its inputs come from, past nodes that hand gradients on.
     shared: the nodes that several tasks use, as `Cut.users`.
     """
 
     owners: Mapping[Node, int]
+    edges: Mapping[Node, Sequence[End]]
     shared: Mapping[Node, Sequence[End]]
 
     @staticmethod
     def of(losses: Sequence[Tensor | None], features: Tensor | None) -> _Parts | None:
         """Return the parts, or None if a loss has no node of its own; arguments as in `heads_of`."""
         owners: dict[Node, int] = {}
+        edges: dict[Node, Sequence[End]] = {}
         meetings: set[Node] = set()
         if features is not None and features.grad_fn is not None:
             owners[_origin((features.grad_fn, features.output_nr))[0]] = _SEVERAL
@@ -111,8 +114,10 @@ class _Parts:
             owners[root] = task
             stack = [root]
             while stack:
-                for end in stack.pop().next_functions:
-                    below, _ = _origin(end)
+                node = stack.pop()
+                # A node that is known hands nothing on, so that most edges need no look at a name.
+                edges[node] = ends = [end if end[0] in owners else _origin(end) for end in node.next_functions]
+                for below, _ in ends:
                     owner = task if below is None else owners.get(below)
                     if owner is None:
                         owners[below] = task
@@ -121,20 +126,20 @@ class _Parts:
                         meetings.add(below)
         # What lies below a node that several heads use is common to them, too.
         shared = _users(meetings)
-        return None if any(root in shared for root in roots) else _Parts(owners, shared)
+        return None if any(root in shared for root in roots) else _Parts(owners, edges, shared)
 
     def heads(self, losses: Sequence[Tensor | None]) -> tuple[Sequence[Head | None], set[End]]:
         """Return each task's own part, and the ends of what is shared that these parts are connected to."""
         ends: set[End] = set()
         heads = [None if loss is None else Head({}, []) for loss in losses]
-        for node, owner in self.owners.items():
-            head = None if owner == _SEVERAL or node in self.shared else heads[owner]
-            if head is None:
+        for node, edges in self.edges.items():
+            if node in self.shared:
                 continue
-            if hasattr(node, "variable"):
+            head = heads[self.owners[node]]
+            assert head is not None
+            if not edges and hasattr(node, "variable"):
                 head.leaves.append(node.variable)
-            for position, edge in enumerate(node.next_functions):
-                end = _origin(edge)
+            for position, end in enumerate(edges):
                 if end[0] in self.shared:
                     ends.add(end)
                     head.exits.setdefault(node, []).append(position)

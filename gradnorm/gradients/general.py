@@ -101,7 +101,7 @@ def _in_graph(module: nn.Module) -> list[nn.Parameter]:
     Between passes FSDP shows pieces of them. The whole ones are gathered here, as they would be in the backward pass.
     """
     sharded: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
-    for part in module.modules():
+    for part in module.modules() if sharded else ():
         if isinstance(part, sharded):
             cast(Any, part).unshard()
     return list(module.parameters())

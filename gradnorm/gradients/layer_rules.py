@@ -82,8 +82,9 @@ class Layer:
 
     def _at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
         """Return the gradients of the layer's output for T tasks, shape [T, *output.shape]."""
-        # For a convolution the tasks come after the batch axis, as in one with T times the channels.
-        batch_first = self.node.name() == "ConvolutionBackward0"
+        # The tasks come after the batch axis, as in one layer with T times the outputs. Where a view joins batch and
+        # positions on the way to a matrix product, that would take a copy.
+        batch_first = self.node.name() == "ConvolutionBackward0" or all(n.name() == "ReluBackward0" for n in self.above)
         grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if batch_first else torch.stack(tuple(at_cut))
         for node in self.above:
             grads = _RULES_BETWEEN[node.name()](node, grads)
@@ -166,6 +167,9 @@ def _linear(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> di
 def _product(X: Tensor, G: PerTaskGrads) -> PerTaskGrads:
     """Return Xᵀ G_i for each task: [N, I], [T, N, O] → [T, I, O]."""
     # Computed as (G_iᵀ X)ᵀ, so that the gradients of a transposed weight have the weight's memory layout.
+    joined = G.transpose(0, 1)
+    if joined.is_contiguous():
+        return (joined.flatten(1).t() @ X).view(len(G), G.shape[2], X.shape[1]).transpose(1, 2)
     return torch.bmm(G.transpose(1, 2), X.expand(len(G), *X.shape)).transpose(1, 2)
 
 

@@ -200,11 +200,11 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     tasks = weights.shape[-1]
     weights = weights.clamp(MIN_WEIGHT, _MAX_WEIGHT)
     if signal.complete:
-        return weights * (tasks / weights.sum(-1, keepdim=True))
+        return weights * (weights.sum(-1, keepdim=True).reciprocal() * tasks)
     present = ~signal.losses.isnan()
     weights = keep_absent(weights, old, signal.losses)
     remaining = tasks - (weights * ~present).sum(-1, keepdim=True)
-    # As torch divides a number by a tensor, above: with every task present both give the same bits.
+    # In the order of the line above: with every task present both give the same bits.
     scale = (weights * present).sum(-1, keepdim=True).reciprocal() * remaining
     return (weights * scale).clamp(min=MIN_WEIGHT).where(present, weights)
 
