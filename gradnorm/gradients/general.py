@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -232,11 +232,13 @@ def backward(
     torch.autograd.backward(losses, factors.to(losses), keep_graph)
 
 
-def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:
+def at_exits(
+    head: Head, factor: Tensor | None, into: Callable[[Tensor], None] | None = None
+) -> list[Any]:
     """Hook the nodes by which a head is connected to what is shared, and return the handles of the hooks.
 
     factor: what the gradients that leave the head there are multiplied by; None leaves them as they are.
-    into: gets these gradients; None keeps none of them.
+    into: called with each of these gradients.
     """
 
     def hooked(positions: Sequence[int]) -> Any:
@@ -247,7 +249,7 @@ def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None
                 if grad is not None:
                     out[k] = grad = grad if factor is None else grad * factor.to(grad)
                     if into is not None:
-                        into.append(grad)
+                        into(grad)
             return None if factor is None else tuple(out)
 
         return hook

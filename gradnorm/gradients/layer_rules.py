@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -61,34 +62,31 @@ class Layer:
             return None
         return Layer(node, parameters, transposed, above)
 
-    @torch.no_grad()
-    def gradients(self, at_cut: Sequence[Tensor]) -> list[PerTaskGrads]:
+    @property
+    def task_axis(self) -> int:
+        """Where T goes in the shape of what `gradients` takes, for its memory to lie best.
+
+        After the batch axis the tasks are one layer with T times the outputs. Where a view joins batch and positions
+        on the way to a matrix product, that would take a copy.
+        """
+        return int(self.node.name() == "ConvolutionBackward0" or all(n.name() == "ReluBackward0" for n in self.above))
+
+    def gradients(self, at_cut: PerTaskGrads) -> list[PerTaskGrads]:
         """Return the gradients of each parameter for T tasks, shape [T, *parameter.shape].
 
         It has to be called before the backward pass goes through the layer, which frees what its nodes have saved.
 
-        at_cut: each task's gradient at the cut, T tensors of the cut's shape.
+        at_cut: each task's gradient at the cut, shape [T, ...]; it is written over.
         """
-        kind = at_cut[0].device.type
-        rule = _RULES[self.node.name()].gradients
-        if torch.is_autocast_enabled(kind):
-            # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
-            with torch.autocast(kind, enabled=False):
-                grads = rule(self.node, self._at_output(at_cut), self.parameters)
-        else:
-            grads = rule(self.node, self._at_output(at_cut), self.parameters)
+        kind = at_cut.device.type
+        # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
+        with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext(), torch.no_grad():
+            G = at_cut
+            for node in self.above:
+                G = _RULES_BETWEEN[node.name()](node, G)
+            grads = _RULES[self.node.name()].gradients(self.node, G, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
         return [g.to(self.parameters[i].dtype) for i, g in zip(grads, turned, strict=True)]
-
-    def _at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
-        """Return the gradients of the layer's output for T tasks, shape [T, *output.shape]."""
-        # The tasks come after the batch axis, as in one layer with T times the outputs. Where a view joins batch and
-        # positions on the way to a matrix product, that would take a copy.
-        batch_first = self.node.name() == "ConvolutionBackward0" or all(n.name() == "ReluBackward0" for n in self.above)
-        grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if batch_first else torch.stack(tuple(at_cut))
-        for node in self.above:
-            grads = _RULES_BETWEEN[node.name()](node, grads)
-        return grads
 
 
 @dataclass(frozen=True)

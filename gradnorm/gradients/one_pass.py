@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,22 +70,22 @@ class OnePass:
         present = [i for i, loss in enumerate(losses) if loss is not None]
         # Before the pass, since a layer in a checkpoint can be asked for what it has saved once in each pass.
         layer = Layer.find(cut, shared)
+        passed = _Passed(cut, len(present), 0 if layer is None else layer.task_axis)
         norms: list[PerTask] = []
         each: list[Parts | None] = [None] * len(losses)
 
-        def measure(at_cut: Tensor | None, recorded: Sequence[Sequence[Tensor]]) -> None:
-            for i, parts in zip(present, recorded, strict=True):
-                if not parts or at_cut is None:
+        def measure() -> None:
+            for i, there in zip(present, passed.seen, strict=True):
+                if not there:
                     raise missing_path(names[i], len(shared))
-            fitted = [_fitted(parts, at_cut) for parts in recorded if at_cut is not None]
-            if layer is not None and ranks is None and len(fitted) == len(losses):
-                norms.append(norms_of_stacks(layer.gradients(fitted), weights))
+            if layer is not None and ranks is None and len(present) == len(losses):
+                norms.append(norms_of_stacks(layer.gradients(passed.by_task), weights))
                 return
-            for i, gradients in zip(present, _at_shared(cut, layer, shared, fitted), strict=True):
+            for i, gradients in zip(present, _at_shared(cut, layer, shared, passed.by_task), strict=True):
                 each[i] = gradients
 
         factors = weights.unbind() if own_heads else None
-        with _when_the_heads_are_done(cut, measure, factors):
+        with _when_the_heads_are_done(cut, passed, measure, factors):
             backward(losses if vector is None else vector, torch.ones_like(weights) if own_heads else weights, scale)
         if not norms and each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
@@ -124,47 +124,67 @@ class OnePass:
         """
 
 
-def _at_shared(cut: Cut, layer: Layer | None, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> list[Parts]:
-    """Return the gradients of the shared parameters, from those at the cut; one entry for each."""
+def _at_shared(cut: Cut, layer: Layer | None, shared: Sequence[Tensor], at_cut: Tensor) -> list[Parts]:
+    """Return the gradients of the shared parameters, from those at the cut, shape [n, ...]; one entry for each."""
     if layer is not None:
         return list(zip(*layer.gradients(at_cut), strict=True))
     edge = GradientEdge(*cut.end)
     return [torch.autograd.grad([edge], shared, [g], retain_graph=True, allow_unused=True) for g in at_cut]
 
 
-def _fitted(parts: Sequence[Tensor], like: Tensor) -> Tensor:
-    """Return the sum of what one head passes to the cut."""
-    # Autograd matches shape and dtype of each part to those of C only after the hooks have run.
-    fitted = [(g if g.shape == like.shape else g.sum_to_size(like.shape)).to(like) for g in parts]
-    return fitted[0] if len(fitted) == 1 else torch.stack(fitted).sum(0)
+class _Passed:
+    """What each head passes to the cut, copied at once.
+
+    Autograd would otherwise have no buffer of its own to sum them in, and each would leave the cache before it is used.
+
+    cut: where the heads meet, in a tensor C.  tasks: n, the heads that are present.
+    axis: where they go in the shape of C.
+    """
+
+    def __init__(self, cut: Cut, tasks: int, axis: int) -> None:
+        node, output = cut.end
+        like = node._input_metadata[output]
+        shape = [*like.shape[:axis], tasks, *like.shape[axis:]]
+        self.by_task = torch.empty(shape, dtype=like.dtype, device=like.device).movedim(axis, 0)
+        self.seen = [False] * tasks
+
+    def taker(self, k: int) -> Callable[[Tensor], None]:
+        """Return what is to be called with each gradient that head k passes."""
+        place = self.by_task[k]
+
+        def take(grad: Tensor) -> None:
+            # Autograd matches the shape of each part to that of C only after the hooks have run.
+            part = grad if grad.shape == place.shape else grad.sum_to_size(place.shape)
+            if self.seen[k]:
+                place.add_(part)
+            else:
+                place.copy_(part)
+                self.seen[k] = True
+
+        return take
 
 
 @contextmanager
-def _when_the_heads_are_done(cut: Cut, measure: Any, factors: Sequence[Tensor] | None) -> Generator[None]:
-    """Have `measure` called once, when autograd arrives at the cut.
-
-    It gets the gradient of C, and for each head that is present a list of the gradients that the head passed to C.
+def _when_the_heads_are_done(
+    cut: Cut, passed: _Passed, measure: Callable[[], None], factors: Sequence[Tensor] | None
+) -> Generator[None]:
+    """Have `measure` called once, when autograd arrives at the cut and `passed` has what came there.
 
     factors: what the gradients that each task's head passes to C are multiplied by; None leaves them as they are.
     """
-    recorded: list[list[Tensor]] = [[] for head in cut.heads if head is not None]
-    node, output = cut.end
-    into = iter(recorded)
+    present = [(i, head) for i, head in enumerate(cut.heads) if head is not None]
     handles = [
         handle
-        for i, head in enumerate(cut.heads)
-        if head is not None
-        for handle in at_exits(head, None if factors is None else factors[i], next(into))
+        for k, (i, head) in enumerate(present)
+        for handle in at_exits(head, None if factors is None else factors[i], passed.taker(k))
     ]
 
-    def arrived(grad_outputs: Sequence[Tensor | None]) -> None:
+    def arrived(_: Sequence[Tensor | None]) -> None:
         # Passes that `measure` starts at the cut come by here, too.
         at_cut.remove()
-        measure(grad_outputs[output], recorded)
-        for parts in recorded:
-            parts.clear()
+        measure()
 
-    at_cut = node.register_prehook(arrived)
+    at_cut = cut.end[0].register_prehook(arrived)
     try:
         yield
     finally:
