@@ -13,6 +13,7 @@ from torch import Tensor
 from gradnorm.gradients import general
 from gradnorm.gradients.general import Shared
 from gradnorm.gradients.ranks import Ranks, single_or_wider
+from gradnorm.gradients.weighted_pass import joined
 from gradnorm.methods.balance import NonFiniteLossError
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def attached(losses: Losses, names: Sequence[str]) -> tuple[list[Tensor | None],
     present = [loss for loss in each if loss is not None]
     if len(present) < len(each):
         return each, None
-    return each, single_or_wider(losses) if isinstance(losses, Tensor) else general.joined(present)
+    return each, single_or_wider(losses) if isinstance(losses, Tensor) else joined(present)
 
 
 def measured_at(

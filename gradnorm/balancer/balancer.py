@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from gradnorm.balancer import arguments
+from gradnorm.balancer import arguments, signals
 from gradnorm.balancer.arguments import Losses, build_method
 from gradnorm.balancer.measuring import Graph, measure
 from gradnorm.gradients import general
@@ -192,7 +192,7 @@ class Balancer:
         W, features = ((), features) if idle else arguments.measured_at(shared, features, input, ranks)
         graph = Graph(each, vector, W, features, trunk, self.names, scale, ranks)
         measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
-        signal = replace(signal, norms=_known(measured.norms, values, present), gramian=measured.gramian)
+        signal = replace(signal, norms=signals.known(measured.norms, values, present), gramian=measured.gramian)
         balance, state = self.method.balance(self._state, self._whole(signal, last))
         measured.backward(balance.weights)
         if not last:
@@ -200,13 +200,13 @@ class Balancer:
             return balance
         self._earlier = []
         self._steps += 1
-        sound = None if scaler is None else _is_sound(signal)
+        sound = None if scaler is None else signals.is_sound(signal)
         if sound is None:
             self._state = state
             if present and self._first_losses is None:
                 self._first_losses = state.initial_losses.tolist()
         else:
-            self._state = _select_state(sound, state, self._state)
+            self._state = signals.select_state(sound, state, self._state)
         if self._small_starts is not None and arguments.warn_of_small_starts(
             self._small_starts.take(numbers, first), self.names, self.method
         ):
@@ -215,7 +215,7 @@ class Balancer:
 
     def _whole(self, signal: Signal, last: bool) -> Signal:
         """Return what is decided from: the mean of all micro-batches at the last one, and until then each by itself."""
-        return _mean([*self._earlier, signal]) if last else signal
+        return signals.mean_of([*self._earlier, signal]) if last else signal
 
     def retune(self, **hyperparameters: Any) -> None:
         """Change hyperparameters of the method, from the next step on.
@@ -320,45 +320,3 @@ class Balancer:
         self._state = State(
             s.weights.to(values), s.initial_losses.to(values), {k: v.to(values) for k, v in s.memory.items()}
         )
-
-
-def _known(norms: Tensor | None, losses: Tensor, present: bool) -> Tensor | None:
-    """Return norms as a method gets them: like the losses, and NaN where these are; all is there if `present`."""
-    if norms is None:
-        return None
-    norms = norms.to(losses)
-    return norms if present else norms.where(~losses.isnan(), losses)
-
-
-def _is_sound(signal: Signal) -> Tensor | None:
-    """Return whether all that was measured is finite, a scalar on the device; None where nothing was measured.
-
-    Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
-    """
-    if signal.norms is None:
-        return None
-    absent = signal.losses.isnan()
-    sound = (signal.norms.isfinite() | absent).all()
-    if signal.gramian is not None:
-        sound &= (signal.gramian.isfinite() | absent | absent[:, None]).all()
-    return sound
-
-
-def _mean(signals: Sequence[Signal]) -> Signal:
-    """Return the mean losses and norms of an optimizer step's micro-batches, and the Gramian of the last one."""
-    *_, final = signals
-    if len(signals) == 1:
-        return final
-    losses = torch.stack([signal.losses for signal in signals]).nanmean(0)
-    norms = [signal.norms for signal in signals if signal.norms is not None]
-    mean = torch.stack(norms).nanmean(0) if norms else None
-    return replace(final, losses=losses, norms=mean, complete=all(signal.complete for signal in signals))
-
-
-def _select_state(condition: Tensor, new: State, old: State) -> State:
-    """Return `new` where `condition` (a scalar on the device) holds, else `old`, without waiting for the device."""
-    return State(
-        new.weights.where(condition, old.weights),
-        new.initial_losses.where(condition, old.initial_losses),
-        {name: value.where(condition, old.memory[name]) for name, value in new.memory.items()},
-    )

@@ -61,9 +61,7 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
             own = method.heads == "own"
             if own:
                 _refuse_hidden(cut.heads)
-            return OnePass(
-                g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, vector=g.vector
-            )
+            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, vector=g.vector)
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
         raise ValueError(_only_one_pass(method.title, ahead is not None))

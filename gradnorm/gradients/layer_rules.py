@@ -14,6 +14,13 @@ from gradnorm.gradients.autograd_graph import Cut, End, Node
 
 # One gradient for each task along the first axis: of the layer's output, or of one of its parameters.
 PerTaskGrads = Tensor
+# The saved tensors that the rules below read.
+_SAVED: Mapping[str, Sequence[str]] = {
+    "AddmmBackward0": ("mat1",),
+    "MmBackward0": ("self",),
+    "ConvolutionBackward0": ("input", "weight"),
+    "ReluBackward0": ("result",),
+}
 _CASTS = ("TBackward0", "ToCopyBackward0")
 
 
@@ -58,7 +65,7 @@ class Layer:
         rules = _RULES.get(node.name())
         if above is None or rules is None or any(p.is_complex() for p in parameters.values()):
             return None
-        if not rules.applies(node, parameters):
+        if any(map(_is_packed, (node, *above))) or not rules.applies(node, parameters):
             return None
         return Layer(node, parameters, transposed, above)
 
@@ -81,10 +88,10 @@ class Layer:
         kind = at_cut.device.type
         # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
         with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext(), torch.no_grad():
-            G = at_cut
+            at_output = at_cut
             for node in self.above:
-                G = _RULES_BETWEEN[node.name()](node, G)
-            grads = _RULES[self.node.name()].gradients(self.node, G, self.parameters)
+                at_output = _RULES_BETWEEN[node.name()](node, at_output)
+            grads = _RULES[self.node.name()].gradients(self.node, at_output, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
         return [g.to(self.parameters[i].dtype) for i, g in zip(grads, turned, strict=True)]
 
@@ -120,6 +127,12 @@ def _nodes_between(cut: Cut, last: Node) -> list[Node] | None:
         chain.append(node)
         ((node, output),) = [end for end in node.next_functions if end[0] is not None]
     return chain if node is last and output == 0 else None
+
+
+def _is_packed(node: Node) -> bool:
+    """Whether a hook brings what a node has saved, as in a checkpoint, where that can be asked for once in a pass."""
+    saved = (getattr(node, f"_raw_saved_{name}") for name in _SAVED.get(node.name(), ()))
+    return any(getattr(each, "unpack_hook", None) is not None for each in saved)
 
 
 def _relu(node: Node, G: PerTaskGrads) -> PerTaskGrads:

@@ -12,9 +12,10 @@ from torch.autograd.graph import GradientEdge
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
 from gradnorm.gradients.autograd_graph import Cut
-from gradnorm.gradients.general import Parts, at_exits, backward, missing_path, norms_of, norms_of_stacks
+from gradnorm.gradients.general import Parts, missing_path, norms_of, norms_of_stacks
 from gradnorm.gradients.layer_rules import Layer
 from gradnorm.gradients.ranks import Ranks
+from gradnorm.gradients.weighted_pass import at_exits, backward
 
 
 class OnePass:
@@ -68,7 +69,6 @@ class OnePass:
         vector: Tensor | None = None,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
-        # Before the pass, since a layer in a checkpoint can be asked for what it has saved once in each pass.
         layer = Layer.find(cut, shared)
         passed = _Passed(cut, len(present), 0 if layer is None else layer.task_axis)
         norms: list[PerTask] = []

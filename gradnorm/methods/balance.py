@@ -75,7 +75,9 @@ class Balance:
 
         A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
         """
-        one_run: dict[str, Any] = {name: None if value is None else value[None] for name, value in self._fields().items()}
+        one_run: dict[str, Any] = {
+            name: None if value is None else value[None] for name, value in self._fields().items()
+        }
         return Balance(**one_run).numbers_of_runs()[0]
 
     def numbers_of_runs(self) -> list[dict[str, tuple[float, ...] | float | None]]:
@@ -98,7 +100,6 @@ class Balance:
                 plain[name] = next(rest) if name == "imbalance" else tuple(islice(rest, tasks))
             runs.append(plain)
         return runs
-
 
     def _fields(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
