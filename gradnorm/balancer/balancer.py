@@ -148,10 +148,13 @@ class Balancer:
         losses: T scalars ≥ 0 that require a gradient, one tensor of shape [T], or a mapping from task names to
             scalars. None stands for a task that is absent from the batch: it adds no gradient and keeps its weight.
         shared: W, the last shared layer: a module, a parameter, or an iterable of parameters.
-        features: the output or the input of `shared`, shape [B, ...]. With it a step takes one backward pass
-            through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
-            one pass for each task. The result is the same up to rounding, but with one pass for each task a tensor
-            between W and a loss that retains its gradient adds up those of all passes.
+        features: the output or the input of `shared`, shape [B, ...]; it is seldom needed. A step takes one backward
+            pass if the graph shows one tensor above W in which all heads meet. Otherwise it takes one pass more for
+            each task: where heads share parameters or read the trunk by another way, where torch.compile has joined
+            them with it, or where W is used once for each head. So it does without `features` where one task alone is
+            present, or several processes train together. The result is the same up to rounding, but for two things.
+            With more passes, a tensor between W and a loss that retains its gradient adds up those of all. With one
+            pass, a hook that changes the gradient of W's output changes the norms only if that is `features`.
         input: instead of `shared` and `features`, the activation in which the heads meet, shape [B, ...]. Norms are
             then ‖∂L_i/∂input‖ over the whole batch. Not for gradient surgery, nor for several processes.
         trunk: all parameters that the tasks share, those of W included: a module, a parameter, or an iterable of

@@ -151,7 +151,8 @@ def _ratios(signal: Signal, initial: PerTask) -> tuple[PerTask, PerTask]:
     """Return L̃_i = L_i(t)/L_i(0) and r_i, shape [T] each. initial: L_i(0)."""
     ratios = (signal.losses / initial).clamp(max=_HUGE)
     # With every loss at zero all tasks have trained equally far: r_i = 1.
-    return ratios, (ratios + _TINY) / (signal.mean(ratios) + _TINY)
+    rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
+    return ratios, rates
 
 
 def step_size(default: float, description: str) -> Any:
@@ -200,11 +201,11 @@ def renormalize(weights: PerTask, old: PerTask, signal: Signal) -> PerTask:
     tasks = weights.shape[-1]
     weights = weights.clamp(MIN_WEIGHT, _MAX_WEIGHT)
     if signal.complete:
-        return weights * (weights.sum(-1, keepdim=True).reciprocal() * tasks)
+        return weights * (tasks / weights.sum(-1, keepdim=True))
     present = ~signal.losses.isnan()
     weights = keep_absent(weights, old, signal.losses)
     remaining = tasks - (weights * ~present).sum(-1, keepdim=True)
-    # In the order of the line above: with every task present both give the same bits.
+    # As torch divides a number by a tensor, above: with every task present both give the same bits.
     scale = (weights * present).sum(-1, keepdim=True).reciprocal() * remaining
     return (weights * scale).clamp(min=MIN_WEIGHT).where(present, weights)
 
