@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 class Graph:
     """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`.
 
+    vector: the losses as one tensor, shape [T]; None where a task is absent.
     shared: the parameters of W.  scale: the loss scale, if there is one.  ranks: the other processes, if there are any.
     via: what runs the weighted backward pass, where that is not autograd itself.
     """
 
     losses: Sequence[Tensor | None]
+    vector: Tensor | None
     shared: Sequence[Tensor]
     features: Tensor | None
     trunk: Shared | None
@@ -50,17 +52,21 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
     """
     g = graph
     if not norms and method.needs is not Needs.GRAMIAN:
+        heads = _own(g, method)
         return SeparatePasses(
-            g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method), via=g.via
+            g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=heads, vector=g.vector, via=g.via
         )
     ahead = _weights_ahead(method, state, signal)
-    if ahead is not None and method.positive and g.features is not None:
+    # Several processes have to take the same way, and a task may be absent from the batch of some.
+    if ahead is not None and method.positive and (g.features is not None or g.ranks is None):
         cut = OnePass.plan(g.losses, g.features, g.shared)
         if cut is not None:
             own = method.heads == "own"
             if own:
                 _refuse_hidden(cut.heads)
-            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, via=g.via)
+            return OnePass(
+                g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, vector=g.vector, via=g.via
+            )
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
         raise ValueError(_only_one_pass(method.title, ahead is not None))

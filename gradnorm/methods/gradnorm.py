@@ -6,6 +6,7 @@ mean; r relative inverse training rates; α the asymmetry.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -207,7 +208,7 @@ class GradNormMethod(Method):
             signal = replace(signal, losses=losses, complete=False)
             relative_rates = relative_rates / signal.mean(relative_rates)
         G = w * norms
-        mean, powers = signal.mean(G), relative_rates**self.alpha
+        mean, powers = signal.mean(G), relative_rates.pow(self.alpha)
         if self.priorities:
             powers = powers * powers.new_tensor(self.priorities)
         # But for the paper's own updates, the common part of all gaps is taken out: where all have one sign, every
@@ -215,7 +216,7 @@ class GradNormMethod(Method):
         targets = powers * (mean if self.update in ("adam", "sgd") else mean / signal.mean(powers))
         gap = G - targets
         # A norm that is not finite says nothing of the other tasks: no weight moves at such a step.
-        sound = mean.isfinite()
+        sound = mean < math.inf
         if self.update == "closed":
             proposed, memory = self._closed_form(state, powers, norms, sound)
         else:
