@@ -78,7 +78,7 @@ def ours_library(spec: RunSpec) -> Step:
     """`GradNorm.backward` in a training loop of one's own, as in the README."""
     model, source = network(spec)
     optimizer = _sgd(model, spec)
-    balancer = GradNorm(len(source.tasks), alpha=_alpha(spec), update="adam", learning_rate=WEIGHT_RATE)
+    balancer = GradNorm(len(source.tasks), alpha=_alpha(spec), update="adam", learning_rate=WEIGHT_RATE, heads="weighted")
 
     def step(batch: Batch) -> Sequence[Tensor]:
         optimizer.zero_grad()

@@ -120,7 +120,7 @@ def test_priorities_and_half_life_are_retuned_and_nothing_is_forgotten():
 
 
 def test_a_change_of_the_update_to_closed_starts_its_mean_anew():
-    net, balancer = Net(), GradNorm(3)
+    net, balancer = Net(), GradNorm(3, update="log")
     for k in range(3):
         step(balancer, net, k)
     balancer.retune(update="closed")
