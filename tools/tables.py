@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from gradnorm.config.spec import PRESETS, preset
-from gradnorm.runs.records import Evaluation, StepRecord
+from gradnorm.methods.small_start import STEPS
+from gradnorm.runs.records import Evaluation, Rows, StepRecord
+from gradnorm.runs.solved_tasks import solved
 from gradnorm.runs.stuck_tasks import FIRST_STEPS, stuck
 from gradnorm.training.engine import train
 from gradnorm.training.together import train_together
@@ -144,6 +147,41 @@ def stuck_tasks(kept: Path | None) -> None:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
+def solved_tasks() -> None:
+    """Print which tasks the rule of `gradnorm.runs.solved_tasks` names at any evaluation, preset by preset."""
+    former = {"update": "log", "heads": "weighted", "alpha": 1.5}
+    cases: list[tuple[str, Mapping[str, Any]]] = [("helmholtz", former), ("helmholtz", {})]
+    cases += [(name, {}) for name in ("toy-2", "toy-10", "digits", "diamonds", "bikes")]
+    print("| preset | update | " + " | ".join(f"seed {seed}" for seed in FIVE_SEEDS) + " |\n|" + "---|" * 7)
+    for name, changes in cases:
+        specs = [preset(name, {**changes, "seed": seed, "checkpoint_every": 0}) for seed in FIVE_SEEDS]
+        cells: list[str] = []
+        for run in train_together(specs):
+            evaluations: list[Evaluation] = []
+            last: deque[StepRecord] = deque(maxlen=STEPS)
+            named: dict[int, int] = {}
+            for item in run:
+                if isinstance(item, StepRecord):
+                    last.append(item)
+                elif isinstance(item, Evaluation):
+                    evaluations.append(item)
+                    for each in solved(evaluations, _rows(last, "weights") * _rows(last, "losses"), _norms(last)):
+                        named.setdefault(each.task, item.step)
+            tasks = specs[0].dataset.task_names
+            cells.append(", ".join(f"{tasks[task]} from step {step:,}" for task, step in named.items()) or "none")
+        print(f"| {name} | {specs[0].flat()['update']} | {' | '.join(cells)} |", flush=True)
+
+
+def _rows(records: Collection[StepRecord], name: str) -> Rows:
+    return np.array([getattr(record, name) for record in records], np.float32).reshape(len(records), -1)
+
+
+def _norms(records: Collection[StepRecord]) -> Rows:
+    return np.array([r.gradient_norms or (np.nan,) * len(r.losses) for r in records], np.float32).reshape(
+        len(records), -1
+    )
+
+
 def still_steps() -> None:
     """Print in how many steps no weight moves although a norm is more than 10 % off its share; then the last metrics.
 
@@ -202,6 +240,8 @@ def main() -> None:
     name, *rest = sys.argv[1:] or [""]
     if name == "stuck":
         stuck_tasks(Path(rest[0]) if rest else None)
+    elif name == "solved":
+        solved_tasks()
     elif name == "toy-2":
         toy([(m, {"method": m}) for m in ("equal", "uncertainty")] + [("gradnorm", STEPWISE)])
     elif name == "heads":
@@ -228,7 +268,7 @@ def main() -> None:
     else:
         sys.exit(
             "Usage: python tools/tables.py "
-            "toy-2 | update | heads | every | still | diamonds | stuck [FOLDER] | overlay | bikes | rooms"
+            "toy-2 | update | heads | every | still | diamonds | stuck [FOLDER] | solved | overlay | bikes | rooms"
         )
 
 

@@ -133,11 +133,11 @@ export class Chart {
     return line.member.rows(this.sparse);
   }
 
-  /** The step and value of line i at a step of the cursor: of the nearest row that its run has. */
+  /** The step and value of line i at a step of the cursor: of the nearest row that its run has. null: the newest measured. */
   valueAt(i, step) {
     const line = this.lines[i];
     const rows = this.rowsOf(line);
-    const at = step === null ? rows.count - 1 : rowAt(rows, step);
+    const at = step === null ? rows.newestRow(line.column) : rowAt(rows, step);
     return at < 0 ? { x: NaN, value: NaN } : { x: rows.view(0)[at], value: rows.view(line.column)[at] };
   }
 

@@ -29,9 +29,19 @@ export class Rows {
     return this.count ? this.columns[STEP][this.count - 1] : otherwise;
   }
 
-  /** The newest value of a column, or NaN. */
+  /** Index of the newest row in which a column was measured, which need not be at every step; −1 without one. */
+  newestRow(column) {
+    if (column < 0 || !this.measured[column]) return -1;
+    const values = this.columns[column];
+    let at = this.count - 1;
+    while (at >= 0 && Number.isNaN(values[at])) at -= 1;
+    return at;
+  }
+
+  /** The newest value of a column that was measured, or NaN. */
   newest(column) {
-    return this.count && column >= 0 ? this.columns[column][this.count - 1] : NaN;
+    const at = this.newestRow(column);
+    return at < 0 ? NaN : this.columns[column][at];
   }
 
   /** Append row-major values; a newest row that lies between strides gives way to them. */

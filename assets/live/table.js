@@ -5,7 +5,7 @@ import { element, swatch, write } from "./dom.js";
 const COLUMNS = [
   ["w", "Loss weight wᵢ(t)", "weights"],
   ["G", "Gradient norm Gᵢ(t) of the weighted loss at the shared layer", "gradient_norms"],
-  ["target", "Target of the gradient norm, Ḡ(t)·rᵢ(t)^α", "targets"],
+  ["target", "Target of the gradient norm, Ḡ(t)·pᵢ·rᵢ(t)^α, with the priority pᵢ", "targets"],
   ["L", "Training loss Lᵢ(t)", "losses"],
   ["L/L(0)", "Loss ratio Lᵢ(t)/Lᵢ(0)", "loss_ratios"],
   ["r", "Relative inverse training rate rᵢ(t)", "relative_rates"],

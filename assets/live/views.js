@@ -53,7 +53,7 @@ export const VIEWS = {
     log: true,
     gloss: "how hard each task pulls on the shared layer",
     sentence: "gradient norms at the shared layer by step, with their targets dashed and their mean",
-    note: (run) => (run.has_targets ? "dashed: target Ḡ·rᵢ^α" : ""),
+    note: (run) => (run.has_targets ? "dashed: target Ḡ·pᵢ·rᵢ^α" : ""),
     lines: (run, at) => [
       ...(run.has_targets ? perTask(run, at.targets, { width: 1, dash: [3, 3], opacity: 0.75, kind: "target" }) : []),
       ...perTask(run, at.gradient_norms, { width: 1.2 }),

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from gradnorm.common.declarations import explain, names_as_text
 from gradnorm.common.discovery import discover
 from gradnorm.datasets.base import Dataset
-from gradnorm.methods.base import Method
+from gradnorm.datasets.problems.base import Problem
+from gradnorm.methods.base import Method, Needs
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,6 +67,29 @@ def built(model: type[Model], values: Mapping[str, Any]) -> Model:
         return model(**values)
     except ValidationError as error:
         raise SpecError(explain(error, model, "Set it with --{option}.")) from None
+
+
+def check_fit(dataset: Dataset, method: Method, network: str, counted: Mapping[str, float]) -> None:
+    """Raise ValueError where the parts of a spec do not go together.
+
+    network: its name, or "auto".  counted: the options that need rows that can be counted, by name.
+    """
+    method.check(len(dataset.task_names))
+    if network not in ("auto", *dataset.networks):
+        raise ValueError(
+            f"network should be one that suits {dataset.name}: auto, {', '.join(dataset.networks)}. "
+            f"Found {network!r}. Choose one of these"
+        )
+    for key, value in counted.items():
+        if value and not dataset.counted:
+            raise ValueError(
+                f"{key} should be 0 for {dataset.name}, which has no counted rows. Found {value:g}. Set steps instead"
+            )
+    if method.needs is Needs.GRAMIAN and isinstance(dataset, Problem) and dataset.measured_at == "activation":
+        raise ValueError(
+            f"measured_at should be last or all for {method.title}, which combines the gradients of parameters. "
+            "Found 'activation'. Choose one of these"
+        )
 
 
 def as_text(value: Any) -> str:

@@ -9,7 +9,17 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from gradnorm.config.parts import SpecError, as_text, built, chosen, datasets, is_whole, methods, unchanged
+from gradnorm.config.parts import (
+    SpecError,
+    as_text,
+    built,
+    check_fit,
+    chosen,
+    datasets,
+    is_whole,
+    methods,
+    unchanged,
+)
 from gradnorm.config.presets import PRESETS
 from gradnorm.datasets.base import Dataset
 from gradnorm.methods.base import Method
@@ -125,18 +135,7 @@ class RunSpec(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        self.method.check(len(self.dataset.task_names))
-        if self.network not in ("auto", *self.dataset.networks):
-            raise ValueError(
-                f"network should be one that suits {self.dataset.name}: auto, {', '.join(self.dataset.networks)}. "
-                f"Found {self.network!r}. Choose one of these"
-            )
-        for key in ("epochs", "patience"):
-            if getattr(self, key) and not self.dataset.counted:
-                raise ValueError(
-                    f"{key} should be 0 for {self.dataset.name}, which has no counted rows. "
-                    f"Found {getattr(self, key):g}. Set steps instead"
-                )
+        check_fit(self.dataset, self.method, self.network, {"epochs": self.epochs, "patience": self.patience})
         return self
 
     @classmethod

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from gradnorm.datasets.problems.base import Derivatives
 from gradnorm.models.mlp import Initialization, linear
@@ -36,7 +37,7 @@ class Field(nn.Module):
         super().__init__()
         sizes = [inputs, *[width] * depth]
         self.hidden = nn.ModuleList(
-            linear(sizes[i], width, initialization, seed, "field layer", i) for i in range(depth)
+            linear(sizes[i], width, initialization, seed, "field layer", i, _Hidden) for i in range(depth)
         )
         self.head = linear(width, outputs, initialization, seed, "field head", 0)
 
@@ -62,10 +63,18 @@ class Field(nn.Module):
         # Of x itself: ∂x/∂x_a is the a-th unit vector everywhere.
         first = torch.eye(axes, dtype=points.dtype, device=points.device)[:, None].expand(-1, count, -1)
         parts = torch.cat([points[None], first, points.new_zeros(len(second), count, axes)])
-        for layer in cast("Iterable[nn.Linear]", self.hidden):
-            parts = cast("Tensor", _Tanh.apply(parts @ layer.weight.T, layer.bias, tuple(second)))
+        for layer in cast("Iterable[_Hidden]", self.hidden):
+            parts = cast("Tensor", _Tanh.apply(layer(parts, biased=False), layer.bias, tuple(second)))
         value, first, curved = (parts @ self.head.weight.T).split([1, axes, len(second)])
         return Derivatives(value[0] + self.head.bias, first, curved)
+
+
+class _Hidden(nn.Linear):
+    """An affine layer that also maps derivatives, which its bias is no part of."""
+
+    def forward(self, input: Tensor, biased: bool = True) -> Tensor:
+        """Return W·input, with the bias if `biased`."""
+        return functional.linear(input, self.weight, self.bias if biased else None)
 
 
 class _Tanh(torch.autograd.Function):

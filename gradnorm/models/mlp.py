@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from gradnorm.datasets.base import Task
 from gradnorm.models.network import Network, Units
 
 Initialization = Literal["he", "xavier", "uniform"]
+Layer = TypeVar("Layer", bound=nn.Linear)
 
 
 class MLP(Network):
@@ -62,10 +63,18 @@ class MLP(Network):
         return self._units([head(hidden) for head in self.heads])
 
 
-def linear(inputs: int, outputs: int, initialization: Initialization, seed: int, name: str, index: int) -> nn.Linear:
-    """Return an affine layer with weights from a stream of its own; biases are 0 unless "uniform"."""
+def linear(
+    inputs: int,
+    outputs: int,
+    initialization: Initialization,
+    seed: int,
+    name: str,
+    index: int,
+    kind: type[Layer] = nn.Linear,
+) -> Layer:
+    """Return an affine layer of a kind with weights from a stream of its own; biases are 0 unless "uniform"."""
     random = stream(seed, f"initial {name}", index)
-    layer = nn.Linear(inputs, outputs)
+    layer = kind(inputs, outputs)
     if initialization == "uniform":  # torch's own default, the same distribution from our stream
         bound = 1 / np.sqrt(inputs)
         weight = random.uniform(-bound, bound, (outputs, inputs))

@@ -110,7 +110,7 @@ def preset_name() -> str | None:
 
 def run() -> RunInfo | None:
     """Return the current state of the run that this tab watches, or None if it watches none."""
-    chosen = st.session_state.get(_RUN)
+    chosen = watched()
     if chosen is None:
         return None
     try:
@@ -121,6 +121,26 @@ def run() -> RunInfo | None:
     except StoreError as error:
         tell(str(error))
         return None
+
+
+def watched() -> str | None:
+    """Return the id of the run that this tab watches; None if it watches none."""
+    return cast("str | None", st.session_state.get(_RUN))
+
+
+def once(start: Callable[[], object]) -> Callable[[], None]:
+    """Return what a button does that starts a run and has the tab watch it: nothing at a second press.
+
+    A busy server may get the second press before it has redrawn the page. That press was meant for the run that was
+    watched when the button was drawn.
+    """
+    shown = watched()
+
+    def press() -> None:
+        if watched() == shown:
+            start()
+
+    return press
 
 
 def watch(run_id: str | None) -> None:
@@ -168,7 +188,7 @@ def open_run(run_id: str) -> None:
 def write_address() -> None:
     """Write spec, run and the page's own value into the address, so that it can be copied."""
     wanted = spec().query()
-    chosen = st.session_state.get(_RUN)
+    chosen = watched()
     if chosen is not None:
         wanted["run"] = chosen
     wanted |= st.session_state.get(_EXTRA_QUERY, {})

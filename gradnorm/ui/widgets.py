@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,8 +13,9 @@ from gradnorm.config.options import Option
 
 Changed = Callable[[str, Any], None]
 
-# 1, 2, 5 in each decade: round numbers for a scale that spans orders of magnitude.
-_GRID = tuple(mantissa * 10.0**power for power in range(-3, 5) for mantissa in (1, 2, 5))
+# Round numbers for scales that span orders of magnitude: 0.001 … 50,000 by 1, 2, 5, and 0.1 … 10 in finer steps.
+WIDE = tuple(float(f"{mantissa}e{power}") for power in range(-3, 5) for mantissa in (1, 2, 5))
+FINE = (*(float(f"{mantissa}e{power}") for power in (-1, 0) for mantissa in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)), 10.0)
 
 
 def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = False) -> None:
@@ -61,15 +62,28 @@ def show(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
-def scale_slider(label: str, key: str, value: float, changed: Callable[[float], None]) -> None:
-    """Show a slider over 0.001 … 50,000 in steps of 1, 2, 5.
+def scale_slider(
+    label: str,
+    key: str,
+    value: float,
+    changed: Callable[[float], None],
+    stops: Sequence[float] = WIDE,
+    text: str | None = None,
+) -> None:
+    """Show a slider on a logarithmic scale.
 
-    value: what it shows, > 0; a value between the steps gets a stop of its own.  changed: called with a new value.
+    value: what it shows, > 0; a value between the stops gets one of its own.  changed: called with a new value.
+    stops: ascending, > 0.  text: the help.
     """
-    grid = sorted({*_GRID, value})
+    grid = sorted({*stops, value})
     show(key, value)
     st.select_slider(
-        label, grid, key=key, format_func=lambda v: f"{v:g}", on_change=lambda: changed(st.session_state[key])
+        label,
+        grid,
+        key=key,
+        format_func=lambda v: f"{v:g}",
+        on_change=lambda: changed(st.session_state[key]),
+        help=text,
     )
 
 

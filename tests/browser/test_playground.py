@@ -212,3 +212,33 @@ def test_two_runs_take_turns(server, open_page):
     second.wait_for_step(5)
     assert first.run != second.run
     expect(second.button("Pause")).to_be_enabled(timeout=PATIENCE)
+
+
+def test_priorities_are_moved_while_a_run_measures_every_twentieth_step(server, open_page):
+    tab = open_page(f"{server.url}/?{PACED.replace('alpha=0.5', 'alpha=0')}&every=20&watch_norms=false")
+    tab.press("Start")
+    tab.wait_for_step(5)
+    norm = tab.page.get_by_test_id("task-table").locator("td:nth-child(3)").last
+    expect(norm).not_to_have_text("–", timeout=PATIENCE)
+    # Between two measurements the table and the charts show the last one.
+    watch = """() => {
+      window.gaps = 0;
+      const table = document.querySelector("[data-testid=task-table]");
+      const norms = () => [...table.querySelectorAll("td:nth-child(3)")];
+      const look = () => { window.gaps += norms().filter((cell) => cell.textContent === "–").length; };
+      look();
+      new MutationObserver(look).observe(table, { subtree: true, childList: true, characterData: true });
+    }"""
+    tab.page.evaluate(watch)
+    tab.nudge("Priority of task 2", "ArrowRight", times=3)
+    tab.wait_for_query("priorities=1%2C2%2C1")
+    tab.page.wait_for_function(
+        "() => [...window.written.get('chart-norms')].includes('priorities 1, 2, 1')", timeout=PATIENCE
+    )
+    tab.wait_for_step(tab.step + 45)
+    assert tab.page.evaluate("window.gaps") == 0
+    events = [event for event in server.store.read(tab.run).events if event.key == "priorities"]
+    assert events[-1].value == [1.0, 2.0, 1.0]
+    snapshot = server.store.read(tab.run)
+    measured = [row for row in snapshot.vector("targets").tolist() if row[0] == row[0]]
+    assert measured[-1] == pytest.approx([measured[-1][0] * p for p in (1, 2, 1)], rel=1e-5)

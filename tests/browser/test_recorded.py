@@ -91,6 +91,9 @@ def test_a_script_s_knobs_are_turned_and_it_is_paused_kept_and_stopped(server, o
             expect(knobs).to_contain_text("learning rate")
             expect(knobs).to_contain_text("priorities, normals")
             expect(tab.page.get_by_text("It takes what you change at its next step")).to_be_visible()
+            expect(tab.button("Step")).to_be_disabled()
+            tab.button("Step").hover(force=True)
+            expect(tab.page.get_by_text("A script takes its own steps.")).to_be_visible(timeout=PATIENCE)
 
             slider = knobs.get_by_role("slider", name="α")
             slider.focus()

@@ -18,8 +18,8 @@ PAIRS = [(dataset, method) for dataset in datasets() for method in methods()]
 # What hangs on the number of tasks has another bound for each data set.
 BY_TASKS = {"task", "noise"}
 # What hangs on other options: a scene needs one task at least, keypoints a file, a network data
-# that suit it, and epochs rows.
-BY_OTHERS = {"learn_classes", "learn_keypoints", "network", "epochs", "patience"}
+# that suit it, epochs rows, and gradient surgery the gradients of parameters.
+BY_OTHERS = {"learn_classes", "learn_keypoints", "network", "epochs", "patience", "measured_at"}
 # Each option once: a data set's with one method, a method's and the run's with one data set.
 BOUNDED = [
     (d, m, o)

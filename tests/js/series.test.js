@@ -37,6 +37,17 @@ test("an empty buffer has no newest value", () => {
   assert.ok(Number.isNaN(rows.newest(1)));
 });
 
+test("the newest value is the last that was measured", () => {
+  const rows = filled([[1, 10], [2, NaN], [3, 30], [4, NaN], [5, NaN]]);
+  assert.equal(rows.newest(1), 30);
+  assert.equal(rows.newestRow(1), 2);
+  assert.equal(rows.newest(0), 5);
+  assert.ok(Number.isNaN(filled([[1, NaN], [2, NaN]]).newest(1)));
+  assert.ok(Number.isNaN(rows.newest(-1)));
+  rows.truncate(0);
+  assert.equal(rows.newestRow(1), -1);
+});
+
 test("smoothing keeps the factor's share of what was", () => {
   const rows = filled([[1, 8], [2, 0], [3, 4]]);
   rows.setSmoothing(0.5);

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+import numpy as np
 import pytest
 
 from gradnorm.config.spec import RunSpec
@@ -42,13 +43,16 @@ def test_the_engine_yields_a_change_before_the_step_that_uses_it():
     assert [item.alpha for item in items if isinstance(item, StepRecord)] == [0.5] * 5 + [2.0] * 15
 
 
-def interrupted(store, run, last):
-    """Train, move α after step 5, and leave after the first record of which `last` is true; then go on to the end."""
+def interrupted(store, run, last, **changes):
+    """Train, move α after step 5, and leave after the first record of which `last` is true; then go on to the end.
+
+    changes: what is moved in place of α.
+    """
     control = Control()
     with closing(record(store, run, going_on(store, run, control), control)) as recorded:
         for item in recorded:
             if isinstance(item, StepRecord) and item.step == 5:
-                control.retune(alpha=2.0)
+                control.retune(**(changes or {"alpha": 2.0}))
             if last(item):
                 break
     list(record(store, run, going_on(store, run, Control()), Control()))
@@ -60,6 +64,15 @@ def test_a_change_survives_an_interruption_and_is_kept_once(store, run, step):
     assert changes_of(store, run) == [(6, "alpha", 2.0)]
     assert store.read(run).scalar("alpha").tolist() == [0.5] * 5 + [2.0] * 15
     assert "6: " in script(store, run)
+
+
+def test_priorities_survive_an_interruption_bit_for_bit(store, run):
+    interrupted(store, run, lambda item: isinstance(item, StepRecord) and item.step == 9, priorities=(4, 1))
+    assert changes_of(store, run) == [(6, "priorities", [4, 1])]
+    whole = store.create(SPEC.title, SPEC.flat(), ("a", "b"), queued=False)
+    interrupted(store, whole, lambda item: False, priorities=(4, 1))
+    np.testing.assert_array_equal(store.read(run).rows, store.read(whole).rows)
+    assert "6: {'priorities': (4.0, 1.0)}" in script(store, run)
 
 
 def test_a_change_that_no_checkpoint_holds_is_taken_back_with_its_event(store, run):

@@ -59,6 +59,11 @@ class Tab:
         self.at.button(key=key).click().run()
         self.check()
 
+    def start_race(self) -> None:
+        # Its key names the watched run.
+        (button,) = [button for button in self.at.button if button.label == "Start race"]
+        self.press(button.key)
+
     def enabled(self) -> set[str]:
         """The run bar's buttons that can be pressed."""
         keys = ("start", "pause", "step", "stop", "reset")

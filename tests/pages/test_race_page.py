@@ -18,7 +18,7 @@ QUICK = {key: str(value) for key, value in TINY.items() if key != "sigmas"} | {"
 
 
 def start_race(tab):
-    tab.press("start race")
+    tab.start_race()
     return lab().store.family(tab.query["run"])
 
 
@@ -61,7 +61,7 @@ def test_contenders_are_methods_by_alphas_by_seeds_and_stand_in_the_address(tab)
 def test_a_wrong_race_is_told_and_starts_nothing(tab, kind, key, value, message):
     opened = tab(**QUICK, method="gradnorm")
     opened.set(kind, key, value)
-    opened.press("start race")
+    opened.start_race()
     assert message in opened.errors[0]
     assert lab().store.runs() == []
 

@@ -116,7 +116,7 @@ def test_a_run_is_started_and_watched_in_the_playground(page):
 def test_a_race_is_started(page):
     page.set("multiselect", "table targets", ["price, €", "kind"])
     page.set("number_input", "option:steps", 20)
-    page.press("start race")
+    page.start_race()
     page.wait_until("finished")
     assert [info.spec["method"] for info in lab().store.family(page.query["run"])] == [
         "equal",

@@ -30,7 +30,7 @@ def tiny(**changes):
 @pytest.mark.parametrize(
     ("dataset", "method"), [("helmholtz", "gradnorm"), ("allen_cahn", "uncertainty"), ("autoencoder", "equal")]
 )
-@pytest.mark.parametrize("measured_at", ["last", "all"])
+@pytest.mark.parametrize("measured_at", ["last", "activation", "all"])
 def test_a_run_goes_on_bit_for_bit(dataset, method, measured_at):
     spec = tiny(dataset=dataset, method=method, measured_at=measured_at)
     whole = list(train(spec))

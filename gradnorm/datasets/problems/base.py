@@ -70,10 +70,11 @@ class Problem(Dataset):
     metric: ClassVar[str] = "relative_l2"
     pictures: ClassVar[int] = 0
 
-    measured_at: Literal["last", "all"] = Field(
+    measured_at: Literal["last", "activation", "all"] = Field(
         "last",
         title="Norms measured at",
-        description="last: the last layer that all terms share. all: all parameters, at the price of a pass a term.",
+        description="last: the last layer that all terms share. activation: what this layer returns, at all points "
+        "together. all: all parameters, at the price of a pass a term.",
     )
 
     @abstractmethod

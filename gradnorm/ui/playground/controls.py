@@ -1,8 +1,9 @@
-"""The Playground's sidebar: preset, data set, method, α, tasks and σ, and an expander with all other settings."""
+"""The Playground's sidebar: preset, data set, method, α, priorities, tasks and σ, and an expander with the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,21 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.config.options import Option, options
-from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.config.spec import PRESETS, SpecError, datasets, methods
 from gradnorm.datasets.builtin.toy import sample_sigmas
 from gradnorm.datasets.by_path.own_table import target_of
 from gradnorm.lab.lab import NotHereError
+from gradnorm.runs.plain import short
 from gradnorm.ui import navigation, session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
-from gradnorm.ui.widgets import scale_slider, show, widget
+from gradnorm.ui.widgets import FINE, scale_slider, show, widget
 
 _CUSTOM = "Custom"
+
+# So many tasks have their priorities in sight.
+_FEW = 3
 
 # Options shown at a fixed place; all others go to the expander.
 _PLACED = ("tasks", "sigmas", "alpha", "units", "output_scale", "seed")
@@ -41,6 +46,8 @@ def controls() -> None:
     if spec.dataset.name == "table":
         _own_table(values)
     _show(by_key, values, "alpha")
+    if "priorities" in by_key:
+        _priorities(by_key["priorities"], values["priorities"], spec.dataset.task_names)
     _show(by_key, values, "tasks")
     if "sigmas" in by_key:
         _sigmas(by_key["sigmas"], values["sigmas"])
@@ -82,10 +89,9 @@ def _change(key: str, value: Any) -> None:
     if key in titles and info is not None and not info.ended and lab().steers(info.run):
         try:
             lab().retune(info.run, **{key: value})
-        except NotHereError:
-            return  # it has just ended: the new value applies to the next run
-        shown = f"{value:g}" if isinstance(value, float) else value or "empty"
-        st.toast(plain(f"{titles[key]}: {shown} from the next step on."), icon=":material/tune:")
+        except (NotHereError, SpecError):
+            return  # it has just ended, or has another method or number of tasks: the new value is for the next run
+        st.toast(plain(f"{titles[key]}: {short(value) or 'none'} from the next step on."), icon=":material/tune:")
 
 
 def _choice(
@@ -113,6 +119,23 @@ def _choice(
 
     names = [*([] if chosen else [_CUSTOM]), *titles]
     st.selectbox(label, names, key=widget_key, format_func=title, on_change=report, help=text)
+
+
+def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str]) -> None:
+    """Show one log-scale slider per task, in an expander if there are many; the settings below take any number."""
+    held = [float(p) for p in priorities] or [1.0] * len(tasks)
+
+    def change(i: int) -> Callable[[float], None]:
+        # Where all are equal to 1 the option is left out, so that a preset is again what it was.
+        return lambda p: _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
+
+    with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
+        for i, task in enumerate(tasks):
+            scale_slider(f"Priority of {plain(task)}", f"priority:{i}", held[i], change(i), FINE, option.help)
+
+
+def _none_if_equal(priorities: Sequence[float]) -> list[float]:
+    return [] if all(p == 1 for p in priorities) else list(priorities)
 
 
 def _sigmas(option: Option, sigmas: list[float]) -> None:

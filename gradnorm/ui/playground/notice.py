@@ -48,6 +48,8 @@ def _troubles(run: str) -> None:
         if number in held:
             continue
         st.warning(plain(trouble.sentence), icon=":material/trending_flat:")
+        if not trouble.hold:
+            continue
         if not info.ended and lab().steers(run):
             if st.button(f"Hold the weight of {plain(name)}", key=f"hold {number}"):
                 _hold(run, [*held, number])

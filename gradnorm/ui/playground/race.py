@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -76,9 +77,9 @@ def race(started: Callable[[], None] | None = None) -> None:
             "Start race",
             icon=":material/flag:",
             type="primary",
-            on_click=_launch,
-            args=(started,),
-            key="start race",
+            on_click=session.once(partial(_launch, started)),
+            # Another one for each watched run, so that a second press does not reach the button of the next race.
+            key=f"start race {session.watched()}",
             width="stretch",
         )
 

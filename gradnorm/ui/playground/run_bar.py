@@ -29,7 +29,7 @@ def runbar(info: RunInfo | None) -> None:
             "Start",
             icon=":material/play_arrow:",
             type="primary",
-            on_click=_start,
+            on_click=session.once(_start),
             disabled=trained,
             key="start",
             help="Train with the settings on the left.",
@@ -40,14 +40,15 @@ def runbar(info: RunInfo | None) -> None:
             _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
         else:
             _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
-        _button("Step", "skip_next", "step", _step, going and not trained)
+        by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
+        _button("Step", "skip_next", "step", _step, going and not trained, by_itself)
         _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
         _button("Reset", "restart_alt", "reset", _reset, info is None)
         if info is not None and info.ended and info.steps and _sets_targets(info):
             st.button(
                 "Static",
                 icon=":material/horizontal_rule:",
-                on_click=_static,
+                on_click=session.once(_static),
                 key="static",
                 help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
@@ -79,8 +80,10 @@ def _differs(info: RunInfo) -> bool:
     return now != {k: v for k, v in info.spec.items() if k not in live}
 
 
-def _button(label: str, icon: str, key: str, action: Callable[[], None], disabled: bool) -> None:
-    st.button(label, icon=f":material/{icon}:", on_click=action, disabled=disabled, key=key)
+def _button(
+    label: str, icon: str, key: str, action: Callable[[], None], disabled: bool, text: str | None = None
+) -> None:
+    st.button(label, icon=f":material/{icon}:", on_click=action, disabled=disabled, key=key, help=text)
 
 
 def _start() -> None:

@@ -141,4 +141,7 @@ def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
         st.markdown("The network lives in your script, so the fork is a run of your script. Change its recorder to:")
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
         st.code(f"recorder = Recorder({', '.join(arguments)})\nstate = recorder.restored  # bytes", wrap_lines=True)
-        st.caption("Its steps follow the checkpoint's, and it is drawn beside this run.")
+        st.caption(
+            "Its steps follow the checkpoint's, and it is drawn beside this run. The checkpoint stays in the home "
+            "of the runs, where your script reads it: pages offer no download."
+        )
