@@ -33,7 +33,8 @@ class GradNorm(Balancer):
     initial_losses: L_i(0) > 0, shape [T]. None means the losses of the first call. For cross entropy over
         C classes the paper suggests log C.
     heads: "weighted" applies the weights to all parameters. With "own" they apply to what the tasks share, and each
-        head gets the gradient of its own loss. Losses then have to be computed one by one.
+        head gets the gradient of its own loss. A warning says so where that can't be, and all is weighted: for losses
+        that one operation makes, and for heads that torch.compile has joined with the trunk.
     half_life: of "closed", in (0, 1e6]: the steps after which what was measured counts half.
     every: k in [1, 10000]. Norms are measured at the first step and each k-th after it; between them the weights stay,
         and a step is one plain backward pass.

@@ -76,15 +76,52 @@ class Cut:
         return Cut(end, heads, users)
 
 
-def heads_of(losses: Sequence[Tensor | None], features: Tensor | None) -> Sequence[Head | None] | None:
+def heads_of(
+    losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor] = ()
+) -> Sequence[Head | None] | None:
     """Return the part of each task that no other task shares; None where the losses have been made by one operation.
 
     losses: T scalars that require a gradient; None for an absent task.
     features: a tensor between the shared part and the heads, below which all is shared; None where that is not known.
+    shared: W. If given, what its layer is computed from is shared, however few tasks are present.
     """
     root = None if features is None else _origin((features.grad_fn, features.output_nr))[0]
     owners = _owners(losses, root)
-    return None if owners is None else _heads(losses, owners, root)[0]
+    if owners is None:
+        return None
+    if shared:
+        below = {node for layer in _layers(losses, shared) for node in _users(layer)}
+        owners = {node: _SEVERAL if node in below else owner for node, owner in owners.items()}
+    return _heads(losses, owners, root)[0]
+
+
+def _layers(losses: Sequence[Tensor | None], shared: Sequence[Tensor]) -> set[Node]:
+    """Return the nodes in which W meets the data: the matrix products, convolutions and so on of W.
+
+    W may reach them through nodes of its own, such as a transposition or a normalisation. A node that a loss ends in
+    belongs to its head; what it uses then takes its place.
+    """
+    roots = {_origin((loss.grad_fn, loss.output_nr))[0] for loss in losses if loss is not None}
+    numbers = {id(parameter) for parameter in shared}
+    # Whether a node is computed from W and nothing else. Data are missing from the graph.
+    of_W: dict[Node, bool] = {None: False}
+    stack: list[Node] = list(roots)
+    while stack:
+        node = stack[-1]
+        below = [end[0] for end in node.next_functions]
+        if node not in of_W and (unknown := [other for other in below if other not in of_W]):
+            stack += unknown
+        elif hasattr(node, "variable"):
+            of_W[stack.pop()] = id(node.variable) in numbers
+        else:
+            of_W[stack.pop()] = bool(below) and all(of_W[other] for other in below)
+    layers: set[Node] = set()
+    del of_W[None]
+    for node, own in of_W.items():
+        uses = {end[0] for end in node.next_functions if end[0] is not None}
+        if any(of_W[other] for other in uses):
+            layers |= uses if node in roots else set() if own else {node}
+    return layers
 
 
 def _heads(
