@@ -82,7 +82,7 @@ def trained(sigmas: tuple[float, ...], alpha: float | None = None, weight_rate: 
 
 
 def targets(norms: Numbers, rates: Numbers, alpha: float) -> Numbers:
-    """Return Ḡ·r_i^α/mean_j r_j^α, shape [T], for G_i and r_i of shape [T]: the targets of the log update."""
+    """Return Ḡ·r_i^α/mean_j r_j^α, shape [T], for G_i and r_i of shape [T]: those of "closed" and "log"."""
     powers = rates**alpha
     return norms.mean() * powers / powers.mean()
 
