@@ -108,7 +108,9 @@ class GradNormMethod(Method):
         description="closed: the weights that meet the targets, smoothed. log: multiply by exp(∓learning rate). "
         "adam: as in the paper. sgd: plain gradient descent.",
     )
-    weight_learning_rate: float = step_size(0.01, "Step size of the weights; not of closed. The paper: 0.025 with adam.")
+    weight_learning_rate: float = step_size(
+        0.01, "Step size of the weights; not of closed. The paper: 0.025 with adam."
+    )
 
     half_life: float = Field(
         default=300.0,
