@@ -246,7 +246,7 @@ def test_one_bad_gradient_moves_no_weight_and_is_forgotten(update, bad):
     m = GradNormMethod(update=update)
     state = m.start(torch.ones(3), ["regression"] * 3)
     signals = [Signal(torch.tensor([1.0, 2.0, 3.0]), torch.tensor(norms), step=step, complete=True)
-               for step, norms in enumerate(([1.0, 2.0, 3.0], [1.0, bad, 3.0], [1.0, 2.0, 3.0]), 1)]  # fmt: skip
+               for step, norms in enumerate(([1.0, 2.0, 3.0], [1.0, bad, 3.0], [1.0, 2.0, 4.0]), 1)]  # fmt: skip
     weights = []
     for signal in signals:
         _, state = m.balance(state, signal)
