@@ -287,10 +287,14 @@ class Balancer:
                 f"The state should be of method {own[0]!r} and tasks {own[1]}. Found {saved[0]!r} "
                 f"and {saved[1]}. Build the balancer with the same tasks and method."
             )
-        self.method = type(self.method)(**state["hyperparameters"])
+        # What an earlier version did not save is what it did.
+        self.method = type(self.method)(**{**self.method.former, **state["hyperparameters"]})
         self._first_losses = None
         self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
+        fresh = self.method.start(torch.ones_like(state["weights"]), self._kinds).memory
+        # A memory without something that the method keeps is of another kind: it begins anew.
+        memory = memory if memory.keys() >= fresh.keys() else fresh
         self._state = State(
             state["weights"].clone(),
             state["initial_losses"].clone(),
@@ -314,7 +318,7 @@ class Balancer:
         """
         fresh = self.state_dict()
         if state["method"] == self.method.name:
-            memory = {name: state["memory"].get(name, value) for name, value in fresh["memory"].items()}
+            memory = {name: value for name, value in state["memory"].items() if name in fresh["memory"]}
             own = {**state, "memory": memory}
         else:
             own = {**state, "method": self.method.name, "weights": fresh["weights"], "memory": fresh["memory"]}

@@ -72,14 +72,46 @@ class Cut:
         return Cut(end, heads, parts.shared)
 
 
-def heads_of(losses: Sequence[Tensor | None], features: Tensor | None) -> Sequence[Head | None] | None:
+def heads_of(
+    losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor] = ()
+) -> Sequence[Head | None] | None:
     """Return the part of each task that no other task shares; None where the losses have been made by one operation.
 
     losses: T scalars that require a gradient; None for an absent task.
     features: a tensor between the shared part and the heads, below which all is shared; None where that is not known.
+    shared: W. If given, what its layer is computed from is shared, however few tasks are present.
     """
-    parts = _Parts.of(losses, features)
+    parts = _Parts.of(losses, features, shared)
     return None if parts is None else parts.heads(losses)[0]
+
+
+def _layers(losses: Sequence[Tensor | None], shared: Sequence[Tensor]) -> set[Node]:
+    """Return the nodes in which W meets the data: the matrix products, convolutions and so on of W.
+
+    W may reach them through nodes of its own, such as a transposition or a normalisation. A node that a loss ends in
+    belongs to its head; what it uses then takes its place.
+    """
+    roots = {_origin((loss.grad_fn, loss.output_nr))[0] for loss in losses if loss is not None}
+    numbers = {id(parameter) for parameter in shared}
+    # Whether a node is computed from W and nothing else. Data are missing from the graph.
+    of_W: dict[Node, bool] = {None: False}
+    stack: list[Node] = list(roots)
+    while stack:
+        node = stack[-1]
+        below = [end[0] for end in node.next_functions]
+        if node not in of_W and (unknown := [other for other in below if other not in of_W]):
+            stack += unknown
+        elif hasattr(node, "variable"):
+            of_W[stack.pop()] = id(node.variable) in numbers
+        else:
+            of_W[stack.pop()] = bool(below) and all(of_W[other] for other in below)
+    layers: set[Node] = set()
+    del of_W[None]
+    for node, own in of_W.items():
+        uses = {end[0] for end in node.next_functions if end[0] is not None}
+        if any(of_W[other] for other in uses):
+            layers |= uses if node in roots else set() if own else {node}
+    return layers
 
 
 @dataclass(frozen=True)
@@ -96,11 +128,11 @@ class _Parts:
     shared: Mapping[Node, Sequence[End]]
 
     @staticmethod
-    def of(losses: Sequence[Tensor | None], features: Tensor | None) -> _Parts | None:
+    def of(losses: Sequence[Tensor | None], features: Tensor | None, W: Sequence[Tensor] = ()) -> _Parts | None:
         """Return the parts, or None if a loss has no node of its own; arguments as in `heads_of`."""
         owners: dict[Node, int] = {}
         edges: dict[Node, Sequence[End]] = {}
-        meetings: set[Node] = set()
+        meetings = _layers(losses, W) if W else set[Node]()
         if features is not None and features.grad_fn is not None:
             owners[_origin((features.grad_fn, features.output_nr))[0]] = _SEVERAL
         roots: list[Node] = []

@@ -51,7 +51,8 @@ class Balance:
     loss_ratios: L̃_i(t) = L_i(t)/L_i(0), the inverse training rate.
     relative_rates: r_i(t) = L̃_i(t)/mean_j L̃_j(t); their mean is 1.
     gradient_norms: G_i(t) = ‖∇_W w_i L_i‖₂; None if the norms were not measured.
-    targets: Ḡ(t)·r_i(t)^α (Eq. 1), for GradNorm's log update over mean_j r_j^α; None for a method without targets.
+    targets: Ḡ(t)·r_i(t)^α (Eq. 1), for GradNorm's closed and log updates over mean_j r_j^α; None for a method without
+        targets.
     imbalance: L_grad(t) = Σ_i |G_i − target_i| (Eq. 2), a scalar; None for a method without targets.
 
     >>> import torch
