@@ -4,20 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import plotly.graph_objects as go
 
 from gradnorm.charts.palette import Style, dash, task_style
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.curves import By, Curve
+from gradnorm.comparison.curves import curves as align
 from gradnorm.comparison.measures import Measure
 from gradnorm.comparison.scores import Statistic
 from gradnorm.runs.plain import short
 
+if TYPE_CHECKING:
+    from gradnorm.runs.store import RunStore
+
 _AXES: Mapping[By, str] = {"step": "step", "time": "seconds of training", "epoch": "epoch"}
 # From this ratio on an axis of positive numbers is logarithmic.
 _WIDE = 50
+
+
+def figures(
+    store: RunStore,
+    comparison: Comparison,
+    measures: Sequence[Measure],
+    by: By,
+    statistic: Statistic,
+    *,
+    dark: bool = False,
+    log: bool = False,
+) -> tuple[list[go.Figure], list[str]]:
+    """Return a figure of curves for each measure, and the options that differ; and a sentence for what is not shown.
+
+    statistic: of the first measure, on the last axis of the options.  dark: for a dark page.
+    log: a logarithmic axis of values.
+    Raises UnknownRunError if a run is deleted meanwhile, StoreError.
+    """
+    order = [group.label for group in comparison.groups]
+    drawn: list[go.Figure] = []
+    told: dict[str, None] = {}
+    for measure in measures:
+        lines, missing = align(store, comparison.groups, measure, by)
+        told |= dict.fromkeys(missing)
+        drawn += [curves(lines, measure, by, order, dark=dark, log=log)] if lines else []
+    axes = parallel(comparison, statistic, measures[0], dark=dark) if measures else None
+    return [*drawn, *([axes] if axes else [])], list(told)
 
 
 def curves(

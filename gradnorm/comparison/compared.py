@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gradnorm.comparison.baselines import gains
+from gradnorm.comparison.curves import recorded
 from gradnorm.comparison.groups import Group, differing, grouped
 from gradnorm.comparison.loading import ComparedRun
 from gradnorm.comparison.measures import TOTAL, Measure
@@ -36,7 +37,7 @@ class Comparison:
 
     baseline: the group that differences are to.  against: what Δm is against, in words.
     last: how many evaluations the statistic "last" averages.
-    measures: all that any group has.  differs: the options in which groups differ, a value for each group.
+    measures: all that tests of any group have.  differs: the options in which groups differ, a value for each group.
     """
 
     groups: Sequence[Group]
@@ -52,6 +53,19 @@ class Comparison:
     def headline(self) -> list[Measure]:
         """The measures that tables show unless told otherwise: the sum of loss ratios, and all test metrics."""
         return [measure for measure in self.measures if measure.metric or measure.quantity == TOTAL]
+
+    def chosen(self, keys: Sequence[str]) -> list[Measure]:
+        """Return the measures of these keys, tested or recorded; the first of all where there are no keys.
+
+        Raises ValueError for a key that no run has.
+        """
+        known = {measure.key: measure for measure in (*self.measures, *recorded(self.groups))}
+        for key in keys:
+            if key not in known:
+                raise ValueError(
+                    f"A metric should be one that the runs have: {', '.join(known)}. Found {key[:60]!r}. Choose one."
+                )
+        return [known[key] for key in dict.fromkeys(keys)] or list(known.values())[:1]
 
     def score(self, group: Group, statistic: Statistic, measure: Measure) -> Score | None:
         """Return one score; None where the group has none."""
@@ -104,7 +118,7 @@ def compare(runs: Sequence[ComparedRun], last: int = 5, baseline: str = "") -> C
     groups = grouped(runs)
     scored = {run.info.run: scores(run, last) for run in runs}
     base = _baseline(groups, baseline)
-    measures = list(dict.fromkeys(m for each in scored.values() for s in STATISTICS for m in each[s]))
+    measures = list(dict.fromkeys(measure for run in runs for _, values in run.measured for measure in values))
     against, percents = gains(groups, scored, base if baseline else None)
     return Comparison(
         groups=groups,

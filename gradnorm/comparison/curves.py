@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from gradnorm.comparison.loading import LOST, ComparedRun
 from gradnorm.comparison.measures import Measure
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.runs.records import Snapshot
-from gradnorm.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from gradnorm.runs.store import RunStore
 
 By = Literal["step", "time", "epoch"]
 AXES: tuple[By, ...] = get_args(By)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gradnorm.comparison.measures import Measure, tested
 from gradnorm.runs.damage import sentence
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Evaluation, Event, RunInfo
-from gradnorm.runs.run_table import UnknownRunError
-from gradnorm.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from gradnorm.runs.store import RunStore
 
 # Dash and colour together tell this many lines apart.
 MOST_RUNS = 64
@@ -34,7 +37,7 @@ class ComparedRun:
         """The seed; None of a script's run, which tells none."""
         return self.info.spec.get("seed")
 
-    @property
+    @cached_property
     def measured(self) -> list[tuple[int, dict[Measure, float]]]:
         """The step and the numbers of each evaluation."""
         return [(each.step, tested(self.info.tasks, each)) for each in self.evaluations]
@@ -53,6 +56,9 @@ def load(store: RunStore, wanted: Sequence[str]) -> Loaded:
 
     wanted: ids, of which the first `MOST_RUNS` are read. A run that is unknown or damaged becomes a sentence.
     """
+    # Needs packages that the library by itself does without.
+    from gradnorm.runs.store import UnknownRunError
+
     ids = list(dict.fromkeys(run for run in wanted if run))
     runs: list[ComparedRun] = []
     faults: list[str] = []
