@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, doctor, listing, making, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -21,6 +21,7 @@ _COMMANDS = {
     "study": studies.study,
     "runs": listing.runs,
     "export": listing.export,
+    "compare": comparing.compare,
     "methods": listing.methods,
     "cite": listing.cite,
     "figure2": making.figure2,
@@ -39,6 +40,7 @@ _PACKAGES = {
     "study": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
+    "compare": _RUNS,
     "doctor": _RUNS,
     "figure2": ("tqdm", "matplotlib"),
     "data": ("tqdm", "h5py"),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from gradnorm.cli.output import USAGE
+from gradnorm.comparison.curves import AXES
+from gradnorm.comparison.scores import STATISTICS
 from gradnorm.config.options import Option, options, options_of
 from gradnorm.config.spec import PRESETS, datasets, methods
 from gradnorm.studies.registry import KINDS
@@ -70,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--out", type=Path, help="a file; left out: standard output")
 
+    compare = commands.add_parser("compare", help="lay runs side by side: scores over seeds, a paired test, Δm, curves")
+    _add_comparison(compare)
+
     doctor = commands.add_parser("doctor", help="say what is damaged in a home, and mend it")
     doctor.add_argument("--repair", action="store_true", help="mend what can be; what is there now is kept beside it")
 
@@ -92,9 +97,9 @@ def parser() -> argparse.ArgumentParser:
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 
-    for command in (train, resume, fork, runs, known, doctor, figure, bench, *studied):
+    for command in (train, resume, fork, runs, compare, known, doctor, figure, bench, *studied):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    for command in (train, resume, fork, runs, cite, export, doctor, dashboard, *studied):
+    for command in (train, resume, fork, runs, cite, export, compare, doctor, dashboard, *studied):
         command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
     return top
 
@@ -116,6 +121,17 @@ def _add_studies(study: argparse.ArgumentParser) -> list[argparse.ArgumentParser
     for parser in (shown, resumed):
         parser.add_argument("study", help="the study's id")
     return [*parsers, listed, shown, resumed]
+
+
+def _add_comparison(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="the runs' ids; those that differ in the seed are one")
+    compare.add_argument("--baseline", default="", metavar="RUN", help="what the others are compared with")
+    compare.add_argument("--score", choices=STATISTICS, default="final", help="which evaluation counts")
+    compare.add_argument("--last", type=int, default=5, metavar="K", help="evaluations that score last averages")
+    compare.add_argument("--metric", action="append", default=[], help="what the report draws; may be given again")
+    compare.add_argument("--by", choices=AXES, default="step", help="what the report's curves are aligned by")
+    for kind, what in (("html", "a report that needs no network"), ("latex", "a table"), ("csv", "all scores")):
+        compare.add_argument(f"--{kind}", metavar="FILE", help=f"write {what}; - is standard output")
 
 
 def _add_data(data: argparse.ArgumentParser) -> None:
