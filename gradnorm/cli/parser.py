@@ -13,7 +13,9 @@ from gradnorm.comparison.curves import AXES
 from gradnorm.comparison.scores import STATISTICS
 from gradnorm.config.options import Option, options, options_of
 from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.studies.base import Study
 from gradnorm.studies.registry import KINDS
+from gradnorm.studies.table import TableStudy
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,6 +58,11 @@ def parser() -> argparse.ArgumentParser:
 
     study = commands.add_parser("study", help="run a study: an α sweep, random fixed weights, a search for fixed ones")
     studied = _add_studies(study)
+    for name, tasks in {"table1": "classes, depth and normals", "table2": "depth, normals and keypoints"}.items():
+        table = commands.add_parser(name, help=f"the paper's Table {name[-1]}: {tasks}, beside each task alone")
+        table.set_defaults(kind=TableStudy.kind, preset=None)
+        _add_study_options(table, TableStudy, "--data")
+        studied.append(table)
 
     runs = commands.add_parser("runs", help="list the runs of a home, newest first")
     known = commands.add_parser("methods", help="list the weighting methods")
@@ -110,17 +117,22 @@ def _add_studies(study: argparse.ArgumentParser) -> list[argparse.ArgumentParser
     parsers = [kinds.add_parser(name, help=kind.summary) for name, kind in KINDS.items()]
     for parser, kind in zip(parsers, KINDS.values(), strict=True):
         parser.add_argument("--preset", choices=list(PRESETS), help="start from a preset; options change it")
-        own = list(options_of("study", kind))
-        for option in own:
-            _add(parser, option)
-        # Where a data set has an option of the same name, the study's is meant.
-        _add_options(parser, {option.key for option in own})
+        _add_study_options(parser, kind)
     listed = kinds.add_parser("list", help="list the studies of a home, newest first")
     shown = kinds.add_parser("show", help="print what a study says by now")
     resumed = kinds.add_parser("resume", help="go on with a study that was stopped or interrupted")
     for parser in (shown, resumed):
         parser.add_argument("study", help="the study's id")
     return [*parsers, listed, shown, resumed]
+
+
+def _add_study_options(parser: argparse.ArgumentParser, kind: type[Study], *names: str) -> None:
+    """Add a study's options and a run's. names: of the option that says what is learnt, besides --dataset."""
+    own = list(options_of("study", kind))
+    for option in own:
+        _add(parser, option)
+    # Where a data set has an option of the same name, the study's is meant.
+    _add_options(parser, {option.key for option in own}, *names)
 
 
 def _add_comparison(compare: argparse.ArgumentParser) -> None:
@@ -145,10 +157,14 @@ def _add_data(data: argparse.ArgumentParser) -> None:
     rooms.add_argument("--seed", type=int, default=0, help="another seed makes other rooms (default: 0)")
 
 
-def _add_options(parser: argparse.ArgumentParser, besides: Collection[str] = ()) -> None:
+def _add_options(parser: argparse.ArgumentParser, besides: Collection[str] = (), *names: str) -> None:
     listed = ", ".join(datasets())
     parser.add_argument(
-        "--dataset", metavar="NAME[:PATH]", help=f"what is learnt: {listed}, with a path as in table:houses.csv"
+        *names,
+        "--dataset",
+        dest="dataset",
+        metavar="NAME[:PATH]",
+        help=f"what is learnt: {listed}, with a path as in table:houses.csv",
     )
     parser.add_argument("--method", choices=list(methods()), help="how the losses are weighed")
     for option in options():
