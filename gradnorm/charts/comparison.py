@@ -100,7 +100,8 @@ def curves(
 def parallel(comparison: Comparison, statistic: Statistic, measure: Measure, *, dark: bool = False) -> go.Figure | None:
     """Return a line a group through the options in which groups differ, up to its mean score.
 
-    None where there are no two lines, or no option has two values. Groups without this score have no line.  dark: for a dark page.
+    None where there are no two lines, or no option has two values. Groups without this score have no line.
+    dark: for a dark page.
     """
     groups = comparison.groups
     means = [score and score.spread.mean for score in (comparison.score(g, statistic, measure) for g in groups)]
@@ -109,7 +110,7 @@ def parallel(comparison: Comparison, statistic: Statistic, measure: Measure, *, 
         return None
     axes = {key: [values[i] for i in shown] for key, values in comparison.differs.items()}
     # An option that only some methods have tells nothing that the method doesn't, unless it differs among these.
-    axes = {key: values for key, values in axes.items() if len({short(v) for v in values if v is not None}) > 1}
+    axes = {key: values for key, values in axes.items() if len({repr(v) for v in values if v is not None}) > 1}
     if not axes:
         return None
     styles = [task_style(i) for i in shown]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import streamlit as st
 
@@ -79,10 +80,11 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
         return
     _warn(*told)
     for i, figure in enumerate(drawn):
+        kind = cast("Any", figure.data[0]).type
         scale = 2 if view.picture == "png" else 1
         picture = {"format": view.picture, "filename": f"comparison-{i + 1}", "scale": scale}
         config = {**_MODE_BAR, "toImageButtonOptions": picture}
-        st.plotly_chart(figure, key=f"comparison-{figure.data[0].type}-{i}", config=config)
+        st.plotly_chart(figure, key=f"comparison-{kind}-{i}", config=config)
 
 
 def _tables(view: View, comparison: Comparison) -> None:
