@@ -87,7 +87,6 @@ def curves(
     figure.update_layout(
         title=measure.title,
         xaxis_title=_AXES[by],
-        yaxis_title=measure.title,
         legend={"orientation": "h", "yanchor": "top", "y": -0.2},
         showlegend=True,
         margin={"l": 60, "r": 20, "t": 50, "b": 20},
@@ -99,17 +98,21 @@ def curves(
 
 
 def parallel(comparison: Comparison, statistic: Statistic, measure: Measure, *, dark: bool = False) -> go.Figure | None:
-    """Return a line a group through the options in which groups differ, up to its mean score; None without two lines.
+    """Return a line a group through the options in which groups differ, up to its mean score.
 
-    Groups without this score have no line.  dark: for a dark page.
+    None where there are no two lines, or no option has two values. Groups without this score have no line.
+    dark: for a dark page.
     """
     groups = comparison.groups
     means = [score and score.spread.mean for score in (comparison.score(g, statistic, measure) for g in groups)]
     shown = [i for i, mean in enumerate(means) if mean is not None]
-    if len(shown) < 2 or not comparison.differs:
+    if len(shown) < 2:
         return None
     axes = {key: [values[i] for i in shown] for key, values in comparison.differs.items()}
-    axes = {key: values for key, values in axes.items() if any(value != values[0] for value in values)}
+    # An option that only some methods have tells nothing that the method doesn't, unless it differs among these.
+    axes = {key: values for key, values in axes.items() if len({repr(v) for v in values if v is not None}) > 1}
+    if not axes:
+        return None
     styles = [task_style(i) for i in shown]
     figure = go.Figure(
         go.Parcoords(

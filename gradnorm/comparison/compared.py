@@ -109,8 +109,8 @@ def compare(runs: Sequence[ComparedRun], last: int = 5, baseline: str = "") -> C
 
     runs: 1 or more.
     last: how many of the newest evaluations the statistic "last" averages, ≥ 1.
-    baseline: the id of a run of the group that the others are compared with. "": the first group of a method that
-        trains all tasks; Δm is then against the single-task runs, if there are any.
+    baseline: the id of a run of the group that the others are compared with. "": that of equal weights, else the first
+        of a method that trains all tasks; Δm is then against the single-task runs, if there are any.
     Raises ValueError where there is no run, or no such one.
     """
     if not runs:
@@ -134,7 +134,10 @@ def compare(runs: Sequence[ComparedRun], last: int = 5, baseline: str = "") -> C
 
 def _baseline(groups: Sequence[Group], wanted: str) -> Group:
     if not wanted:
-        return next((group for group in groups if group.spec.get("method") != "single"), groups[0])
+        usual = sorted(
+            groups, key=lambda group: (group.spec.get("method") != "equal", group.spec.get("method") == "single")
+        )
+        return usual[0]
     for group in groups:
         if any(run.info.run == wanted for run in group.runs):
             return group

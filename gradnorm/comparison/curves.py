@@ -80,8 +80,9 @@ def curves(store: RunStore, groups: Sequence[Group], measure: Measure, by: By) -
             if whole and run not in whole:
                 told.append(f"Run {run.info.run} {run.info.state}, and is left out of the curve of {group.label}.")
             elif per_step is None:
-                unit = "time spent" if by == "time" else "number of training rows"
-                told.append(f"By {by} a run needs a {unit}. Found none of {group.label}, run {run.info.run}.")
+                unit = "training time" if by == "time" else "number of training rows"
+                named = f"{group.label}, run {run.info.run}"
+                told.append(f"A curve by {by} needs the run's {unit}. Found none of {named}. Align by step instead.")
             else:
                 # On the axis of time a fork begins where its own steps do.
                 start = run.info.forked_at if by == "time" else 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradnorm.comparison.compared import Comparison
-from gradnorm.comparison.groups import Group
 from gradnorm.comparison.measures import Measure
 from gradnorm.comparison.scores import Statistic
 from gradnorm.comparison.statistics import Spread
@@ -32,17 +30,20 @@ def described(statistic: Statistic, last: int) -> str:
     return {"final": "last evaluation", "best": "best evaluation, each measure by itself"}[statistic]
 
 
-def groups(comparison: Comparison) -> Table:
-    """Return the groups with their runs, seeds and states."""
-    rows = [(each.label, *_members(each)) for each in comparison.groups]
-    return Table(("Group", "Runs", "Seeds", "State"), tuple(rows))
-
-
-def _members(group: Group) -> tuple[str, str, str]:
-    states = Counter(run.info.state for run in group.runs)
-    seeds = ", ".join(map(str, group.seeds)) or NOTHING
-    told = ", ".join(f"{count} {state}" if len(group.runs) > 1 else state for state, count in states.items())
-    return ", ".join(run.info.run for run in group.runs), seeds, told
+def runs(comparison: Comparison) -> Table:
+    """Return each run with its group, seed, state and steps."""
+    rows = [
+        (
+            run.info.run,
+            group.label,
+            NOTHING if run.seed is None else str(run.seed),
+            run.info.state,
+            f"{run.info.steps:,}",
+        )
+        for group in comparison.groups
+        for run in group.runs
+    ]
+    return Table(("Run", "Group", "Seed", "State", "Steps"), tuple(rows))
 
 
 def scores(comparison: Comparison, statistic: Statistic, measures: Sequence[Measure]) -> Table:
@@ -71,7 +72,7 @@ def differences(comparison: Comparison, statistic: Statistic, measures: Sequence
         pairs = [score and score.paired for score in (comparison.score(group, statistic, m) for m in measures)]
         if any(pairs):
             count = max(pair.pairs for pair in pairs if pair)
-            texts = [f"{pair.difference:+.3g} (p {pair.p:.3g})" if pair else NOTHING for pair in pairs]
+            texts = [_minus(f"{pair.difference:+.3g} (p {pair.p:.3g})") if pair else NOTHING for pair in pairs]
             rows.append((group.label, str(count), *texts))
     head = (f"Difference to {comparison.baseline.label}", "Pairs", *(measure.title for measure in measures))
     return Table(head, tuple(rows)) if rows else None
@@ -118,5 +119,9 @@ def as_text(table: Table) -> str:
 def _cell(found: Spread | None, *, signed: bool = False) -> str:
     if found is None:
         return NOTHING
-    mean = f"{found.mean:+.2f}" if signed else f"{found.mean:.4g}"
+    mean = _minus(f"{found.mean:+.2f}" if signed else f"{found.mean:.4g}")
     return mean if found.sd is None else f"{mean} ± {found.sd:.2g}"
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")

@@ -20,7 +20,7 @@ body { margin: 0 auto; max-width: 75rem; padding: 1.5rem; color: #1b2733; backgr
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid #d9e0e6; padding: 0.35rem 0.7rem; text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid #d9e0e6; padding: 0.35rem 0.7rem; text-align: left; white-space: nowrap; }
 .fault { border-left: 4px solid #d55e00; padding-left: 0.7rem; }
 .note { color: #4a5763; font-size: 0.9rem; }
 """
@@ -53,16 +53,16 @@ def as_html(
     runs = sum(len(group.runs) for group in comparison.groups)
     title = f"{runs} runs compared" if runs != 1 else "One run"
     parts = [f"<h1>{title}</h1>", *(f'<p class="fault">{escape(fault)}</p>' for fault in faults)]
-    parts += ["<h2>Scores</h2>", _table(tables.scores(comparison, statistic, measures))]
+    parts += ["<h2>Scores</h2>", html_table(tables.scores(comparison, statistic, measures))]
     if differences := tables.differences(comparison, statistic, measures):
-        parts += ["<h2>Paired differences</h2>", _table(differences)]
+        parts += ["<h2>Paired differences</h2>", html_table(differences)]
     parts += [f'<p class="note">{escape(note)}</p>' for note in tables.notes(comparison, statistic)]
     for i, figure in enumerate(figures):
         plot = to_html(figure, full_html=False, include_plotlyjs=i == 0, config=_CONFIG, div_id=f"plot-{i + 1}")
         parts.append(f'<section id="figure-{i + 1}">{plot}</section>')
     if differs := tables.differs(comparison):
-        parts += ["<h2>Options that differ</h2>", _table(differs)]
-    parts += ["<h2>Runs</h2>", _table(tables.groups(comparison))]
+        parts += ["<h2>Options that differ</h2>", html_table(differs)]
+    parts += ["<h2>Runs</h2>", html_table(tables.runs(comparison))]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
@@ -70,7 +70,8 @@ def as_html(
     )
 
 
-def _table(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """Return a table as HTML, the best of each column in bold, in a frame of class "wide" that can be scrolled."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table.head)
     body = ""
     for i, row in enumerate(table.rows):
