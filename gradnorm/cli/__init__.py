@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, doctor, listing, making, training
+from gradnorm.cli import data, doctor, listing, making, runs, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -18,7 +18,7 @@ _COMMANDS = {
     "train": training.train,
     "resume": training.resume,
     "fork": training.fork,
-    "runs": listing.runs,
+    "runs": runs.runs,
     "export": listing.export,
     "methods": listing.methods,
     "cite": listing.cite,
@@ -69,9 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
+        from gradnorm.runs.labels import LabelError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
 
-        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError)
+        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError, LabelError)
         if isinstance(error, told):
             return _complain(str(error))
         raise

@@ -73,25 +73,20 @@ class Catalogue:
         """
 
         def ask(db: apsw.Connection) -> Page:
-            where, values = condition(db, query)
-            count: int = fetch(db, f"SELECT count(*) FROM runs {where}", values)[0][0]
-            pages = max(1, -(-count // size))
+            found = _matching(db, query, "number")  # all of them, since they are counted, too
+            pages = max(1, -(-len(found) // size))
             number = min(query.page, pages)
-            part = f"SELECT number FROM runs {where} ORDER BY {order(query)} LIMIT {size} OFFSET {(number - 1) * size}"
-            chosen = [row for (row,) in fetch(db, part, values)]
+            chosen = found[(number - 1) * size : number * size]
             infos = {row: info for info, row in listed(db, f"WHERE number IN ({', '.join(map(str, chosen))})")}
-            return Page(tuple([_entry(db, row, infos[row]) for row in chosen if row in infos]), count, number, pages)
+            entries = [_entry(db, row, infos[row]) for row in chosen if row in infos]
+            return Page(tuple(entries), len(found), number, pages)
 
         return self._look(ask)
 
     def ids(self, query: Query) -> list[str]:
         """Return the ids of all runs that match, on whatever page, in their order."""
 
-        def ask(db: apsw.Connection) -> list[str]:
-            where, values = condition(db, query)
-            return [run for (run,) in fetch(db, f"SELECT run FROM runs {where} ORDER BY {order(query)}", values)]
-
-        return self._look(ask)
+        return self._look(lambda db: _matching(db, query, "run"))
 
     def choices(self) -> Choices:
         """Return what runs can be filtered by."""
@@ -182,6 +177,12 @@ class Catalogue:
                 return ask(db)
             finally:
                 db.execute("DROP TABLE temp.runs")
+
+
+def _matching(db: apsw.Connection, query: Query, column: str) -> list[Any]:
+    """Return a column of all rows that match, in their order."""
+    where, values = condition(db, query)
+    return [value for (value,) in fetch(db, f"SELECT {column} FROM runs {where} ORDER BY {order(query)}", values)]
 
 
 def _entry(db: apsw.Connection, number: int, info: RunInfo) -> Entry:

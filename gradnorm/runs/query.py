@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self, cast, get_args
 
 Sort = Literal["newest", "name", "loss", "steps", "duration"]
@@ -91,6 +92,8 @@ def folded(text: str) -> str:
     return text.casefold()
 
 
+# Runs have few different values of a setting, and this is asked of each run.
+@lru_cache(maxsize=4096)
 def meets(value: str | None, comparison: str, wanted: str) -> bool:
     """Whether a setting compares so with what is wanted: as numbers if both are, else as texts, which have no order.
 

@@ -10,10 +10,8 @@ from gradnorm.runs.groups import KINDS, MEMBERS
 from gradnorm.runs.query import Query, Setting, Sort, terms
 from gradnorm.runs.run_table import listed
 
-_WORDS = (
-    "folded(concat_ws(char(10), run, title, name, notes, "
-    "(SELECT group_concat(value, char(10)) FROM json_each(tags)), spec ->> '$.dataset', spec ->> '$.method'))"
-)
+_TAGS = "CASE tags WHEN '[]' THEN '' ELSE (SELECT group_concat(value, char(10)) FROM json_each(tags)) END"
+_WORDS = f"folded(concat_ws(char(10), run, title, name, notes, {_TAGS}, spec ->> '$.dataset', spec ->> '$.method'))"
 _FINAL_LOSS = (
     "(SELECT body ->> '$.task_normalized_loss' FROM evaluations "
     "WHERE evaluations.number = runs.number ORDER BY step DESC LIMIT 1)"
