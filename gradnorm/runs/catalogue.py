@@ -88,6 +88,13 @@ class Catalogue:
 
         return self._look(lambda db: _matching(db, query, "run"))
 
+    def infos(self, runs: Sequence[str]) -> list[RunInfo]:
+        """Return the runs with these ids, in their order, without those that are not there or damaged."""
+        with self._db.read() as db:
+            found = listed(db, "WHERE run IN (SELECT value FROM json_each(?))", (json.dumps(runs),))
+        infos = {info.run: info for info, _ in found}
+        return [infos[run] for run in runs if run in infos]
+
     def choices(self) -> Choices:
         """Return what runs can be filtered by."""
 

@@ -61,7 +61,9 @@ class Query:
         return bool(self.text or self.dataset or self.method or self.state or self.tag or self.group or self.pinned)
 
 
-_KEYS = [(each, {"text": "q", "trashed": "trash"}.get(each.name, each.name)) for each in fields(Query)]
+# An address may still have the settings of the Playground, "dataset" and "method" among them.
+_SPELLED = {"text": "q", "trashed": "trash", "dataset": "data", "method": "by"}
+_KEYS = [(each, _SPELLED.get(each.name, each.name)) for each in fields(Query)]
 
 
 class Setting(NamedTuple):
