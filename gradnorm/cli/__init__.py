@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import comparing, data, doctor, listing, making, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, runs, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -21,7 +21,7 @@ _COMMANDS = {
     "study": studies.study,
     "table1": studies.study,
     "table2": studies.study,
-    "runs": listing.runs,
+    "runs": runs.runs,
     "export": listing.export,
     "compare": comparing.compare,
     "methods": listing.methods,
@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
+        from gradnorm.runs.labels import LabelError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
         from gradnorm.runs.studies import UnknownStudyError
 
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             UnknownRunError,
             UnknownStudyError,
             CannotGoOnError,
+            LabelError,
         )
         if isinstance(error, told):
             return _complain(str(error))

@@ -87,8 +87,7 @@ def test_controls_change_the_address(opened, runs):
     (baseline,) = [select for select in page.at.selectbox if select.label == "Baseline"]
     baseline.set_value(runs[0]).run()
     page.check()
-    query = {key: value for key, value in dict(page.at.query_params).items()}
-    flat = {key: value if len(value) > 1 else value[0] for key, value in query.items()}
+    flat = {key: value if len(value) > 1 else value[0] for key, value in dict(page.at.query_params).items()}
     assert flat == {
         "runs": ",".join(runs),
         "by": "time",
