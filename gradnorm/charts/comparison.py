@@ -36,7 +36,7 @@ def figures(
 ) -> tuple[list[go.Figure], list[str]]:
     """Return a figure of curves for each measure, and the options that differ; and a sentence for what is not shown.
 
-    statistic: of the first measure, on the last axis of the options.  dark: for a dark page.
+    statistic: of the first measure that is tested, on the last axis of the options.  dark: for a dark page.
     log: a logarithmic axis of values.
     Raises UnknownRunError if a run is deleted meanwhile, StoreError.
     """
@@ -47,7 +47,8 @@ def figures(
         lines, missing = align(store, comparison.groups, measure, by)
         told |= dict.fromkeys(missing)
         drawn += [curves(lines, measure, by, order, dark=dark, log=log)] if lines else []
-    axes = parallel(comparison, statistic, measures[0], dark=dark) if measures else None
+    scored = [measure for measure in (*measures, *comparison.headline) if measure.tested]
+    axes = parallel(comparison, statistic, scored[0], dark=dark) if scored else None
     return [*drawn, *([axes] if axes else [])], list(told)
 
 
