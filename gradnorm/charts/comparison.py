@@ -66,8 +66,9 @@ def curves(
         ink = style.dark if dark else style.light
         if curve.low is not None and curve.high is not None:
             figure.add_scatter(
-                x=[*curve.x, *curve.x[::-1]],
-                y=[*curve.high, *curve.low[::-1]],
+                x=[*curve.x.tolist(), *curve.x[::-1].tolist()],
+                y=[*curve.high.tolist(), *curve.low[::-1].tolist()],
+                mode="lines",
                 fill="toself",
                 fillcolor=_faint(ink),
                 line={"width": 0},
@@ -77,8 +78,8 @@ def curves(
             )
         runs = f", {curve.n} runs" if curve.n > 1 else ""
         figure.add_scatter(
-            x=curve.x,
-            y=curve.mean,
+            x=curve.x.tolist(),
+            y=curve.mean.tolist(),
             name=f"{curve.label}{runs}",
             legendgroup=curve.label,
             mode="lines" if len(curve.x) > 1 else "markers",

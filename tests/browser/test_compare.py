@@ -64,9 +64,9 @@ def test_ten_runs_are_compared_and_the_report_shows_the_same_without_a_network(s
     assert len([trace for trace in shown[0] if trace[1]]) == 5
     assert tables[0].count("±") == 15
     assert "LaTeX" in page.get_by_test_id("stMain").inner_text()
-    report = saved(page, "download HTML report", tmp_path / "report.html")
-    assert r"\begin{tabular}" in saved(page, "download LaTeX", tmp_path / "it.tex").read_text()
-    assert saved(page, "download CSV", tmp_path / "it.csv").read_text().startswith("group,runs")
+    report = saved(page, "HTML report", tmp_path / "report.html")
+    assert r"\begin{tabular}" in saved(page, "LaTeX", tmp_path / "it.tex").read_text()
+    assert saved(page, "CSV", tmp_path / "it.csv").read_text().startswith("group,runs")
 
     offline = open_page.page(offline=True)
     offline.on("request", lambda request: pytest.fail(request.url) if request.url.startswith("http") else None)
