@@ -92,7 +92,8 @@ def curves(
         legend={"orientation": "h", "yanchor": "top", "y": -0.2},
         showlegend=True,
         margin={"l": 60, "r": 20, "t": 50, "b": 20},
-        height=420,
+        # The legend takes half of it at most, and can be scrolled.
+        height=400 + 8 * len(lines),
     )
     if log:
         figure.update_yaxes(type="log")
