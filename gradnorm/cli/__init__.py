@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import comparing, data, doctor, listing, making, training
+from gradnorm.cli import comparing, data, doctor, listing, making, runs, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -18,7 +18,10 @@ _COMMANDS = {
     "train": training.train,
     "resume": training.resume,
     "fork": training.fork,
-    "runs": listing.runs,
+    "study": studies.study,
+    "table1": studies.study,
+    "table2": studies.study,
+    "runs": runs.runs,
     "export": listing.export,
     "compare": comparing.compare,
     "methods": listing.methods,
@@ -36,6 +39,9 @@ _PACKAGES = {
     "train": (*_RUNS, "tqdm"),
     "resume": (*_RUNS, "tqdm"),
     "fork": (*_RUNS, "tqdm"),
+    "study": (*_RUNS, "tqdm"),
+    "table1": (*_RUNS, "tqdm"),
+    "table2": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
     "compare": _RUNS,
@@ -71,9 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
+        from gradnorm.runs.labels import LabelError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
+        from gradnorm.runs.studies import UnknownStudyError
 
-        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError)
+        told = (
+            NoScriptError,
+            CutShortError,
+            CheckpointError,
+            StoreError,
+            UnknownRunError,
+            UnknownStudyError,
+            CannotGoOnError,
+            LabelError,
+        )
         if isinstance(error, told):
             return _complain(str(error))
         raise
