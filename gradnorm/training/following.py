@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 from gradnorm.config.spec import RunSpec
 from gradnorm.gradients.ranks import Ranks
@@ -42,7 +43,7 @@ def follow() -> list[str]:
 
 
 def _received() -> Entry:
-    found = first(None)
+    found: Any = first(None)
     if found is None:
         raise RuntimeError("The first process should have a run to train. It has none, and says why.")
     spec, start, branch = found
