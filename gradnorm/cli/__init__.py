@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import comparing, data, doctor, listing, making, runs, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, ranks, runs, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -32,6 +32,8 @@ _COMMANDS = {
     "data": data.data,
     "doctor": doctor.doctor,
 }
+# What several processes of torchrun do together; anything else is done by the first one alone.
+_SHARED = ("train", "resume", "fork")
 # What a whole command needs besides the library's own packages. Whatever only some of its uses need is
 # imported when it comes to that; a failure is told in the same words.
 _RUNS = ("apsw", "psutil")
@@ -60,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     user = f"gradnorm {parsed.command}"
     try:
         require(user, *_PACKAGES.get(parsed.command, ()))
+        if not ranks.leads():
+            return ranks.follow() if parsed.command in _SHARED else 0
         return _COMMANDS[parsed.command](parsed)
     except BrokenPipeError:
         # Whoever read our output has had enough, as `head` does.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gradnorm.cli.output import USAGE
+from gradnorm.cli.ranks import leads
 from gradnorm.comparison.curves import AXES
 from gradnorm.comparison.scores import STATISTICS
 from gradnorm.config.options import Option, options, options_of
@@ -20,10 +21,10 @@ from gradnorm.studies.table import TableStudy
 
 
 class _Parser(argparse.ArgumentParser):
-    """Bad usage is one line on standard error."""
+    """Bad usage is one line on standard error, whatever the number of processes."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n" if leads() else None)
 
 
 def benchmarks() -> Mapping[str, str]:

@@ -20,7 +20,7 @@ _SORTS = {
     "steps": "Most steps",
     "duration": "Longest",
 }
-_WIDTH = 160
+_WIDTH = 145
 _HELP = (
     "Words of a run's title, name, notes, tags or id, and settings. `toy alpha>=0.5` finds runs on toy whose α is at "
     'least 0.5; `"two words"` in quotes are looked for together.'
@@ -38,7 +38,7 @@ def show_filters(query: Query, choices: Choices) -> None:
             placeholder="toy alpha>=0.5",
             icon=":material/search:",
             on_change=lambda: state.change(text=st.session_state["run-search"]),
-            width=300,
+            width=280,
         )
         _select("Data set", "dataset", query.dataset, choices.datasets)
         _select("Method", "method", query.method, choices.methods)

@@ -20,7 +20,6 @@ from gradnorm.ui.runs import state
 from gradnorm.ui.runs.actions import show_actions, show_trash_actions
 from gradnorm.ui.runs.filters import show_filters
 from gradnorm.ui.runs.table import show_table
-from gradnorm.ui.widgets import show
 
 DRAWN = 8
 
@@ -97,10 +96,12 @@ def _chosen(query: Query, page: Page, choices: Choices) -> list[RunInfo]:
     with st.container(horizontal=True, vertical_alignment="center", key="run-pages"):
         every = st.checkbox(f"Choose all {page.count:,}", key=f"all {query.address()} {state.mounts()}")
         if page.pages > 1:
-            key = f"run-page {page.pages}"
-            show(key, page.number)
-            turn = lambda: state.change(page=st.session_state[key])  # noqa: E731
-            st.pagination(page.pages, key=key, on_change=turn)
+            key = f"run-page {page.number} of {page.pages}"
+
+            def turn() -> None:
+                state.change(page=st.session_state[key])
+
+            st.pagination(page.pages, default=page.number, key=key, on_change=turn)
     catalogue = lab().store.catalogue
     return catalogue.infos(catalogue.ids(query) if every else ticked)
 
