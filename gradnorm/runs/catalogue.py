@@ -14,7 +14,7 @@ import apsw
 from gradnorm.runs.blocks import final_loss
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.database import UNREADABLE, Database, fetch
-from gradnorm.runs.groups import Group, group_of
+from gradnorm.runs.groups import Group, Groups
 from gradnorm.runs.labels import TRASH_DAYS, LabelError, checked_name, checked_notes, checked_tags
 from gradnorm.runs.query import Query
 from gradnorm.runs.records import RunInfo
@@ -78,7 +78,8 @@ class Catalogue:
             number = min(query.page, pages)
             chosen = found[(number - 1) * size : number * size]
             infos = {row: info for info, row in listed(db, f"WHERE number IN ({', '.join(map(str, chosen))})")}
-            entries = [_entry(db, row, infos[row]) for row in chosen if row in infos]
+            groups, sound = Groups(db), [infos[row] for row in chosen if row in infos]
+            entries = [Entry(info, final_loss(db, position(db, info.run)), groups.of(info)) for info in sound]
             return Page(tuple(entries), len(found), number, pages)
 
         return self._look(ask)
@@ -190,10 +191,6 @@ def _matching(db: apsw.Connection, query: Query, column: str) -> list[Any]:
     """Return a column of all rows that match, in their order."""
     where, values = condition(db, query)
     return [value for (value,) in fetch(db, f"SELECT {column} FROM runs {where} ORDER BY {order(query)}", values)]
-
-
-def _entry(db: apsw.Connection, number: int, info: RunInfo) -> Entry:
-    return Entry(info, final_loss(db, position(db, info.run)), group_of(db, number))
 
 
 def _remove(db: apsw.Connection, runs: Sequence[str]) -> None:
