@@ -13,7 +13,8 @@ import apsw
 
 from gradnorm.runs.blocks import final_loss
 from gradnorm.runs.checkpoint_files import Checkpoints
-from gradnorm.runs.database import UNREADABLE, Database, fetch
+from gradnorm.runs.database import Database, fetch
+from gradnorm.runs.faults import DamageError
 from gradnorm.runs.groups import Group, Groups
 from gradnorm.runs.labels import TRASH_DAYS, LabelError, checked_name, checked_notes, checked_tags
 from gradnorm.runs.query import Query
@@ -173,18 +174,17 @@ class Catalogue:
 
     def _look(self, ask: Callable[[apsw.Connection], Answer]) -> Answer:
         """Ask the database; where a part of it can't be read, ask a copy of the rows that are sound."""
+        with suppress(DamageError), self._db.read() as db:
+            return ask(db)
         with self._db.read() as db:
-            with suppress(*UNREADABLE):
-                return ask(db)
             sound = [number for _, number in newest(db, 2**62)]
+        # SQLite goes on with no transaction that has met a damaged page, hence another one.
+        with self._db.read() as db:
             db.execute("CREATE TEMP TABLE runs AS SELECT * FROM main.runs WHERE 0")
-            try:
-                for number in sound:
-                    with suppress(*UNREADABLE):
-                        db.execute("INSERT INTO temp.runs SELECT * FROM main.runs WHERE number = ?", (number,))
-                return ask(db)
-            finally:
-                db.execute("DROP TABLE temp.runs")
+            db.executemany("INSERT INTO temp.runs SELECT * FROM main.runs WHERE number = ?", [(n,) for n in sound])
+            answer = ask(db)
+            db.execute("DROP TABLE temp.runs")
+            return answer
 
 
 def _matching(db: apsw.Connection, query: Query, column: str) -> list[Any]:
