@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
+from gradnorm.cli import ranks
+from gradnorm.cli.output import ENDINGS, FAILED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.common.extras import require
 from gradnorm.config import memory
@@ -23,8 +24,6 @@ from gradnorm.runs.records import Evaluation, Outcome, Record, RunInfo, StepReco
 from gradnorm.runs.troubles import troubles
 from gradnorm.training.control import Control
 
-_CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
-
 
 def train(arguments: argparse.Namespace) -> int:
     """Train one run, or a race."""
@@ -32,12 +31,12 @@ def train(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments)
     specs = [spec] if arguments.race is None else contenders(spec, arguments.race)
     check_writable(arguments.json)
-    _check_packages(specs)
-    with _StoppedBySignals() as stopped:
+    check_packages(specs)
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         _check_device(spec)
-        _check_files(spec, arguments)
+        check_files(spec, arguments)
         _say_notes(spec, arguments)
         memory.check(specs)
         store = RunStore(arguments.home)
@@ -52,7 +51,7 @@ def train(arguments: argparse.Namespace) -> int:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run, and its race, from the last checkpoint."""
     check_writable(arguments.json)
-    with _StoppedBySignals() as stopped:
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         store = RunStore(arguments.home)
@@ -65,34 +64,35 @@ def fork(arguments: argparse.Namespace) -> int:
     """Go on from a checkpoint with other options."""
     take_path(arguments)
     check_writable(arguments.json)
-    with _StoppedBySignals() as stopped:
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         store = RunStore(arguments.home)
         info = store.info(arguments.run)
-        spec = forked(info.spec, _changes(arguments))
-        _check_packages([spec])
+        spec = forked(info.spec, changes(arguments))
+        check_packages([spec])
         _check_device(spec)
-        _check_files(spec, arguments)
+        check_files(spec, arguments)
         memory.check([spec])
         flat = spec.settled().flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
         return _train(store, [store.info(child)], arguments, stopped)
 
 
-def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+def changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the flat keys of a spec that were given on the command line."""
     keys = ["dataset", "method", *(option.key for option in options())]
     return {key: value for key in keys if (value := getattr(arguments, key)) is not None}
 
 
 def _spec(arguments: argparse.Namespace) -> RunSpec:
-    changes = _changes(arguments)
+    given = changes(arguments)
     if arguments.spec is not None:
-        return RunSpec.parse({**RunSpec.from_json(arguments.spec.read_bytes()).flat(), **changes})
-    return preset(arguments.preset, changes) if arguments.preset else RunSpec.parse(changes)
+        return RunSpec.parse({**RunSpec.from_json(arguments.spec.read_bytes()).flat(), **given})
+    return preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
 
 
-def _check_packages(specs: Sequence[RunSpec]) -> None:
+def check_packages(specs: Sequence[RunSpec]) -> None:
     """Raise MissingPackageError where a data set or a method lacks a package, before there is a run."""
     for spec in specs:
         require(f"Data set {spec.dataset.name}", *spec.dataset.packages)
@@ -105,7 +105,7 @@ def _check_device(spec: RunSpec) -> None:
     resolve_device(spec.device)
 
 
-def _check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
+def check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
     """Read the user's own files before there is a run: what is wrong with them is bad usage, and no failed run."""
     if spec.dataset.by_path:
         open_up(spec.flat(), arguments.home)
@@ -129,6 +129,7 @@ def _train(
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}
     left: set[int] = set()
+    ranks.lead(len(infos))
     items = records_of(store, infos, controls, left)
     with (
         closing(record_group(store, list(summaries), items, list(controls.values()), left)) as recorded,
@@ -142,7 +143,7 @@ def _train(
             summary.mean_weights = mean_weights(store, run)
             summary.troubles = troubles(store, run)
     _report(summaries, arguments, race)
-    return max(_CODES.get(summary.outcome.kind, FAILED) for summary in summaries.values())
+    return max(ENDINGS.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 
 
 class _Follower(Control):
@@ -212,7 +213,7 @@ class _Bar:
         self._bar.close()
 
 
-class _StoppedBySignals:
+class StoppedBySignals:
     """Ctrl-C and SIGTERM end the runs at a step boundary; a second one ends the process.
 
     Entered before torch is loaded, so that there is no moment in which Ctrl-C is no orderly end.
@@ -230,7 +231,9 @@ class _StoppedBySignals:
 
     def _handle(self, number: int, frame: object) -> None:
         self._control.stop()
-        signal.signal(number, self._before[number])
+        # Under torchrun both the terminal and torchrun may send it, and torchrun itself ends what takes too long.
+        if not ranks.several():
+            signal.signal(number, self._before[number])
 
     def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():

@@ -128,7 +128,7 @@ def _wishes(db: apsw.Connection) -> None:
 
 
 def _labels(db: apsw.Connection) -> None:
-    """5 → 6: what users say of a run: name, notes, tags, pins, and since when it is in the trash.
+    """What users say of a run: name, notes, tags, pins, and since when it is in the trash.
 
     No row is read or written, so that a damaged home can be opened: one without labels keeps its checksum. See
     `run_checksum`.
@@ -142,5 +142,41 @@ def _labels(db: apsw.Connection) -> None:
     """)
 
 
-MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums, _wishes, _labels)
+def _studies(db: apsw.Connection) -> None:
+    """Studies, their runs by key, and what each of these came to."""
+    db.execute("""
+    CREATE TABLE studies (
+        study TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created REAL NOT NULL
+    );
+    CREATE TABLE study_runs (
+        study TEXT NOT NULL REFERENCES studies ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        run TEXT NOT NULL,
+        result TEXT,
+        PRIMARY KEY (study, key)
+    );
+    CREATE INDEX studies_of_run ON study_runs (run);
+    """)
+
+
+def _labels_and_studies(db: apsw.Connection) -> None:
+    """5 → 6: what users say of their runs, and studies."""
+    _labels(db)
+    _studies(db)
+
+
+MIGRATIONS = (
+    _runs_blocks_evaluations,
+    _races_and_forks,
+    _columns_and_events,
+    _checksums,
+    _wishes,
+    _labels_and_studies,
+)
 SCHEMA_VERSION = len(MIGRATIONS)
