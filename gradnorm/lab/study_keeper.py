@@ -60,8 +60,8 @@ class StudyKeeper:
         self._lab, self._store = lab, lab.store
         self._over = Event()
         self._thread = Thread(target=self._keep, name="gradnorm-studies", daemon=True)
-        # The state of each study that is held or stopped, once none of its runs goes on.
-        self._still: dict[str, str] = {}
+        # The state of each study that was paused or stopped here, and whether none of its runs goes on any more.
+        self._held: dict[str, tuple[str, bool]] = {}
         # How many members and results each study had when it wanted nothing more: to ask it takes a while.
         self._asked: dict[str, tuple[int, int]] = {}
 
@@ -121,15 +121,15 @@ class StudyKeeper:
         """
         info = self._store.studies.info(study)
         if info.state == "running":
-            held = self._still.pop(study, None)
+            held = self._held.pop(study, None)
             members = self._noted(info)
             for member in members:
                 if member.result is None and member.state == "interrupted":
                     self._revive(info, member)
-                elif held and member.state == "paused":
+                elif held and member.state in ("running", "paused"):  # it may be about to pause
                     self._steer(self._lab.resume, member)
             self._queue_next(info, members)
-        elif info.state != "finished" and self._still.get(study) != info.state:
+        elif info.state != "finished" and self._held.get(study) != (info.state, True):
             self._hold(info)
 
     def pause(self, study: str) -> None:
@@ -204,8 +204,7 @@ class StudyKeeper:
         for member in members:
             pauses = info.state == "paused" and member.state != "queued"
             self._steer(self._lab.pause if pauses else self._lab.stop, member)
-        if not members:
-            self._still[info.study] = info.state
+        self._held[info.study] = (info.state, not members)
 
     def _steer(self, action: Callable[[str], None], member: MemberInfo) -> None:
         with suppress(NotHereError, UnknownRunError):
