@@ -21,6 +21,7 @@ def main() -> None:
         navigation.lesson(),
         navigation.your_data(),
         navigation.gallery(),
+        navigation.studies(),
         navigation.runs(),
     ]
     page = st.navigation(shown, position="top")

@@ -96,7 +96,7 @@ def test_a_study_runs_to_its_end(study, keeper, store, run_to):
 
 
 def test_a_study_is_paused_with_what_waits_and_goes_on(keeper, store, run_to):
-    study = GridStudy.parse({**TINY, "steps": 3000, "eval_every": 3000}, {"count": 60, "seeds": "1"})
+    study = GridStudy.parse({**TINY, "steps": 400}, {"count": 38, "seeds": "1"})
     made = keeper.launch(study)
     wait_for(lambda: keeper.tend(made) or store.studies.steps(made) > 100)
     wait_for(lambda: keeper.tend(made) or {"running", "queued"} <= {m.state for m in store.studies.members(made)})
@@ -116,9 +116,9 @@ def test_a_study_is_paused_with_what_waits_and_goes_on(keeper, store, run_to):
 
 
 def test_a_study_is_stopped_and_resumed_by_another_lab(labs, keeper, store, run_to):
-    study = AlphaStudy.parse({**TINY, "steps": 3000, "checkpoint_every": 100}, {"alphas": "0,1", "seeds": "1,2"})
+    study = AlphaStudy.parse({**TINY, "steps": 1000, "checkpoint_every": 20}, {"alphas": "0,1", "seeds": "1"})
     made = keeper.launch(study)
-    wait_for(lambda: store.studies.steps(made) > 300)
+    wait_for(lambda: store.studies.steps(made) > 100)
     keeper.stop(made)
     wait_for(lambda: keeper.tend(made) or {m.state for m in store.studies.members(made)} == {"stopped"})
     keeper.tend(made)
@@ -131,7 +131,7 @@ def test_a_study_is_stopped_and_resumed_by_another_lab(labs, keeper, store, run_
 
 
 def test_a_member_that_is_stopped_by_hand_stops_the_study_when_nothing_else_goes_on(keeper, store, run_to):
-    study = AlphaStudy.parse({**TINY, "steps": 3000}, {"alphas": "0", "seeds": "1"})
+    study = AlphaStudy.parse({**TINY, "steps": 500}, {"alphas": "0", "seeds": "1"})
     made = keeper.launch(study)
     wait_for(lambda: store.studies.steps(made) > 10)
     keeper._lab.stop(store.studies.members(made)[0].run)
@@ -199,7 +199,7 @@ def test_teams_are_alike_and_of_equal_size():
     members = STUDIES["grid"].wanted({}) + STUDIES["adaptive"].wanted({})
     found = teams(members)
     assert [member for team in found for member in team] == sorted(members, key=lambda m: -m.spec.steps)
-    assert [len(team) for team in found] == [23, 22, 4] or max(map(len, found)) <= 32
+    assert [len(team) for team in found] == [24, 23, 4]
     for team in found:
         assert len({member.spec.steps for member in team}) == 1
 
