@@ -45,7 +45,7 @@ def test_a_study_is_started_watched_stopped_and_resumed(server, open_page, wait)
     page.reload()
     bar(page, "finished · 12 of 12 runs · 18,000 steps")
     expect(page.get_by_text(re.compile("Suggested α"))).to_be_visible()
-    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=PATIENCE)
     members = server.store.studies.members(study)
     assert len(members) == 12
     for member in members:
@@ -72,7 +72,7 @@ def test_a_study_looks_well(server, open_page, finished, size, scheme):
     page = open_page.page(viewport=SIZES[size], color_scheme=scheme)
     page.goto(f"{server.url}/studies?study={finished}")
     bar(page, "finished")
-    expect(page.get_by_test_id("stPlotlyChart").locator("svg").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
     check(page)
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 
 import pandas as pd
 import streamlit as st
+from pydantic import ValidationError
 
+from gradnorm.config.spec import SpecError
 from gradnorm.runs.studies import StudyInfo, UnknownStudyError
-from gradnorm.studies.registry import KINDS
+from gradnorm.studies.registry import KINDS, study_of
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
@@ -63,6 +65,7 @@ def _list(infos: list[StudyInfo]) -> None:
             "Study": [f"{base_path()}/studies?study={info.study}" for info in infos],
             "What": [info.title for info in infos],
             "State": [info.state for info in infos],
+            "Done": [_done(info) for info in infos],
             "Started": [datetime.fromtimestamp(info.created) for info in infos],
             "Kind": [KINDS[info.kind].title if info.kind in KINDS else info.kind for info in infos],
         }
@@ -72,7 +75,19 @@ def _list(infos: list[StudyInfo]) -> None:
         hide_index=True,
         width="stretch",
         column_config={
+            "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
             "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help="Opens the study."),
             "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
         },
     )
+
+
+def _done(info: StudyInfo) -> float | None:
+    """Return what part of its steps a study has taken; None where this build can't tell how many there will be."""
+    if info.state == "finished":
+        return 1.0
+    try:
+        total = study_of(info.kind, info.spec).steps
+    except (SpecError, ValidationError):
+        return None
+    return min(1.0, lab().store.studies.steps(info.study) / total)

@@ -67,7 +67,7 @@ def _bar(info: StudyInfo, now: Progress) -> None:
     if info.state == "running" and (left := _seconds_left(info.study, now)):
         words.append(f"about {_time(left)} left")
     if now.best:
-        words.append(f"best so far {now.best[1]:.4g}, {now.best[0]}")
+        words.append(f"{'best' if info.state == 'finished' else 'best so far'} {now.best[1]:.4g}, {now.best[0]}")
     st.progress(share, text=plain(" · ".join(words)))
 
 
