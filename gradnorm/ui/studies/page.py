@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pandas as pd
 import streamlit as st
-from pydantic import ValidationError
 
 from gradnorm.config.spec import SpecError
 from gradnorm.runs.studies import StudyInfo, UnknownStudyError
@@ -88,6 +87,6 @@ def _done(info: StudyInfo) -> float | None:
         return 1.0
     try:
         total = study_of(info.kind, info.spec).steps
-    except (SpecError, ValidationError):
+    except SpecError:
         return None
     return min(1.0, lab().store.studies.steps(info.study) / total)
