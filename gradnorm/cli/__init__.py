@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, doctor, listing, making, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, ranks, runs, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -19,8 +19,11 @@ _COMMANDS = {
     "resume": training.resume,
     "fork": training.fork,
     "study": studies.study,
-    "runs": listing.runs,
+    "table1": studies.study,
+    "table2": studies.study,
+    "runs": runs.runs,
     "export": listing.export,
+    "compare": comparing.compare,
     "methods": listing.methods,
     "cite": listing.cite,
     "figure2": making.figure2,
@@ -29,6 +32,8 @@ _COMMANDS = {
     "data": data.data,
     "doctor": doctor.doctor,
 }
+# What several processes of torchrun do together; anything else is done by the first one alone.
+_SHARED = ("train", "resume", "fork")
 # What a whole command needs besides the library's own packages. Whatever only some of its uses need is
 # imported when it comes to that; a failure is told in the same words.
 _RUNS = ("apsw", "psutil")
@@ -37,8 +42,11 @@ _PACKAGES = {
     "resume": (*_RUNS, "tqdm"),
     "fork": (*_RUNS, "tqdm"),
     "study": (*_RUNS, "tqdm"),
+    "table1": (*_RUNS, "tqdm"),
+    "table2": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
+    "compare": _RUNS,
     "doctor": _RUNS,
     "figure2": ("tqdm", "matplotlib"),
     "data": ("tqdm", "h5py"),
@@ -54,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     user = f"gradnorm {parsed.command}"
     try:
         require(user, *_PACKAGES.get(parsed.command, ()))
+        if not ranks.leads():
+            return ranks.follow() if parsed.command in _SHARED else 0
         return _COMMANDS[parsed.command](parsed)
     except BrokenPipeError:
         # Whoever read our output has had enough, as `head` does.
@@ -71,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
+        from gradnorm.runs.labels import LabelError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
         from gradnorm.runs.studies import UnknownStudyError
 
@@ -82,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             UnknownRunError,
             UnknownStudyError,
             CannotGoOnError,
+            LabelError,
         )
         if isinstance(error, told):
             return _complain(str(error))

@@ -11,6 +11,8 @@ from gradnorm.config.spec import SpecError
 from gradnorm.runs.plain import json_safe
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
+# The exit code of each ending that has one of its own.
+ENDINGS = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
 
 def check_writable(where: str | None) -> None:
@@ -29,9 +31,13 @@ def check_replaceable(*paths: Path | None) -> None:
 
 def write_json(value: Any, where: str) -> None:
     """Write a result to a file, or to standard output for "-"."""
-    text = json.dumps(json_safe(value), allow_nan=False)
+    write_text(json.dumps(json_safe(value), allow_nan=False) + "\n", where)
+
+
+def write_text(text: str, where: str) -> None:
+    """Write a text to a file, or to standard output for "-"."""
     if where == "-":
         stream: TextIO = sys.stdout
-        print(text, file=stream)
+        stream.write(text)
     else:
-        Path(where).write_text(text + "\n")
+        Path(where).write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from gradnorm.config.parts import code_refusal
 from gradnorm.config.spec import RunSpec, SpecError, preset
 from gradnorm.studies.base import Study
 from gradnorm.studies.registry import KINDS, study_of
+from gradnorm.studies.table import PAPER_TABLES, markdown, paper_base
 from gradnorm.training.control import Control
 
 if TYPE_CHECKING:
@@ -79,16 +80,20 @@ def _made(arguments: argparse.Namespace) -> Study:
     kind = KINDS[arguments.kind]
     own = [option.key for option in options_of("study", kind)]
     given = {key: value for key, value in changes(arguments).items() if key not in own}
-    spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
-    check_packages([spec])
-    check_device(spec)
-    if not code_refusal(spec.flat()):  # what is refused is not executed first
-        check_files(spec, arguments)
+    if arguments.command in PAPER_TABLES:
+        spec = paper_base(arguments.command, given)
+    else:
+        spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
     options = {key: value for key in own if (value := getattr(arguments, key)) is not None}
     if options.get("seeds", "").isdigit():
         # As of figure2: how many.
         options["seeds"] = tuple(range(1, int(options["seeds"]) + 1))
-    return kind.parse(spec.flat(), options)
+    made = kind.parse(spec.flat(), options)
+    check_packages([member.spec for member in made.wanted({})])
+    check_device(spec)
+    if not code_refusal(spec.flat()):  # what is refused is not executed first
+        check_files(spec, arguments)
+    return made
 
 
 def _watch(store: RunStore, keeper: StudyKeeper, study: str, stopped: Control) -> None:
@@ -152,6 +157,8 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         rows = [f"{row['name']}: {_spread(row['loss'])}" for row in report["candidates"]]
         others = [f"{name}: {_spread(loss)}" for name, loss in report["methods"].items()]
         return [*others, *rows, *([f"best: {report['best']}", report["code"]] if report["code"] else [])]
+    if report["kind"] == "table":
+        return markdown(report)
     raise SpecError(f"A report should be of one of {', '.join(KINDS)}. Found {report['kind']!r}.")
 
 

@@ -223,10 +223,15 @@ class StudyKeeper:
 
 
 def teams(members: Sequence[Member]) -> list[Sequence[Member]]:
-    """Return members in groups that are trained in lock step: of one data set and length, 32 at most."""
+    """Return members in groups that are trained in lock step: of one data set and length, 32 at most.
+
+    Networks for pictures are stepped one after another. They share the pictures of their seed, and no more than that.
+    """
     alike: dict[Any, list[Member]] = defaultdict(list)
     for member in members:
-        alike[member.spec.dataset, member.spec.steps].append(member)
+        spec = member.spec
+        network = spec.dataset.networks[0] if spec.network == "auto" else spec.network
+        alike[spec.dataset, spec.steps, network, None if network == "mlp" else spec.seed].append(member)
     made: list[Sequence[Member]] = []
     for group in alike.values():
         # Of equal size, so that none is left with a few runs that cost almost as much.

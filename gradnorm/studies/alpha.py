@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import numbers
-from gradnorm.studies.base import Member, Result, Results, Study, of_seeds, one, spread
+from gradnorm.studies.base import Member, Results, Study, metrics_of, of_seeds, one, spread
 
 # A loss of so many times that of the best α, at the median, counts as unstable, as does a run without a loss.
 UNSTABLE = 2.0
@@ -142,7 +142,7 @@ class AlphaStudy(Study):
             "steps": last,
             "dropped_at": dropped,
             "weights": [statistics.fmean(column) for column in zip(*[r.weights for r in found], strict=True)],
-            "metrics": _metrics(found),
+            "metrics": metrics_of(found),
         }
 
     def _suggestion(self, results: Results, best: float, known: dict[float, float]) -> dict[str, Any]:
@@ -165,9 +165,3 @@ class AlphaStudy(Study):
         found = of_seeds(results, key, self.seeds)
         # A seed that diverged counts as the worst there can be.
         return statistics.median([r.loss for r in found]) if len(found) == len(self.seeds) else float("inf")
-
-
-def _metrics(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return each task's metrics with their spread over runs."""
-    tasks = zip(*[result.metrics for result in results], strict=True)
-    return [{name: spread([scores[name] for scores in task]) for name in task[0]} for task in tasks]

@@ -23,6 +23,7 @@ def main() -> None:
         navigation.gallery(),
         navigation.studies(),
         navigation.runs(),
+        navigation.compare(),
     ]
     page = st.navigation(shown, position="top")
     top = st.container()

@@ -6,6 +6,7 @@ import pytest
 
 from gradnorm.studies.alpha import AlphaStudy
 from gradnorm.studies.grid import FixedStudy, GridStudy
+from gradnorm.studies.table import TableStudy
 from gradnorm.ui.lab import lab, studies
 from tests.factories import TINY, wait_for
 from tests.pages.conftest import PATIENCE, shown
@@ -18,6 +19,7 @@ STUDIES = [
     AlphaStudy.parse(TINY, {"alphas": "0,1", "seeds": "1"}),
     GridStudy.parse(TINY, {"count": 4, "seeds": "1"}),
     FixedStudy.parse(TINY, {"around": 1, "seeds": "1"}),
+    TableStudy.parse(TINY, {"methods": "equal", "seeds": "1"}),
 ]
 
 
@@ -71,7 +73,9 @@ def test_each_kind_shows_what_it_says(study, tab):
     finish(made)
     page.rerun()
     assert "finished" in page.at.get("progress")[0].proto.text
-    assert len(page.at.get("plotly_chart")) == (2 if study.kind == "alpha" else 1)
+    assert len(page.at.get("plotly_chart")) == {"alpha": 2, "table": 0}.get(study.kind, 1)
+    if study.kind == "table":
+        assert "| task 1 alone |" in texts(page)
     if study.kind == "fixed":
         assert page.at.code[0].value.startswith("loss = ")
 

@@ -15,6 +15,7 @@ from gradnorm.studies.alpha import AlphaStudy
 from gradnorm.studies.base import Result, spread
 from gradnorm.studies.grid import FixedStudy, GridStudy, correlation, draws
 from gradnorm.studies.registry import KINDS, study_of
+from gradnorm.studies.table import TableStudy
 from tests.factories import TINY
 
 STUDIES = {
@@ -23,6 +24,7 @@ STUDIES = {
     "short": AlphaStudy.parse({**TINY, "steps": 2}, {"alphas": "0,1,2", "seeds": "1", "adaptive": True}),
     "grid": GridStudy.parse(TINY, {"count": 9, "seeds": "1,2"}),
     "fixed": FixedStudy.parse(TINY, {"around": 3, "seeds": "1,2"}),
+    "table": TableStudy.parse(TINY, {"methods": "equal,gradnorm:alpha=0.5", "seeds": "1,2"}),
 }
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 

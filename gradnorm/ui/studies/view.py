@@ -16,6 +16,7 @@ from gradnorm.lab.study_keeper import Progress, progress, results_of
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.studies import StudyInfo, UnknownStudyError
 from gradnorm.studies.registry import study_of
+from gradnorm.studies.table import markdown
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
@@ -178,7 +179,11 @@ def _fixed(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
         )
 
 
-_PARTS = {"alpha": _alpha, "grid": _grid, "fixed": _fixed}
+def _methods(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
+    st.markdown("\n".join(markdown(report)))
+
+
+_PARTS = {"alpha": _alpha, "grid": _grid, "fixed": _fixed, "table": _methods}
 
 
 def _spread(loss: Mapping[str, Any] | None) -> dict[str, Any]:
