@@ -138,6 +138,7 @@ def test_a_home_with_a_damaged_page_is_migrated_as_far_as_it_can_be_read(tmp_pat
     database = Database(tmp_path / "gradnorm.db")
     with database.write() as db:
         db.execute("PRAGMA user_version = 5")
+        db.execute("DROP TABLE study_runs; DROP TABLE studies")
         for name in ("name", "notes", "tags", "pinned", "trashed"):
             db.execute(f"ALTER TABLE runs DROP COLUMN {name}")
         for i in range(60):
