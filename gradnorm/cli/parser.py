@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
     figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
+    figure.add_argument("--draws", type=int, default=8, help="random weights tried for the row of tuned fixed weights")
     figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
 
     bench = commands.add_parser("bench", help="run a named benchmark")
