@@ -39,9 +39,8 @@ def toy(tasks: int, sigmas: Sequence[float]) -> RunSpec:
     """Return the spec that all competitors train by."""
     # A learning rate so small that nobody diverges, however long the measurement.
     given = {"dataset": "toy", "tasks": tasks, "sigmas": tuple(sigmas), "learning_rate": 1e-6, "device": "cpu"}
-    return RunSpec.parse(
-        {**given, "method": "gradnorm", "alpha": 0.12, "update": "adam", "weight_learning_rate": 0.025}
-    )
+    algorithm = {"method": "gradnorm", "update": "adam", "heads": "weighted"}
+    return RunSpec.parse({**given, **algorithm, "alpha": 0.12, "weight_learning_rate": WEIGHT_RATE})
 
 
 def network(spec: RunSpec) -> tuple[MLP, Source]:
@@ -78,7 +77,9 @@ def ours_library(spec: RunSpec) -> Step:
     """`GradNorm.backward` in a training loop of one's own, as in the README."""
     model, source = network(spec)
     optimizer = _sgd(model, spec)
-    balancer = GradNorm(len(source.tasks), alpha=_alpha(spec), update="adam", learning_rate=WEIGHT_RATE)
+    balancer = GradNorm(
+        len(source.tasks), alpha=_alpha(spec), update="adam", learning_rate=WEIGHT_RATE, heads="weighted"
+    )
 
     def step(batch: Batch) -> Sequence[Tensor]:
         optimizer.zero_grad()

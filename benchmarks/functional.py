@@ -121,7 +121,10 @@ def _stacked(modules: list[nn.Module]) -> Parameters:
 
 
 def _gradients_of(model: MLP) -> Callable[..., tuple[Tensor, Tensor, dict[str, Parameters]]]:
-    """Return a function of one run's (parameters, w, inputs, targets): L, ‖∇_W L_i‖₂ and ∇ Σ_i w_i L_i."""
+    """Return a function of one run's (parameters, w, inputs, targets): L, ‖∇_W L_i‖₂ and the gradients of a step.
+
+    The weights apply to what the tasks share; each head gets the gradient of its own loss.
+    """
     head = model.heads[0]
 
     def task_loss(head_parameters: Parameters, target: Tensor, hidden: Tensor) -> Tensor:
@@ -149,7 +152,6 @@ def _gradients_of(model: MLP) -> Callable[..., tuple[Tensor, Tensor, dict[str, P
         (by_below,) = pull_below(torch.tensordot(weights, by_hidden, 1))
         (trunk,) = pull_trunk(by_below)
         weighted = {name: torch.tensordot(weights, grad, 1) for name, grad in by_shared.items()}
-        heads = {name: grad * weights.view(-1, *[1] * (grad.dim() - 1)) for name, grad in by_head.items()}
-        return losses, norms, {"trunk": trunk, "shared": weighted, "heads": heads}
+        return losses, norms, {"trunk": trunk, "shared": weighted, "heads": by_head}
 
     return gradients

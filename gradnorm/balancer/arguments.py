@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gradnorm.gradients import general
 from gradnorm.gradients.general import Shared
-from gradnorm.gradients.ranks import Ranks
+from gradnorm.gradients.ranks import Ranks, single_or_wider
+from gradnorm.gradients.weighted import joined
 from gradnorm.methods.balance import NonFiniteLossError
 
 if TYPE_CHECKING:
@@ -130,8 +131,10 @@ class ZeroFirstLossError(ValueError):
         )
 
 
-def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
-    """Return the losses as T scalars with a gradient, in single precision or wider; None for an absent task.
+def attached(losses: Losses, names: Sequence[str]) -> tuple[list[Tensor | None], Tensor | None]:
+    """Return the losses as T scalars with a gradient, in single precision or wider, and as one vector, shape [T].
+
+    A scalar is None for an absent task, and the vector is None where a task is absent.
 
     losses: T scalar tensors that require a gradient (None for an absent task), one tensor of shape [T], or a mapping
         from task names to losses, in which an absent task may be left out.
@@ -161,7 +164,11 @@ def scalar_losses(losses: Losses, names: Sequence[str]) -> list[Tensor | None]:
         raise ValueError(
             "losses should have at least one loss. Found None for every task. Skip the call for such a batch."
         )
-    return [None if loss is None else _scalar(loss, name) for loss, name in zip(listed, names, strict=True)]
+    each = [None if loss is None else _scalar(loss, name) for loss, name in zip(listed, names, strict=True)]
+    present = [loss for loss in each if loss is not None]
+    if len(present) < len(each):
+        return each, None
+    return each, single_or_wider(losses) if isinstance(losses, Tensor) else joined(present)
 
 
 def measured_at(
@@ -209,19 +216,19 @@ def _scalar(loss: Tensor, name: str) -> Tensor:
             f"The loss of {name!r} should be attached to the network. Found a tensor without a gradient. "
             "Compute it outside torch.no_grad() and without .detach() or .item()."
         )
-    loss = loss.reshape(()) if loss.dim() else loss
-    return loss.float() if loss.dtype in (torch.float16, torch.bfloat16) else loss
+    return single_or_wider(loss.reshape(()) if loss.dim() else loss)
 
 
 def loss_values(
     losses: Sequence[Tensor | None],
+    vector: Tensor | None,
     names: Sequence[str],
     first_losses: Sequence[float],
     ranks: Ranks | None = None,
 ) -> tuple[Tensor, list[float]]:
     """Return L(t) as one detached vector, shape [T], and as T numbers, with NaN for an absent task.
 
-    losses: T scalars as `scalar_losses` returns them; None for an absent task.
+    losses, vector: as `attached` returns them.
     names: the T task names, for the messages.
     first_losses: L_i(0), T numbers, NaN for a task not seen yet.
     ranks: the processes to average the losses over, if this one is not alone. A task is then absent if no process
@@ -229,14 +236,25 @@ def loss_values(
     Raises NonFiniteLossError for NaN or infinity, ValueError for a negative loss, and ZeroFirstLossError
     for a first loss of 0. It waits for the device once.
     """
-    given = next(loss for loss in losses if loss is not None)
-    nan = torch.full((), float("nan"), dtype=given.dtype, device=given.device)
-    vector = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
+    if vector is None:
+        given = next(loss for loss in losses if loss is not None).detach()
+        nan = torch.full_like(given, float("nan"))
+        vector = torch.stack([nan if loss is None else loss.detach().to(nan) for loss in losses])
+    # A copy, since the vector may be the caller's.
+    values = vector.detach().clone()
     present = [loss is not None for loss in losses]
     if ranks is not None:
         # All processes have to raise the same error, or some would wait for the others.
-        vector, present = ranks.mean_losses(vector, present)
-    values: list[float] = vector.tolist()
+        values, present = ranks.mean_losses(values, present)
+    numbers: list[float] = values.tolist()
+    _check(numbers, present, names, first_losses)
+    return values, numbers
+
+
+def _check(
+    values: Sequence[float], present: Sequence[bool], names: Sequence[str], first_losses: Sequence[float]
+) -> None:
+    """Raise the errors that `loss_values` names."""
     for name, there, value in zip(names, present, values, strict=True):
         if not there:
             continue
@@ -250,7 +268,6 @@ def loss_values(
     for name, value, first in zip(names, values, first_losses, strict=True):
         if value == 0 and math.isnan(first):
             raise ZeroFirstLossError(name)
-    return vector, values
 
 
 def warn_of_small_starts(small: Sequence[SmallStart], names: Sequence[str], method: Method) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
-from gradnorm.balancer import arguments
+from gradnorm.balancer import arguments, signals
 from gradnorm.balancer.arguments import Losses, build_method
 from gradnorm.balancer.measuring import Graph, measure
 from gradnorm.gradients import general
@@ -150,10 +150,13 @@ class Balancer:
         losses: T scalars ≥ 0 that require a gradient, one tensor of shape [T], or a mapping from task names to
             scalars. None stands for a task that is absent from the batch: it adds no gradient and keeps its weight.
         shared: W, the last shared layer: a module, a parameter, or an iterable of parameters.
-        features: the output or the input of `shared`, shape [B, ...]. With it a step takes one backward pass
-            through heads and trunk, if the heads meet in one tensor at or above `features`; otherwise it takes
-            one pass for each task. The result is the same up to rounding, but with one pass for each task a tensor
-            between W and a loss that retains its gradient adds up those of all passes.
+        features: the output or the input of `shared`, shape [B, ...]; it is seldom needed. A step takes one backward
+            pass if the graph shows one tensor above W in which all heads meet. Otherwise it takes one pass more for
+            each task: where heads share parameters or read the trunk by another way, where torch.compile has joined
+            them with it, or where W is used once for each head. So it does without `features` where one task alone is
+            present, or several processes train together. The result is the same up to rounding, but for two things.
+            With more passes, a tensor between W and a loss that retains its gradient adds up those of all. With one
+            pass, a hook that changes the gradient of W's output changes the norms only if that is `features`.
         input: instead of `shared` and `features`, the activation in which the heads meet, shape [B, ...]. Norms are
             then ‖∂L_i/∂input‖ over the whole batch. Not for gradient surgery, nor for several processes.
         trunk: all parameters that the tasks share, those of W included: a module, a parameter, or an iterable of
@@ -181,28 +184,23 @@ class Balancer:
         >>> balancer.weights[0] > 1 > balancer.weights[1]  # task 1 lies below its target, task 2 above
         tensor(True)
         """
-        attached = arguments.scalar_losses(losses, self.names)
+        each, vector = arguments.attached(losses, self.names)
         ranks = Ranks.joined(self._group)
         first = self._first_losses or self._state.initial_losses.tolist()
-        values, numbers = arguments.loss_values(attached, self.names, first, ranks)
+        values, numbers = arguments.loss_values(each, vector, self.names, first, ranks)
         present = not any(map(math.isnan, numbers))
         # At a first step there is no initial loss yet; later all of them have to be there.
         complete = present and (self._first_losses is not None or self._steps == 0)
         self._state = self._state.like(values)
         scale = None if scaler is None else scaler.scale(torch.ones((), device=values.device))
         signal = Signal(values, step=self._steps + 1, complete=complete, seed=self.seed)
-        W, features = arguments.measured_at(shared, features, input, ranks)
-        graph = Graph(attached, W, features, trunk, self.names, scale, ranks, via)
         wanted = self._watches_norms or (self.method.needs is Needs.NORMS and self.method.due(signal.step))
+        # Between two measurements nothing is asked of W, which the first step has looked at.
+        idle = self.method.needs is Needs.NORMS and self.method.heads == "weighted" and not wanted
+        W, features = ((), features) if idle else arguments.measured_at(shared, features, input, ranks)
+        graph = Graph(each, vector, W, features, trunk, self.names, scale, ranks, via)
         measured = measure(graph, self.method, self._state, self._whole(signal, last), norms=wanted)
-        norms = None if measured.norms is None else measured.norms.to(values).where(~values.isnan(), values)
-        gramian = measured.gramian
-        # Gradients overflow under a loss scale that is too large. The optimizer skips such a step; so do the weights.
-        scales = scaler is not None or via is not None
-        sound = None if not scales or norms is None else (norms.isfinite() | values.isnan()).all()
-        if sound is not None and gramian is not None:
-            sound &= (gramian.isfinite() | values.isnan() | values.isnan()[:, None]).all()
-        signal = replace(signal, norms=norms, gramian=gramian)
+        signal = replace(signal, norms=signals.known(measured.norms, values, present), gramian=measured.gramian)
         balance, state = self.method.balance(self._state, self._whole(signal, last))
         measured.backward(balance.weights)
         if not last:
@@ -210,12 +208,13 @@ class Balancer:
             return balance
         self._earlier = []
         self._steps += 1
+        sound = None if scaler is None and via is None else signals.is_sound(signal)
         if sound is None:
             self._state = state
             if present and self._first_losses is None:
                 self._first_losses = state.initial_losses.tolist()
         else:
-            self._state = _select_state(sound, state, self._state)
+            self._state = signals.select_state(sound, state, self._state)
         if self._small_starts is not None and arguments.warn_of_small_starts(
             self._small_starts.take(numbers, first), self.names, self.method
         ):
@@ -224,7 +223,7 @@ class Balancer:
 
     def _whole(self, signal: Signal, last: bool) -> Signal:
         """Return what is decided from: the mean of all micro-batches at the last one, and until then each by itself."""
-        return _mean([*self._earlier, signal]) if last else signal
+        return signals.mean_of([*self._earlier, signal]) if last else signal
 
     def retune(self, **hyperparameters: Any) -> None:
         """Change hyperparameters of the method, from the next step on.
@@ -288,10 +287,14 @@ class Balancer:
                 f"The state should be of method {own[0]!r} and tasks {own[1]}. Found {saved[0]!r} "
                 f"and {saved[1]}. Build the balancer with the same tasks and method."
             )
-        self.method = type(self.method)(**state["hyperparameters"])
+        # What an earlier version did not save is what it did.
+        self.method = type(self.method)(**{**self.method.former, **state["hyperparameters"]})
         self._first_losses = None
         self._steps = int(state["steps"])
         memory: Mapping[str, Tensor] = state["memory"]
+        fresh = self.method.start(torch.ones_like(state["weights"]), self._kinds).memory
+        # A memory without something that the method keeps is of another kind: it begins anew.
+        memory = memory if memory.keys() >= fresh.keys() else fresh
         self._state = State(
             state["weights"].clone(),
             state["initial_losses"].clone(),
@@ -315,28 +318,8 @@ class Balancer:
         """
         fresh = self.state_dict()
         if state["method"] == self.method.name:
-            memory = {name: state["memory"].get(name, value) for name, value in fresh["memory"].items()}
+            memory = {name: value for name, value in state["memory"].items() if name in fresh["memory"]}
             own = {**state, "memory": memory}
         else:
             own = {**state, "method": self.method.name, "weights": fresh["weights"], "memory": fresh["memory"]}
         self.load_state_dict({**own, "hyperparameters": fresh["hyperparameters"]})
-
-
-def _mean(signals: Sequence[Signal]) -> Signal:
-    """Return the mean losses and norms of an optimizer step's micro-batches, and the Gramian of the last one."""
-    *_, final = signals
-    if len(signals) == 1:
-        return final
-    losses = torch.stack([signal.losses for signal in signals]).nanmean(0)
-    norms = [signal.norms for signal in signals if signal.norms is not None]
-    mean = torch.stack(norms).nanmean(0) if norms else None
-    return replace(final, losses=losses, norms=mean, complete=all(signal.complete for signal in signals))
-
-
-def _select_state(condition: Tensor, new: State, old: State) -> State:
-    """Return `new` where `condition` (a scalar on the device) holds, else `old`, without waiting for the device."""
-    return State(
-        new.weights.where(condition, old.weights),
-        new.initial_losses.where(condition, old.initial_losses),
-        {name: value.where(condition, old.memory[name]) for name, value in new.memory.items()},
-    )

@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 class GradNorm(Balancer):
     """Balance the losses of T tasks by GradNorm in your own training loop.
 
-    At each step GradNorm lowers L_grad(t) = Σ_i |G_i(t) − Ḡ(t)·r_i(t)^α| (Eq. 2) by one step on the weights w,
+    At each step GradNorm lowers L_grad(t) = Σ_i |G_i(t) − Ḡ(t)·r_i(t)^α| (Eq. 2) by moving the weights w alone,
     where G_i = ‖∇_W w_i L_i‖₂ is a task's weighted gradient norm at the last shared layer W, Ḡ is their mean,
     and r_i is the relative inverse training rate. The weights then sum to T.
 
     tasks: T ≥ 1, or T different names.
     alpha: the asymmetry α, in [0, 5]. The larger it is, the more strongly slow tasks are pulled up.
     learning_rate: step size of the weights, in (0, 1]. None means 0.01 for update="log" and 0.025, the
-        paper's, for the others. "closed" takes no steps.
+        paper's, for "adam" and "sgd". "closed" takes no steps, and no learning rate.
     update: "closed" sets w_i to what meets the targets, p_i·r_i^α/‖∇_W L_i‖, smoothed over steps; "log" multiplies w_i
         by exp(∓learning_rate); "adam" runs Adam on w, as the paper does; "sgd" runs plain gradient descent on w.
     initial_losses: L_i(0) > 0, shape [T]. None means the losses of the first call. For cross entropy over
         C classes the paper suggests log C.
     heads: "weighted" applies the weights to all parameters. With "own" they apply to what the tasks share, and each
-        head gets the gradient of its own loss. Losses then have to be computed one by one.
+        head gets the gradient of its own loss. A warning says so where that can't be, and all is weighted: for losses
+        that one operation makes, and for heads that torch.compile has joined with the trunk.
     half_life: of "closed", in (0, 1e6]: the steps after which what was measured counts half.
     every: k in [1, 10000]. Norms are measured at the first step and each k-th after it; between them the weights stay,
         and a step is one plain backward pass.
@@ -41,7 +42,8 @@ class GradNorm(Balancer):
         out, all are 1.
     least, most: in [0, 1] and [1, 64]: no weight leaves this range. The weights sum to T: 0 and T are no bounds.
     group: the processes that train this network together, as in `Balancer`.
-    Raises ValueError for a value out of range, or a wrong number of initial losses or priorities.
+    Raises ValueError for a value out of range, a learning rate with "closed", or a wrong number of initial losses or
+        priorities.
 
     Paper: Chen, Badrinarayanan, Lee, Rabinovich, "GradNorm", ICML 2018 (arXiv:1711.02257), Algorithm 1.
     Differs from the paper, which is update="adam" with heads="weighted": Adam's steps are too coarse for a task that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 class Graph:
     """The graph of one step, and how to differentiate it; see the arguments of `Balancer.backward`.
 
+    vector: the losses as one tensor, shape [T]; None where a task is absent.
     shared: the parameters of W.  scale: the loss scale, if there is one.  ranks: the other processes, if there are any.
     via: what runs the weighted backward pass, where that is not autograd itself.
     """
 
     losses: Sequence[Tensor | None]
+    vector: Tensor | None
     shared: Sequence[Tensor]
     features: Tensor | None
     trunk: Shared | None
@@ -50,17 +53,19 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
     """
     g = graph
     if not norms and method.needs is not Needs.GRAMIAN:
+        heads = _own(g, method)
         return SeparatePasses(
-            g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=_own(g, method), via=g.via
+            g.losses, g.shared, g.names, g.scale, g.ranks, wants_norms=False, heads=heads, vector=g.vector, via=g.via
         )
     ahead = _weights_ahead(method, state, signal)
-    if ahead is not None and method.positive and g.features is not None:
+    # Several processes have to take the same way, and a task may be absent from the batch of some.
+    if ahead is not None and method.positive and (g.features is not None or g.ranks is None):
         cut = OnePass.plan(g.losses, g.features, g.shared)
         if cut is not None:
-            own = method.heads == "own"
-            if own:
-                _refuse_hidden(cut.heads)
-            return OnePass(g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, via=g.via)
+            own = method.heads == "own" and _are_visible(cut.heads)
+            return OnePass(
+                g.losses, ahead, cut, g.shared, g.names, g.scale, g.ranks, own_heads=own, vector=g.vector, via=g.via
+            )
     first, only = wrapped(g.losses)
     if (first and ahead is None) or only:
         raise ValueError(_only_one_pass(method.title, ahead is not None))
@@ -90,40 +95,44 @@ def measure(graph: Graph, method: Method, state: State, signal: Signal, *, norms
 
 
 def _own(graph: Graph, method: Method) -> Sequence[Head | None] | None:
-    """Return the part of each task that gets the gradient of its own loss; None where all is weighted.
-
-    Raises ValueError where the graph does not tell what belongs to one task alone.
-    """
+    """Return the part of each task that gets the gradient of its own loss; None where all is weighted."""
     if method.heads == "weighted" or len(graph.losses) == 1:
         return None
-    if graph.features is None and any(loss is None for loss in graph.losses):
-        raise ValueError(
-            'features should be given for heads="own" where a task is absent, to tell heads from trunk. Found None. '
-            'Pass the output of the shared layer, or choose heads="weighted".'
-        )
     heads = heads_of(graph.losses, graph.features)
+    if heads is not None and _is_unclear(heads, graph):
+        heads = heads_of(graph.losses, graph.features, graph.shared)
     if heads is None:
-        raise ValueError(
-            'Losses should be computed one by one for heads="own". Found some that one operation has made. '
-            'Pass losses of separate operations, or choose heads="weighted".'
-        )
+        _warn_of_weighted_heads("losses of separate operations", "some that one operation has made", "Pass such losses")
+        return None
+    return heads if _are_visible(heads) else None
+
+
+def _is_unclear(heads: Sequence[Head | None], graph: Graph) -> bool:
+    """Return whether a part of the trunk may have been taken for a head, as no other task uses it at this step."""
+    if graph.features is None and any(loss is None for loss in graph.losses):
+        return True
     leaves = [leaf for head in heads if head is not None for leaf in head.leaves]
-    if any(leaf is parameter for leaf in leaves for parameter in graph.shared):
-        raise ValueError(
-            'features should be the output of the shared layer for heads="own" where one task alone is present. '
-            "Found its input. Pass its output."
-        )
-    _refuse_hidden(heads)
-    return heads
+    return any(leaf is parameter for leaf in leaves for parameter in graph.shared)
 
 
-def _refuse_hidden(heads: Sequence[Head | None]) -> None:
-    """Raise ValueError where a head that should get its own gradient cannot be seen."""
-    if any(head is not None and head.is_compiled_away for head in heads):
-        raise ValueError(
-            'Heads should be apart from the trunk for heads="own". Found both in one program of torch.compile. '
-            'Compile the trunk and each head by themselves, or choose heads="weighted".'
+def _are_visible(heads: Sequence[Head | None]) -> bool:
+    """Return whether heads can be told from the trunk; warn where they can't."""
+    hidden = any(head is not None and head.is_compiled_away for head in heads)
+    if hidden:
+        _warn_of_weighted_heads(
+            "heads apart from the trunk",
+            "both in one program of torch.compile",
+            "Compile the trunk and each head by themselves",
         )
+    return not hidden
+
+
+def _warn_of_weighted_heads(wanted: str, found: str, remedy: str) -> None:
+    warnings.warn(
+        f'heads="own" needs {wanted}. Found {found}, so the weights apply to the heads, too. '
+        f'{remedy}, or choose heads="weighted".',
+        stacklevel=2,
+    )
 
 
 def _weights_ahead(method: Method, state: State, signal: Signal) -> PerTask | None:

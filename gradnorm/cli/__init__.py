@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, doctor, listing, making, training
+from gradnorm.cli import data, doctor, listing, making, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": training.train,
     "resume": training.resume,
     "fork": training.fork,
+    "study": studies.study,
     "runs": listing.runs,
     "export": listing.export,
     "methods": listing.methods,
@@ -35,6 +36,7 @@ _PACKAGES = {
     "train": (*_RUNS, "tqdm"),
     "resume": (*_RUNS, "tqdm"),
     "fork": (*_RUNS, "tqdm"),
+    "study": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
     "doctor": _RUNS,
@@ -70,8 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
+        from gradnorm.runs.studies import UnknownStudyError
 
-        told = (NoScriptError, CutShortError, CheckpointError, StoreError, UnknownRunError, CannotGoOnError)
+        told = (
+            NoScriptError,
+            CutShortError,
+            CheckpointError,
+            StoreError,
+            UnknownRunError,
+            UnknownStudyError,
+            CannotGoOnError,
+        )
         if isinstance(error, told):
             return _complain(str(error))
         raise

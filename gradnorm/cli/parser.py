@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from gradnorm.cli.output import USAGE
-from gradnorm.config.options import Option, options
+from gradnorm.config.options import Option, options, options_of
 from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.studies.registry import KINDS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -51,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     fork.add_argument("--at", type=int, required=True, metavar="STEP", help="the step of the checkpoint")
     _add_options(fork)
 
+    study = commands.add_parser("study", help="run a study: an α sweep, random fixed weights, a search for fixed ones")
+    studied = _add_studies(study)
+
     runs = commands.add_parser("runs", help="list the runs of a home, newest first")
     known = commands.add_parser("methods", help="list the weighting methods")
     cite = commands.add_parser("cite", help="print the BibTeX of what a run, or all methods, use")
@@ -89,11 +93,30 @@ def parser() -> argparse.ArgumentParser:
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 
-    for command in (train, resume, fork, runs, known, doctor, figure, bench):
+    for command in (train, resume, fork, runs, known, doctor, figure, bench, *studied):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    for command in (train, resume, fork, runs, cite, export, doctor, dashboard):
+    for command in (train, resume, fork, runs, cite, export, doctor, dashboard, *studied):
         command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
     return top
+
+
+def _add_studies(study: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Add the kinds of study, whose options are their own and a run's, and what is done with one that there is."""
+    kinds = study.add_subparsers(dest="kind", required=True, parser_class=_Parser)
+    parsers = [kinds.add_parser(name, help=kind.summary) for name, kind in KINDS.items()]
+    for parser, kind in zip(parsers, KINDS.values(), strict=True):
+        parser.add_argument("--preset", choices=list(PRESETS), help="start from a preset; options change it")
+        own = list(options_of("study", kind))
+        for option in own:
+            _add(parser, option)
+        # Where a data set has an option of the same name, the study's is meant.
+        _add_options(parser, {option.key for option in own})
+    listed = kinds.add_parser("list", help="list the studies of a home, newest first")
+    shown = kinds.add_parser("show", help="print what a study says by now")
+    resumed = kinds.add_parser("resume", help="go on with a study that was stopped or interrupted")
+    for parser in (shown, resumed):
+        parser.add_argument("study", help="the study's id")
+    return [*parsers, listed, shown, resumed]
 
 
 def _add_data(data: argparse.ArgumentParser) -> None:
@@ -107,14 +130,15 @@ def _add_data(data: argparse.ArgumentParser) -> None:
     rooms.add_argument("--seed", type=int, default=0, help="another seed makes other rooms (default: 0)")
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, besides: Collection[str] = ()) -> None:
     listed = ", ".join(datasets())
     parser.add_argument(
         "--dataset", metavar="NAME[:PATH]", help=f"what is learnt: {listed}, with a path as in table:houses.csv"
     )
     parser.add_argument("--method", choices=list(methods()), help="how the losses are weighed")
     for option in options():
-        _add(parser, option)
+        if option.key not in besides:
+            _add(parser, option)
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:

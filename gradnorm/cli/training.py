@@ -33,7 +33,7 @@ def train(arguments: argparse.Namespace) -> int:
     specs = [spec] if arguments.race is None else contenders(spec, arguments.race)
     check_writable(arguments.json)
     _check_packages(specs)
-    with _StoppedBySignals() as stopped:
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         _check_device(spec)
@@ -52,7 +52,7 @@ def train(arguments: argparse.Namespace) -> int:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run, and its race, from the last checkpoint."""
     check_writable(arguments.json)
-    with _StoppedBySignals() as stopped:
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         store = RunStore(arguments.home)
@@ -65,12 +65,12 @@ def fork(arguments: argparse.Namespace) -> int:
     """Go on from a checkpoint with other options."""
     take_path(arguments)
     check_writable(arguments.json)
-    with _StoppedBySignals() as stopped:
+    with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         store = RunStore(arguments.home)
         info = store.info(arguments.run)
-        spec = forked(info.spec, _changes(arguments))
+        spec = forked(info.spec, changes(arguments))
         _check_packages([spec])
         _check_device(spec)
         _check_files(spec, arguments)
@@ -80,16 +80,17 @@ def fork(arguments: argparse.Namespace) -> int:
         return _train(store, [store.info(child)], arguments, stopped)
 
 
-def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+def changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the flat keys of a spec that were given on the command line."""
     keys = ["dataset", "method", *(option.key for option in options())]
     return {key: value for key in keys if (value := getattr(arguments, key)) is not None}
 
 
 def _spec(arguments: argparse.Namespace) -> RunSpec:
-    changes = _changes(arguments)
+    given = changes(arguments)
     if arguments.spec is not None:
-        return RunSpec.parse({**RunSpec.from_json(arguments.spec.read_bytes()).flat(), **changes})
-    return preset(arguments.preset, changes) if arguments.preset else RunSpec.parse(changes)
+        return RunSpec.parse({**RunSpec.from_json(arguments.spec.read_bytes()).flat(), **given})
+    return preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
 
 
 def _check_packages(specs: Sequence[RunSpec]) -> None:
@@ -212,7 +213,7 @@ class _Bar:
         self._bar.close()
 
 
-class _StoppedBySignals:
+class StoppedBySignals:
     """Ctrl-C and SIGTERM end the runs at a step boundary; a second one ends the process.
 
     Entered before torch is loaded, so that there is no moment in which Ctrl-C is no orderly end.

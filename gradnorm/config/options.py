@@ -19,7 +19,7 @@ class Option:
     """One key of a spec, as its field declares it.
 
     key: its name in specs, URLs and, with hyphens, on the command line.
-    part: what declares it: "dataset", "method" or "run".
+    part: what declares it: "dataset", "method", "run" or "study".
     kind: "number", "integer", "choice", "switch", "numbers", "text" or "names" (of columns, say).
     title: what the pages call it.  help: one sentence.  default: its value if nobody sets it.
     low, high: the limits of a number; None where there is none.
@@ -54,7 +54,7 @@ def options(dataset: str | None = None, method: str | None = None) -> list[Optio
     models.append(("run", RunSpec))
     joined: dict[str, Option] = {}
     for part, model in models:
-        for option in _options_of(part, model):
+        for option in options_of(part, model):
             joined[option.key] = _joined(joined.get(option.key, option), option)
     return list(joined.values())
 
@@ -77,9 +77,10 @@ def live_keys(spec: RunSpec) -> list[str]:
     return [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
 
 
-def _options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
+def options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:
+    """Give the options that a model declares. part: see `Option`."""
     for key, info in model.model_fields.items():
-        if key in ("dataset", "method"):
+        if key in ("dataset", "method", "base"):
             continue
         low, high = bounds(info)
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}

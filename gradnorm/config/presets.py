@@ -18,7 +18,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "alpha": 0.12,
         },
         # What a task that cannot improve does to GradNorm.
-        "noise": {"dataset": "toy", "tasks": 3, "sigmas": (10.0, 10.0, 10.0), "noise": 1, "method": "gradnorm"},
+        "noise": {
+            "dataset": "toy",
+            "tasks": 3,
+            "sigmas": (10.0, 10.0, 10.0),
+            "noise": 1,
+            "method": "gradnorm",
+            "alpha": 1.5,
+        },
         "digits": {"dataset": "digits", "method": "gradnorm"},
         "diamonds": {"dataset": "diamonds", "method": "gradnorm"},
         "bikes": {"dataset": "bikes", "method": "gradnorm"},

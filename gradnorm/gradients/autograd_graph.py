@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,8 @@ class Head:
     leaves: its parameters, and other tensors that require a gradient.
     """
 
-    exits: Mapping[Node, Sequence[int]]
-    leaves: Sequence[Tensor]
+    exits: dict[Node, list[int]]
+    leaves: list[Tensor]
 
     @property
     def is_compiled_away(self) -> bool:
@@ -54,77 +54,128 @@ class Cut:
     users: Mapping[Node, Sequence[End]]
 
     @staticmethod
-    def find(losses: Sequence[Tensor | None], features: Tensor) -> Cut | None:
-        """Return the highest cut at or above `features`, or None if the heads do not meet in one tensor.
+    def find(losses: Sequence[Tensor | None], features: Tensor | None = None) -> Cut | None:
+        """Return the highest cut, or None if the heads do not meet in one tensor.
 
         losses: T scalars that require a gradient; None for an absent task.
-        features: any tensor between the shared part and the heads. If the heads have nodes in common above it (a
-            shared layer whose input it is, or a ReLU), the cut lies above these.
+        features: any tensor between the shared part and the heads, at or above which the cut lies. None where that is
+            not known: the graph tells where heads meet, unless one task alone is present.
         """
-        root, _ = _origin((features.grad_fn, features.output_nr))
-        owners = _owners(losses, root)
-        if owners is None:
+        parts = _Parts.of(losses, features)
+        if parts is None:
             return None
-        heads, ends = _heads(losses, owners, root)
+        heads, ends = parts.heads(losses)
+        # A head that reaches around the cut is connected to what is shared in a second place.
         if len(ends) != 1 or any(head is not None and not head.exits for head in heads):
             return None
         (end,) = ends
-        users = _users(end[0])
-        # A head that reaches below the cut by another path would find the buffers of the trunk freed.
-        if any(owner != _SEVERAL and node in users for node, owner in owners.items()):
-            return None
-        return Cut(end, heads, users)
+        return Cut(end, heads, parts.shared)
 
 
-def heads_of(losses: Sequence[Tensor | None], features: Tensor | None) -> Sequence[Head | None] | None:
+def heads_of(
+    losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor] = ()
+) -> Sequence[Head | None] | None:
     """Return the part of each task that no other task shares; None where the losses have been made by one operation.
 
     losses: T scalars that require a gradient; None for an absent task.
     features: a tensor between the shared part and the heads, below which all is shared; None where that is not known.
+    shared: W. If given, what its layer is computed from is shared, however few tasks are present.
     """
-    root = None if features is None else _origin((features.grad_fn, features.output_nr))[0]
-    owners = _owners(losses, root)
-    return None if owners is None else _heads(losses, owners, root)[0]
+    parts = _Parts.of(losses, features, shared)
+    return None if parts is None else parts.heads(losses)[0]
 
 
-def _heads(
-    losses: Sequence[Tensor | None], owners: Mapping[Node, int], root: Node | None
-) -> tuple[Sequence[Head | None], set[End]]:
-    """Return each task's own part, and the ends of what is shared that these parts are connected to."""
-    ends: set[End] = set()
-    exits: list[dict[Node, list[int]]] = [{} for _ in losses]
-    leaves: list[list[Tensor]] = [[] for _ in losses]
-    for node, owner in owners.items():
-        if owner == _SEVERAL:
-            continue
-        if hasattr(node, "variable"):
-            leaves[owner].append(node.variable)
-        for position, end in enumerate(map(_origin, node.next_functions)):
-            if end[0] is not None and (end[0] is root or owners.get(end[0]) == _SEVERAL):
-                ends.add(end)
-                exits[owner].setdefault(node, []).append(position)
-    heads = [None if loss is None else Head(out, own) for loss, out, own in zip(losses, exits, leaves, strict=True)]
-    return heads, ends
+def _layers(losses: Sequence[Tensor | None], shared: Sequence[Tensor]) -> set[Node]:
+    """Return the nodes in which W meets the data: the matrix products, convolutions and so on of W.
+
+    W may reach them through nodes of its own, such as a transposition or a normalisation. A node that a loss ends in
+    belongs to its head; what it uses then takes its place.
+    """
+    roots = {_origin((loss.grad_fn, loss.output_nr))[0] for loss in losses if loss is not None}
+    numbers = {id(parameter) for parameter in shared}
+    # Whether a node is computed from W and nothing else. Data are missing from the graph.
+    of_W: dict[Node, bool] = {None: False}
+    stack: list[Node] = list(roots)
+    while stack:
+        node = stack[-1]
+        below = [end[0] for end in node.next_functions]
+        if node not in of_W and (unknown := [other for other in below if other not in of_W]):
+            stack += unknown
+        elif hasattr(node, "variable"):
+            of_W[stack.pop()] = id(node.variable) in numbers
+        else:
+            of_W[stack.pop()] = bool(below) and all(of_W[other] for other in below)
+    layers: set[Node] = set()
+    del of_W[None]
+    for node, own in of_W.items():
+        uses = {end[0] for end in node.next_functions if end[0] is not None}
+        if any(of_W[other] for other in uses):
+            layers |= uses if node in roots else set() if own else {node}
+    return layers
 
 
-def _owners(losses: Sequence[Tensor | None], stop: Node | None) -> dict[Node, int] | None:
-    """Return the task that each node above `stop` belongs to, or _SEVERAL; None if a loss has no node of its own."""
-    owners: dict[Node, int] = {}
-    roots = [(task, _origin((loss.grad_fn, loss.output_nr))[0]) for task, loss in enumerate(losses) if loss is not None]
-    for task, root in roots:
-        if root is None or root is stop or root in owners:
-            return None
-        stack: list[tuple[Node, int]] = [(root, task)]
-        while stack:
-            node, owner = stack.pop()
-            known = owners.get(node)
-            if known in (owner, _SEVERAL):
+@dataclass(frozen=True)
+class _Parts:
+    """What the graph of one step consists of.
+
+    owners: the task by which each node was found; the node is its own, unless it is shared.
+    edges: for each of these nodes, where its inputs come from, past nodes that hand gradients on.
+    shared: the nodes that several tasks use, as `Cut.users`.
+    """
+
+    owners: Mapping[Node, int]
+    edges: Mapping[Node, Sequence[End]]
+    shared: Mapping[Node, Sequence[End]]
+
+    @staticmethod
+    def of(losses: Sequence[Tensor | None], features: Tensor | None, W: Sequence[Tensor] = ()) -> _Parts | None:
+        """Return the parts, or None if a loss has no node of its own; arguments as in `heads_of`."""
+        owners: dict[Node, int] = {}
+        edges: dict[Node, Sequence[End]] = {}
+        meetings = _layers(losses, W) if W else set[Node]()
+        if features is not None and features.grad_fn is not None:
+            owners[_origin((features.grad_fn, features.output_nr))[0]] = _SEVERAL
+        roots: list[Node] = []
+        for task, loss in enumerate(losses):
+            if loss is None:
                 continue
-            # What lies below a node that several heads use is common to them, too.
-            owners[node] = merged = owner if known is None else _SEVERAL
-            below = (_origin(end)[0] for end in node.next_functions)
-            stack.extend((other, merged) for other in below if other is not None and other is not stop)
-    return None if any(owners[root] == _SEVERAL for _, root in roots) else owners
+            root, _ = _origin((loss.grad_fn, loss.output_nr))
+            if root is None or root in owners:
+                return None
+            roots.append(root)
+            owners[root] = task
+            stack = [root]
+            while stack:
+                node = stack.pop()
+                # A node that is known hands nothing on, so that most edges need no look at a name.
+                edges[node] = ends = [end if end[0] in owners else _origin(end) for end in node.next_functions]
+                for below, _ in ends:
+                    owner = task if below is None else owners.get(below)
+                    if owner is None:
+                        owners[below] = task
+                        stack.append(below)
+                    elif owner != task:
+                        meetings.add(below)
+        # What lies below a node that several heads use is common to them, too.
+        shared = _users(meetings)
+        return None if any(root in shared for root in roots) else _Parts(owners, edges, shared)
+
+    def heads(self, losses: Sequence[Tensor | None]) -> tuple[Sequence[Head | None], set[End]]:
+        """Return each task's own part, and the ends of what is shared that these parts are connected to."""
+        ends: set[End] = set()
+        heads = [None if loss is None else Head({}, []) for loss in losses]
+        for node, edges in self.edges.items():
+            if node in self.shared:
+                continue
+            head = heads[self.owners[node]]
+            assert head is not None
+            if not edges and hasattr(node, "variable"):
+                head.leaves.append(node.variable)
+            for position, end in enumerate(edges):
+                if end[0] in self.shared:
+                    ends.add(end)
+                    head.exits.setdefault(node, []).append(position)
+        return heads, ends
 
 
 def _origin(end: End) -> End:
@@ -170,10 +221,10 @@ def wrapped(losses: Sequence[Tensor | None]) -> tuple[bool, bool]:
     return first, any(node.name() == _SHARDED for node in seen)
 
 
-def _users(top: Node) -> dict[Node, list[End]]:
-    """Return each node at or below `top` with the nodes there that use it, and the numbers of their inputs."""
-    users: dict[Node, list[End]] = {top: []}
-    stack = [top]
+def _users(tops: Iterable[Node]) -> dict[Node, list[End]]:
+    """Return each node at or below `tops` with the nodes there that use it, and the numbers of their inputs."""
+    users: dict[Node, list[End]] = {top: [] for top in tops}
+    stack = list(users)
     while stack:
         node = stack.pop()
         for position, (below, _) in enumerate(node.next_functions):
@@ -197,4 +248,4 @@ def leaves_of(root: Node) -> list[Tensor]:
     >>> [tuple(leaf.shape) for leaf in leaves_of(layer(torch.ones(2, 3)).sum().grad_fn)]
     [(1,), (1, 3)]
     """
-    return [node.variable for node in _users(root) if hasattr(node, "variable")]
+    return [node.variable for node in _users([root]) if hasattr(node, "variable")]

@@ -102,7 +102,7 @@ def _in_graph(module: nn.Module) -> list[nn.Parameter]:
     Between passes FSDP shows pieces of them. The whole ones are gathered here, as they would be in the backward pass.
     """
     sharded: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
-    for part in module.modules():
+    for part in module.modules() if sharded else ():
         if isinstance(part, sharded):
             cast(Any, part).unshard()
     return list(module.parameters())
@@ -179,6 +179,16 @@ def total_norm(parts: Sequence[Tensor | None], name: str) -> Tensor:
     return nn.utils.get_total_norm(grads)
 
 
+def norms_of_stacks(stacks: Sequence[Tensor], like: Tensor) -> PerTask:
+    """Return the norm of each task's gradient over all parameters of W together, shape [T].
+
+    stacks: for each parameter the gradients of all tasks, shape [T, *parameter.shape].
+    like: a tensor with the precision that the norms should have.
+    """
+    norms = [torch.linalg.vector_norm(single_or_wider(stack).flatten(1), dim=1) for stack in stacks]
+    return (norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms), dim=0)).to(like)
+
+
 def missing_path(name: str, parameters: int) -> SharedLayerError:
     """Return the error for a loss that depends on no parameter of W.
 
@@ -200,6 +210,7 @@ class SeparatePasses:
     heads: each task's own part of the graph, which is to get the gradient of its own loss; None weighs all.
     first: the weights w, shape [T], if the weighted sum has to be back-propagated before anything is measured.
     via: what runs the weighted backward pass, as in `weighted.backward`.
+    vector: the losses as one tensor, shape [T], if no task is absent and there is one.
     Raises SharedLayerError if a loss depends on no parameter of W.
     """
 
@@ -216,9 +227,11 @@ class SeparatePasses:
         wants_norms: bool = True,
         heads: Sequence[Head | None] | None = None,
         first: PerTask | None = None,
+        vector: Tensor | None = None,
         via: Via | None = None,
     ) -> None:
         self._losses, self._scale, self._heads, self._via = losses, scale, heads, via
+        self._vector = vector
         self._done = first is not None
         if first is not None:
             self._weighted(first, keep_graph=True)
@@ -231,7 +244,8 @@ class SeparatePasses:
 
     def _weighted(self, weights: PerTask, *, keep_graph: bool = False) -> None:
         if self._heads is None:
-            backward(self._losses, weights, self._scale, via=self._via, keep_graph=keep_graph)
+            whole = self._losses if self._vector is None else self._vector
+            backward(whole, weights, self._scale, via=self._via, keep_graph=keep_graph)
         else:
             backward_with_own_heads(
                 self._losses, self._heads, weights, self._scale, via=self._via, keep_graph=keep_graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,13 @@ from gradnorm.gradients.autograd_graph import Cut, End, Node
 
 # One gradient for each task along the first axis: of the layer's output, or of one of its parameters.
 PerTaskGrads = Tensor
+# The saved tensors that the rules below read.
+_SAVED: Mapping[str, Sequence[str]] = {
+    "AddmmBackward0": ("mat1",),
+    "MmBackward0": ("self",),
+    "ConvolutionBackward0": ("input", "weight"),
+    "ReluBackward0": ("result",),
+}
 _CASTS = ("TBackward0", "ToCopyBackward0")
 
 
@@ -57,32 +65,35 @@ class Layer:
         rules = _RULES.get(node.name())
         if above is None or rules is None or any(p.is_complex() for p in parameters.values()):
             return None
-        if not rules.applies(node, parameters):
+        if any(map(_is_packed, (node, *above))) or not rules.applies(node, parameters):
             return None
         return Layer(node, parameters, transposed, above)
 
-    @torch.no_grad()
-    def gradients(self, at_cut: Sequence[Tensor]) -> list[tuple[Tensor, PerTaskGrads]]:
-        """Return each parameter with its gradients for T tasks, shape [T, *parameter.shape].
+    @property
+    def task_axis(self) -> int:
+        """Where T goes in the shape of what `gradients` takes, for its memory to lie best.
+
+        After the batch axis the tasks are one layer with T times the outputs. Where a view joins batch and positions
+        on the way to a matrix product, that would take a copy.
+        """
+        return int(self.node.name() == "ConvolutionBackward0" or all(n.name() == "ReluBackward0" for n in self.above))
+
+    def gradients(self, at_cut: PerTaskGrads) -> list[PerTaskGrads]:
+        """Return the gradients of each parameter for T tasks, shape [T, *parameter.shape].
 
         It has to be called before the backward pass goes through the layer, which frees what its nodes have saved.
 
-        at_cut: each task's gradient at the cut, T tensors of the cut's shape.
+        at_cut: each task's gradient at the cut, shape [T, ...]; it is written over.
         """
+        kind = at_cut.device.type
         # The rules work in the precision in which the layer was computed, whatever autocast is on by now.
-        with torch.autocast(at_cut[0].device.type, enabled=False):
-            grads = _RULES[self.node.name()].gradients(self.node, self._at_output(at_cut), self.parameters)
+        with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext(), torch.no_grad():
+            at_output = at_cut
+            for node in self.above:
+                at_output = _RULES_BETWEEN[node.name()](node, at_output)
+            grads = _RULES[self.node.name()].gradients(self.node, at_output, self.parameters)
         turned = (g.transpose(1, 2) if self.transposed[i] else g for i, g in grads.items())
-        return [(self.parameters[i], g.to(self.parameters[i].dtype)) for i, g in zip(grads, turned, strict=True)]
-
-    def _at_output(self, at_cut: Sequence[Tensor]) -> PerTaskGrads:
-        """Return the gradients of the layer's output for T tasks, shape [T, *output.shape]."""
-        # For a convolution the tasks come after the batch axis, as in one with T times the channels.
-        batch_first = self.node.name() == "ConvolutionBackward0"
-        grads = torch.stack(tuple(at_cut), 1).transpose(0, 1) if batch_first else torch.stack(tuple(at_cut))
-        for node in self.above:
-            grads = _RULES_BETWEEN[node.name()](node, grads)
-        return grads
+        return [g.to(self.parameters[i].dtype) for i, g in zip(grads, turned, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,12 @@ def _nodes_between(cut: Cut, last: Node) -> list[Node] | None:
         chain.append(node)
         ((node, output),) = [end for end in node.next_functions if end[0] is not None]
     return chain if node is last and output == 0 else None
+
+
+def _is_packed(node: Node) -> bool:
+    """Whether a hook brings what a node has saved, as in a checkpoint, where that can be asked for once in a pass."""
+    saved = (getattr(node, f"_raw_saved_{name}") for name in _SAVED.get(node.name(), ()))
+    return any(getattr(each, "unpack_hook", None) is not None for each in saved)
 
 
 def _relu(node: Node, G: PerTaskGrads) -> PerTaskGrads:
@@ -161,6 +178,9 @@ def _linear(node: Node, G: PerTaskGrads, parameters: Mapping[int, Tensor]) -> di
 def _product(X: Tensor, G: PerTaskGrads) -> PerTaskGrads:
     """Return Xᵀ G_i for each task: [N, I], [T, N, O] → [T, I, O]."""
     # Computed as (G_iᵀ X)ᵀ, so that the gradients of a transposed weight have the weight's memory layout.
+    joined = G.transpose(0, 1)
+    if joined.is_contiguous():
+        return (joined.flatten(1).t() @ X).view(len(G), G.shape[2], X.shape[1]).transpose(1, 2)
     return torch.bmm(G.transpose(1, 2), X.expand(len(G), *X.shape)).transpose(1, 2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +12,9 @@ from torch.autograd.graph import GradientEdge
 
 from gradnorm.common.shapes import Gramian, PerTask, Scalar
 from gradnorm.gradients.autograd_graph import Cut
-from gradnorm.gradients.general import missing_path, norms_of
+from gradnorm.gradients.general import Parts, missing_path, norms_of, norms_of_stacks
 from gradnorm.gradients.layer_rules import Layer
-from gradnorm.gradients.ranks import Parts, Ranks
+from gradnorm.gradients.ranks import Ranks
 from gradnorm.gradients.weighted import Via, at_exits, backward
 
 
@@ -38,6 +38,7 @@ class OnePass:
     scale: a loss scale > 0 to differentiate under. The norms are those of the unscaled gradients.
     ranks: the processes to average the gradients over before their norms are taken, if this one is not alone.
     via: what runs the backward pass, as in `weighted.backward`.
+    vector: the losses as one tensor, shape [T], if no task is absent and there is one.
     Raises SharedLayerError if a loss does not depend on C or on W.
 
     >>> import torch
@@ -66,41 +67,52 @@ class OnePass:
         ranks: Ranks | None = None,
         *,
         own_heads: bool = False,
+        vector: Tensor | None = None,
         via: Via | None = None,
     ) -> None:
         present = [i for i, loss in enumerate(losses) if loss is not None]
+        layer = Layer.find(cut, shared)
+        passed = _Passed(cut, len(present), 0 if layer is None else layer.task_axis)
+        norms: list[PerTask] = []
         each: list[Parts | None] = [None] * len(losses)
 
-        def measure(at_cut: Tensor | None, recorded: Sequence[Sequence[Tensor]]) -> None:
-            for i, parts in zip(present, recorded, strict=True):
-                if not parts or at_cut is None:
+        def measure() -> None:
+            for i, there in zip(present, passed.seen, strict=True):
+                if not there:
                     raise missing_path(names[i], len(shared))
-            fitted = [_fitted(parts, at_cut) for parts in recorded if at_cut is not None]
-            for i, gradients in zip(present, _at_shared(cut, shared, fitted), strict=True):
+            if layer is not None and ranks is None and len(present) == len(losses):
+                norms.append(norms_of_stacks(layer.gradients(passed.by_task), weights))
+                return
+            for i, gradients in zip(present, _at_shared(cut, layer, shared, passed.by_task), strict=True):
                 each[i] = gradients
 
         factors = weights.unbind() if own_heads else None
-        with _when_the_heads_are_done(cut, measure, factors):
-            factor = backward(losses, torch.ones_like(weights) if own_heads else weights, scale, via=via)
-        if each[present[0]] is None:
+        with _when_the_heads_are_done(cut, passed, measure, factors):
+            whole = losses if vector is None else vector
+            factor = backward(whole, torch.ones_like(weights) if own_heads else weights, scale, via=via)
+        if not norms and each[present[0]] is None:
             raise missing_path(names[present[0]], len(shared))
-        self.norms = norms_of(each, shared, names, weights, ranks) / weights / (1 if factor is None else factor)
+        found = norms[0] if norms else norms_of(each, shared, names, weights, ranks)
+        self.norms = found / (weights if factor is None else weights * factor)
 
     @staticmethod
-    def plan(losses: Sequence[Tensor | None], features: Tensor, shared: Sequence[Tensor]) -> Cut | None:
+    def plan(losses: Sequence[Tensor | None], features: Tensor | None, shared: Sequence[Tensor]) -> Cut | None:
         """Return where the heads meet, or None if one pass will not do.
 
-        It will not if the heads meet nowhere above W, or if one reaches W by another path. Nor will it if a hook on
+        It will not if the heads meet nowhere above W, or if one reaches W by another path. Where `features` is not
+        known, it will not for a single task either. Nor will it if a hook on
         `features` or W may change the gradients from which the norms are taken.
 
         losses: T scalars that require a gradient; None for an absent task.
-        features: input or output of the shared layer, or any tensor between it and the heads.
+        features: input or output of the shared layer, or any tensor between it and the heads; None to look for the
+            place where heads meet in the graph alone.
         shared: the parameters of W, or the activation that takes its place.
         """
-        if _has_hooks(features) or any(map(_has_hooks, shared)):
+        if (features is not None and _has_hooks(features)) or any(map(_has_hooks, shared)):
             return None
         cut = Cut.find(losses, features)
-        if cut is None:
+        # Heads that each use W by itself meet in no tensor above it.
+        if cut is None or (features is None and hasattr(cut.end[0], "variable")):
             return None
         wanted = {id(parameter) for parameter in shared}
         own = [leaf for head in cut.heads if head is not None for leaf in head.leaves]
@@ -115,49 +127,67 @@ class OnePass:
         """
 
 
-def _at_shared(cut: Cut, shared: Sequence[Tensor], at_cut: Sequence[Tensor]) -> list[Parts]:
-    """Return the gradients of the shared parameters, from those at the cut; one entry for each."""
-    layer = Layer.find(cut, shared)
+def _at_shared(cut: Cut, layer: Layer | None, shared: Sequence[Tensor], at_cut: Tensor) -> list[Parts]:
+    """Return the gradients of the shared parameters, from those at the cut, shape [n, ...]; one entry for each."""
     if layer is not None:
-        found = {id(parameter): grads for parameter, grads in layer.gradients(at_cut)}
-        return [tuple(found[id(p)][k] if id(p) in found else None for p in shared) for k in range(len(at_cut))]
+        return list(zip(*layer.gradients(at_cut), strict=True))
     edge = GradientEdge(*cut.end)
     return [torch.autograd.grad([edge], shared, [g], retain_graph=True, allow_unused=True) for g in at_cut]
 
 
-def _fitted(parts: Sequence[Tensor], like: Tensor) -> Tensor:
-    """Return the sum of what one head passes to the cut."""
-    # Autograd matches shape and dtype of each part to those of C only after the hooks have run.
-    fitted = [g.sum_to_size(like.shape).to(like) for g in parts]
-    return fitted[0] if len(fitted) == 1 else torch.stack(fitted).sum(0)
+class _Passed:
+    """What each head passes to the cut, copied at once.
+
+    Autograd would otherwise have no buffer of its own to sum them in, and each would leave the cache before it is used.
+
+    cut: where the heads meet, in a tensor C.  tasks: n, the heads that are present.
+    axis: where they go in the shape of C.
+    """
+
+    def __init__(self, cut: Cut, tasks: int, axis: int) -> None:
+        node, output = cut.end
+        like = node._input_metadata[output]
+        shape = [*like.shape[:axis], tasks, *like.shape[axis:]]
+        self.by_task = torch.empty(shape, dtype=like.dtype, device=like.device).movedim(axis, 0)
+        self.seen = [False] * tasks
+
+    def taker(self, k: int) -> Callable[[Tensor], None]:
+        """Return what is to be called with each gradient that head k passes."""
+        place = self.by_task[k]
+
+        def take(grad: Tensor) -> None:
+            # Autograd matches the shape of each part to that of C only after the hooks have run.
+            part = grad if grad.shape == place.shape else grad.sum_to_size(place.shape)
+            if self.seen[k]:
+                place.add_(part)
+            else:
+                place.copy_(part)
+                self.seen[k] = True
+
+        return take
 
 
 @contextmanager
-def _when_the_heads_are_done(cut: Cut, measure: Any, factors: Sequence[Tensor] | None) -> Generator[None]:
-    """Have `measure` called once, when autograd arrives at the cut.
-
-    It gets the gradient of C, and for each head that is present a list of the gradients that the head passed to C.
+def _when_the_heads_are_done(
+    cut: Cut, passed: _Passed, measure: Callable[[], None], factors: Sequence[Tensor] | None
+) -> Generator[None]:
+    """Have `measure` called once, when autograd arrives at the cut and `passed` has what came there.
 
     factors: what the gradients that each task's head passes to C are multiplied by; None leaves them as they are.
     """
-    recorded: list[list[Tensor]] = [[] for head in cut.heads if head is not None]
-    node, output = cut.end
-    into = iter(recorded)
+    present = [(i, head) for i, head in enumerate(cut.heads) if head is not None]
     handles = [
         handle
-        for i, head in enumerate(cut.heads)
-        if head is not None
-        for handle in at_exits(head, None if factors is None else factors[i], next(into))
+        for k, (i, head) in enumerate(present)
+        for handle in at_exits(head, None if factors is None else factors[i], passed.taker(k))
     ]
 
-    def arrived(grad_outputs: Sequence[Tensor | None]) -> None:
+    def arrived(_: Sequence[Tensor | None]) -> None:
         # Passes that `measure` starts at the cut come by here, too.
         at_cut.remove()
-        measure(grad_outputs[output], recorded)
-        for parts in recorded:
-            parts.clear()
+        measure()
 
-    at_cut = node.register_prehook(arrived)
+    at_cut = cut.end[0].register_prehook(arrived)
     try:
         yield
     finally:

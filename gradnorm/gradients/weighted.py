@@ -15,8 +15,18 @@ from gradnorm.gradients.autograd_graph import Head
 Via = Callable[..., object]
 
 
+def joined(losses: Sequence[Tensor]) -> Tensor:
+    """Return losses as one vector, shape [n], with the precision and on the device of the first.
+
+    losses: n ≥ 1 scalars that require a gradient.
+    """
+    # A caller may have switched recording off.
+    with torch.enable_grad():
+        return torch.stack([loss.to(losses[0]) for loss in losses])
+
+
 def backward(
-    losses: Sequence[Tensor | None],
+    losses: Sequence[Tensor | None] | Tensor,
     weights: PerTask,
     scale: Scalar | None = None,
     *,
@@ -25,7 +35,7 @@ def backward(
 ) -> Scalar | None:
     """Add the gradient of Σ_i w_i L_i to `.grad` of every parameter, and free the graph.
 
-    losses: T scalars that require a gradient; None for an absent task.
+    losses: T scalars that require a gradient, None for an absent task; or one vector, shape [T].
     weights: w, shape [T], detached.
     scale: a loss scale > 0 that the gradients are multiplied by.
     via: what runs the pass in place of autograd, given Σ_i w_i L_i. It multiplies by the loss scale itself.
@@ -34,12 +44,18 @@ def backward(
     Raises ValueError if `via` has run no backward pass.
     """
     factors = weights if scale is None or via is not None else weights * scale
-    pairs = [(loss, factors[i].to(loss)) for i, loss in enumerate(losses) if loss is not None]
+    if isinstance(losses, Tensor):
+        vector = losses
+    else:
+        present = [i for i, loss in enumerate(losses) if loss is not None]
+        factors = factors if len(present) == len(losses) else factors[present]
+        vector = joined([loss for loss in losses if loss is not None])
     if via is None:
-        torch.autograd.backward([loss for loss, _ in pairs], [factor for _, factor in pairs], keep_graph)
+        # One root rather than T, since autograd looks at each.
+        torch.autograd.backward(vector, factors.to(vector), keep_graph)
         return scale
-    terms = [factor * loss for loss, factor in pairs]
-    total = torch.stack([term.to(terms[0]) for term in terms]).sum()
+    with torch.enable_grad():
+        total = (vector * factors.to(vector)).sum()
     # A framework may scale the loss, or divide it by a number of micro-batches: what arrives here says by how much.
     arrived: list[Tensor] = []
     total.register_hook(arrived.append)
@@ -52,11 +68,11 @@ def backward(
     return arrived[0].to(weights)
 
 
-def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None) -> list[Any]:
+def at_exits(head: Head, factor: Tensor | None, into: Callable[[Tensor], None] | None = None) -> list[Any]:
     """Hook the nodes by which a head is connected to what is shared, and return the handles of the hooks.
 
     factor: what the gradients that leave the head there are multiplied by; None leaves them as they are.
-    into: gets these gradients; None keeps none of them.
+    into: called with each of these gradients.
     """
 
     def hooked(positions: Sequence[int]) -> Any:
@@ -67,7 +83,7 @@ def at_exits(head: Head, factor: Tensor | None, into: list[Tensor] | None = None
                 if grad is not None:
                     out[k] = grad = grad if factor is None else grad * factor.to(grad)
                     if into is not None:
-                        into.append(grad)
+                        into(grad)
             return None if factor is None else tuple(out)
 
         return hook

@@ -5,8 +5,9 @@ Apart from the methods, so that a user's `from gradnorm import GradNorm` need no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 
@@ -50,7 +51,8 @@ class Balance:
     loss_ratios: L̃_i(t) = L_i(t)/L_i(0), the inverse training rate.
     relative_rates: r_i(t) = L̃_i(t)/mean_j L̃_j(t); their mean is 1.
     gradient_norms: G_i(t) = ‖∇_W w_i L_i‖₂; None if the norms were not measured.
-    targets: Ḡ(t)·r_i(t)^α (Eq. 1), for GradNorm's log update over mean_j r_j^α; None for a method without targets.
+    targets: Ḡ(t)·r_i(t)^α (Eq. 1), for GradNorm's closed and log updates over mean_j r_j^α; None for a method without
+        targets.
     imbalance: L_grad(t) = Σ_i |G_i − target_i| (Eq. 2), a scalar; None for a method without targets.
 
     >>> import torch
@@ -74,7 +76,9 @@ class Balance:
 
         A vector becomes a tuple of T floats, the imbalance a float, and what was not measured stays None.
         """
-        one_run: dict[str, Any] = {name: None if value is None else value[None] for name, value in vars(self).items()}
+        one_run: dict[str, Any] = {
+            name: None if value is None else value[None] for name, value in self._fields().items()
+        }
         return Balance(**one_run).numbers_of_runs()[0]
 
     def numbers_of_runs(self) -> list[dict[str, tuple[float, ...] | float | None]]:
@@ -85,7 +89,7 @@ class Balance:
         import torch
 
         tasks = self.losses.shape[-1]
-        values: dict[str, Any] = vars(self)
+        values = self._fields()
         measured = {name: value for name, value in values.items() if value is not None}
         columns = [value[:, None] if name == "imbalance" else value for name, value in measured.items()]
         # Joined in the highest precision among them, so that none is rounded.
@@ -97,6 +101,37 @@ class Balance:
                 plain[name] = next(rest) if name == "imbalance" else tuple(islice(rest, tasks))
             runs.append(plain)
         return runs
+
+    def _fields(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+class Unmeasured(Balance):
+    """The balance of a step without a measurement, whose ratios are computed when somebody asks for them.
+
+    Nothing is decided from them, and at such a step they would be most of what a method costs.
+
+    weights, losses: as in `Balance`.
+    ratios: returns (loss_ratios, relative_rates).
+    """
+
+    def __init__(self, weights: PerTask, losses: PerTask, ratios: Callable[[], tuple[PerTask, PerTask]]) -> None:
+        # A frozen dataclass has no other way in; what is left out here are the class's own defaults, None.
+        vars(self).update(weights=weights, losses=losses, _ratios=ratios)
+
+    @cached_property
+    def _both(self) -> tuple[PerTask, PerTask]:
+        return vars(self)["_ratios"]()
+
+    @property
+    def loss_ratios(self) -> PerTask:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """L_i(t)/L_i(0), shape [T]."""
+        return self._both[0]
+
+    @property
+    def relative_rates(self) -> PerTask:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """r_i(t), shape [T]."""
+        return self._both[1]
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gradnorm.common.shapes import PerTask
-from gradnorm.methods.balance import Balance, Decision, Kind, NonFiniteLossError
+from gradnorm.methods.balance import Balance, Decision, Kind, NonFiniteLossError, Unmeasured
 from gradnorm.methods.signal import Needs, Signal, State
 
 __all__ = ["Balance", "Decision", "Kind", "Method", "Needs", "NonFiniteLossError", "Signal", "State"]
@@ -127,9 +128,10 @@ class Method(BaseModel, ABC):
         losses, initial = signal.losses, state.initial_losses
         if signal.step == 1 or not signal.complete:
             initial = losses.where(initial.isnan(), initial)
-        ratios = (losses / initial).clamp(max=_HUGE)
-        # With every loss at zero all tasks have trained equally far: r_i = 1.
-        rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
+        if not self.due(signal.step) and signal.norms is None:
+            unmeasured = Unmeasured(state.weights, losses, partial(_ratios, signal, initial))
+            return unmeasured, State(state.weights, initial, state.memory)
+        ratios, rates = _ratios(signal, initial)
         due = self.due(signal.step)
         decision = self.decide(state, signal, rates) if due else Decision(state.weights, state.memory)
         weights = state.weights if decision.used is None else decision.used
@@ -143,6 +145,14 @@ class Method(BaseModel, ABC):
             imbalance=decision.imbalance,
         )
         return balance, State(decision.weights, initial, decision.memory)
+
+
+def _ratios(signal: Signal, initial: PerTask) -> tuple[PerTask, PerTask]:
+    """Return L̃_i = L_i(t)/L_i(0) and r_i, shape [T] each. initial: L_i(0)."""
+    ratios = (signal.losses / initial).clamp(max=_HUGE)
+    # With every loss at zero all tasks have trained equally far: r_i = 1.
+    rates = (ratios + _TINY) / (signal.mean(ratios) + _TINY)
+    return ratios, rates
 
 
 def step_size(default: float, description: str) -> Any:

@@ -6,6 +6,7 @@ mean; r relative inverse training rates; α the asymmetry.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -42,12 +43,12 @@ _LARGEST = 60.0
 class GradNormMethod(Method):
     """Pull every task's gradient norm towards the mean norm times its relative inverse training rate to the α.
 
-    One step on w lowers L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2 of the paper) with the target Ḡ·r_i^α held constant.
+    Moving w lowers L_grad = Σ_i |G_i − Ḡ·r_i^α| (Eq. 2 of the paper) with the target Ḡ·r_i^α held constant.
     The weights are then scaled to sum to T. A step at which a norm is not finite moves no weight.
 
     alpha: the asymmetry α, in [0, 5].
-    update: "log" multiplies w_i by exp(∓weight_learning_rate); "closed" takes the weights that meet the targets,
-        w_i ∝ p_i·r_i^α/‖∇_W L_i‖, smoothed; "adam" runs Adam on w; "sgd" gradient descent.
+    update: "closed" takes the weights that meet the targets, w_i ∝ p_i·r_i^α/‖∇_W L_i‖, smoothed; "log" multiplies w_i
+        by exp(∓weight_learning_rate); "adam" runs Adam on w; "sgd" gradient descent.
     weight_learning_rate: in (0, 1]; the paper uses 0.025 with Adam. Not of "closed".
     half_life: steps, > 0, after which a measurement counts half; of "closed", which takes the root mean square of the
         norms and the geometric mean of the rates.
@@ -108,7 +109,9 @@ class GradNormMethod(Method):
         description="closed: the weights that meet the targets, smoothed. log: multiply by exp(∓learning rate). "
         "adam: as in the paper. sgd: plain gradient descent.",
     )
-    weight_learning_rate: float = step_size(0.01, "Step size of the loss weights. The paper uses 0.025 with adam.")
+    weight_learning_rate: float = step_size(
+        0.01, "Step size of the weights; not of closed. The paper: 0.025 with adam."
+    )
 
     half_life: float = Field(
         default=300.0,
@@ -207,7 +210,7 @@ class GradNormMethod(Method):
             signal = replace(signal, losses=losses, complete=False)
             relative_rates = relative_rates / signal.mean(relative_rates)
         G = w * norms
-        mean, powers = signal.mean(G), relative_rates**self.alpha
+        mean, powers = signal.mean(G), relative_rates.pow(self.alpha)
         if self.priorities:
             powers = powers * powers.new_tensor(self.priorities)
         # But for the paper's own updates, the common part of all gaps is taken out: where all have one sign, every
@@ -215,7 +218,7 @@ class GradNormMethod(Method):
         targets = powers * (mean if self.update in ("adam", "sgd") else mean / signal.mean(powers))
         gap = G - targets
         # A norm that is not finite says nothing of the other tasks: no weight moves at such a step.
-        sound = mean.isfinite()
+        sound = mean < math.inf
         if self.update == "closed":
             proposed, memory = self._closed_form(state, powers, norms, sound)
         else:

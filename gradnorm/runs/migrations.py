@@ -127,5 +127,28 @@ def _wishes(db: apsw.Connection) -> None:
     """)
 
 
-MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums, _wishes)
+def _studies(db: apsw.Connection) -> None:
+    """Studies, their runs by key, and what each of these came to."""
+    db.execute("""
+    CREATE TABLE studies (
+        study TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created REAL NOT NULL
+    );
+    CREATE TABLE study_runs (
+        study TEXT NOT NULL REFERENCES studies ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        run TEXT NOT NULL,
+        result TEXT,
+        PRIMARY KEY (study, key)
+    );
+    CREATE INDEX studies_of_run ON study_runs (run);
+    """)
+
+
+MIGRATIONS = (_runs_blocks_evaluations, _races_and_forks, _columns_and_events, _checksums, _wishes, _studies)
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -41,6 +41,7 @@ from gradnorm.runs.run_table import (
     newest,
     position,
 )
+from gradnorm.runs.studies import Studies
 from gradnorm.runs.wishes import Wishes
 
 __all__ = ["CAN_GO_ON", "CannotGoOnError", "RunStore", "UnknownRunError", "default_home"]
@@ -61,6 +62,7 @@ class RunStore:
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
     checkpoints: the files with the states that a run can go on from.  wishes: what pages ask of scripts that record.
+    studies: named groups of runs.
     read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
@@ -88,6 +90,7 @@ class RunStore:
         self.read_only = self._db.read_only
         self.checkpoints = Checkpoints(self.home / "checkpoints")
         self.wishes = Wishes(self._db)
+        self.studies = Studies(self._db)
 
     @property
     def trouble(self) -> str | None:

@@ -45,7 +45,7 @@ def gradients_of(net):
 
 def test_the_gradient_is_that_of_the_weighted_sum_and_is_added():
     net, other = Net(), Net()
-    balancer = GradNorm(3, alpha=0.5)
+    balancer = GradNorm(3, alpha=0.5, heads="weighted")
     for step in range(4):
         weights = balancer.weights
         balancer.backward(losses_of(net(data(step))), shared=net.shared)
@@ -57,7 +57,7 @@ def test_the_gradient_is_that_of_the_weighted_sum_and_is_added():
 
 def test_log_update_moves_each_weight_by_the_factor_and_keeps_the_sum():
     net = Net(2)
-    balancer = GradNorm(2, alpha=0.0, learning_rate=0.1)
+    balancer = GradNorm(2, alpha=0.0, learning_rate=0.1, update="log")
     balance = balancer.backward(losses_of(net(data())), shared=net.shared)
     # α = 0: both norms go to their mean; task 2's is larger, so its weight falls by e^−0.1.
     assert balance.gradient_norms[1] > balance.gradient_norms[0]
@@ -145,10 +145,10 @@ def test_absent_task_keeps_its_weight_and_gives_no_gradient():
     assert not math.isnan(float(balance.imbalance))
 
 
-@pytest.mark.parametrize("update", ["log", "adam", "sgd"])
+@pytest.mark.parametrize("update", ["closed", "log", "adam", "sgd"])
 def test_a_task_absent_at_first_takes_its_first_loss_as_initial(update):
     net = Net()
-    balancer = GradNorm(3, update=update, learning_rate=1e-4)
+    balancer = GradNorm(3, update=update, learning_rate=None if update == "closed" else 1e-4)
     first, _, third = losses_of(net(data()))
     balancer.backward([first, None, third], shared=net.shared)
     assert math.isnan(balancer.initial_losses[1])
@@ -219,7 +219,7 @@ def test_a_compiled_model_gives_the_same(backend):
     if backend == "inductor" and shutil.which("g++") is None:
         pytest.skip("inductor needs a C++ compiler")
     net, other = Net(), Net()
-    balancers = GradNorm(3), GradNorm(3)
+    balancers = [GradNorm(3, heads="weighted") for _ in range(2)]
     compiled = torch.compile(net, backend=backend)
     for step in range(3):
         ours = balancers[0].backward(losses_of(compiled(data(step))), shared=net.shared)
@@ -236,7 +236,7 @@ def test_methods_that_need_losses_only_measure_nothing_more():
     assert watched.backward(losses_of(net(data())), shared=net.shared).gradient_norms is not None
 
 
-@pytest.mark.parametrize("update", ["log", "adam"])
+@pytest.mark.parametrize("update", ["closed", "log", "adam"])
 def test_a_saved_balancer_goes_on_bit_for_bit(update):
     net = Net()
     first = GradNorm(["a", "b", "c"], alpha=0.7, update=update)
@@ -261,12 +261,12 @@ def test_a_state_of_other_tasks_is_refused():
 @given(
     st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=8),
     st.floats(0, 5),
-    st.sampled_from(["log", "adam", "sgd"]),
+    st.sampled_from(["closed", "log", "adam", "sgd"]),
     st.integers(0, 5),
 )
 def test_weights_stay_positive_and_sum_to_T(scales, alpha, update, seed):
     u = nn.Parameter(torch.randn(4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
-    balancer = GradNorm(len(scales), alpha=alpha, update=update, learning_rate=0.5)
+    balancer = GradNorm(len(scales), alpha=alpha, update=update, learning_rate=None if update == "closed" else 0.5)
     for step in range(5):
         losses = [s * (u - i - step).square().sum() for i, s in enumerate(scales)]
         balancer.backward(losses, shared=u)
@@ -275,7 +275,7 @@ def test_weights_stay_positive_and_sum_to_T(scales, alpha, update, seed):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.permutations(range(4)), st.sampled_from(["log", "adam"]))
+@given(st.permutations(range(4)), st.sampled_from(["closed", "log", "adam"]))
 def test_permuting_tasks_permutes_weights(order, update):
     def run(scales):
         u = nn.Parameter(torch.arange(3, dtype=torch.float64))
@@ -312,7 +312,8 @@ def wrong_calls():
         (lambda: GradNorm(2, alpha=-1), r"alpha should be in \[0, 5\]. Found -1"),
         (lambda: GradNorm(2, alpha=5.5), r"alpha should be in \[0, 5\]. Found 5\.5"),
         (lambda: GradNorm(2, alpha=math.nan), "alpha"),
-        (lambda: GradNorm(2, learning_rate=0), "learning_rate"),
+        (lambda: GradNorm(2, update="log", learning_rate=0), r"learning_rate should be in \(0, 1\]. Found 0"),
+        (lambda: GradNorm(2, learning_rate=0.01), 'update="closed", which takes no steps'),
         (lambda: GradNorm(2, update="momentum"), "update.*log"),
         (lambda: GradNorm(0), "at least 1"),
         (lambda: GradNorm(["a", "a"]), "different names"),

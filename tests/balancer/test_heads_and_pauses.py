@@ -2,7 +2,6 @@
 
 import inspect
 import itertools
-import math
 
 import pytest
 import torch
@@ -120,7 +119,7 @@ def test_priorities_and_half_life_are_retuned_and_nothing_is_forgotten():
 
 
 def test_a_change_of_the_update_to_closed_starts_its_mean_anew():
-    net, balancer = Net(), GradNorm(3)
+    net, balancer = Net(), GradNorm(3, update="log")
     for k in range(3):
         step(balancer, net, k)
     balancer.retune(update="closed")
@@ -172,31 +171,27 @@ def test_a_task_without_a_gradient_does_not_move_the_others_to_nan():
     assert float(balancer.weights[0] / balancer.weights[1]) == pytest.approx(4)
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda z, losses: {"losses": [losses[0], None]}, "features should be given"),
-        (lambda z, losses: {"losses": torch.cat([loss[None] for loss in losses])}, "computed one by one"),
-    ],
-)
-def test_where_heads_cannot_be_told_a_sentence_says_so(call, said):
-    net, balancer = Net(2), GradNorm(2, heads="own")
-    z = net.features(data())
-    losses = losses_of([head(z) for head in net.heads])
-    with pytest.raises(ValueError, match=said):
-        balancer.backward(**call(z, losses), shared=net.shared)
-    assert all(g is None for g in gradients_of(net))
-    assert math.isnan(float(balancer.initial_losses[0]))
+def test_heads_of_losses_from_one_operation_are_weighted_and_a_warning_says_so():
+    net, other = Net(2), Net(2)
+    losses = torch.cat([loss[None] for loss in losses_of(net(data()))])
+    with pytest.warns(UserWarning, match=r"losses of separate operations.*so the weights apply to the heads, too"):
+        GradNorm(2).backward(losses, shared=net.shared)
+    GradNorm(2, heads="weighted").backward(losses_of(other(data())), shared=other.shared)
+    for found, expected in zip(gradients_of(net), gradients_of(other), strict=True):
+        torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore:The .grad attribute:UserWarning")
-def test_heads_of_a_compiled_network_get_their_own_gradient_or_are_refused():
+def test_heads_of_a_compiled_network_get_their_own_gradient_or_are_weighted():
     net, other = Net(), Net()
     whole = torch.compile(net, backend="aot_eager")
-    with pytest.raises(ValueError, match="Compile the trunk and each head by themselves"):
-        GradNorm(3, heads="own").backward(losses_of(whole(data())), shared=net.shared)
-    assert all(g is None for g in gradients_of(net))
+    with pytest.warns(UserWarning, match="Compile the trunk and each head by themselves"):
+        GradNorm(3).backward(losses_of(whole(data())), shared=net.shared)
+    GradNorm(3, heads="weighted").backward(losses_of(other(data())), shared=other.shared)
+    for found, expected in zip(gradients_of(net), gradients_of(other), strict=True):
+        torch.testing.assert_close(found, expected)
+    net, other = Net(), Net()
     features = torch.compile(net.features, backend="aot_eager")
     heads = [torch.compile(head, backend="aot_eager") for head in net.heads]
     one, two = (GradNorm(3, heads="own", update="closed") for _ in range(2))

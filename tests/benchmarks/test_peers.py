@@ -43,7 +43,7 @@ def test_the_naive_step_has_the_library_s_gradients_and_weights(moving):
     spec = moving()
     model, source = network(spec)
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=0.9)
-    balancer = GradNorm(len(SIGMAS), alpha=0.12, update="adam")
+    balancer = GradNorm(len(SIGMAS), alpha=0.12, update="adam", heads="weighted")
     naive = Naive(spec)
     for batch in batches(spec, 4):
         optimizer.zero_grad()

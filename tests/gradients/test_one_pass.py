@@ -260,7 +260,7 @@ def step(net_of, plain, prepare=lambda tensors: None):
     if plain:
         torch.autograd.backward(losses, list(weights))
         return tensors, None
-    balancer = GradNorm(2)
+    balancer = GradNorm(2, update="log", heads="weighted")
     balancer.place(State(weights, torch.ones(2).double()), 1)
     assert plan(losses, features, W) is not None
     return tensors, balancer.backward(losses, shared=W, features=features)

@@ -72,7 +72,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize("one_pass", [False, True])
 def test_adam_equals_the_naive_algorithm_step_by_step(network, tasks, alpha, which, one_pass):
     ours, theirs = twins(network, tasks)
-    balancer = GradNorm(tasks, alpha=alpha, update="adam")
+    balancer = GradNorm(tasks, alpha=alpha, update="adam", heads="weighted")
     naive = NaiveGradNorm(tasks, alpha)
     optimizers = [torch.optim.SGD(net.parameters(), lr=1e-6) for net in (ours, theirs)]
     for step in range(12):
@@ -97,7 +97,7 @@ def test_adam_equals_the_naive_algorithm_step_by_step(network, tasks, alpha, whi
 @pytest.mark.parametrize("update", ["sgd"])
 def test_sgd_equals_the_naive_algorithm(update):
     ours, theirs = twins(MLPNet, 3)
-    balancer = GradNorm(3, alpha=0.5, update=update, learning_rate=1e-4)
+    balancer = GradNorm(3, alpha=0.5, update=update, learning_rate=1e-4, heads="weighted")
     naive = NaiveGradNorm(3, 0.5, learning_rate=1e-4, update=update)
     for step in range(10):
         x = batch(MLPNet, step)

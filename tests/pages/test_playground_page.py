@@ -155,7 +155,7 @@ def test_another_method_drops_its_hyperparameters(tab):
     assert page.spec.flat()["weight_learning_rate"] == 0.02
     assert not [slider for slider in page.at.slider if slider.key == "option:alpha"]
     page.set("selectbox", "choice:method", "gradnorm")
-    assert page.at.slider(key="option:alpha").value == 1.5
+    assert page.at.slider(key="option:alpha").value == 0.12
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_the_panels_message_forks(lab, state):
 
 def test_a_run_on_its_own_is_drawn_alone(lab, state):
     run = make(lab)
-    assert panel.contenders(lab.store.info(run)) == [{"run": run, "label": "GradNorm α 1.5"}]
+    assert panel.contenders(lab.store.info(run)) == [{"run": run, "label": "GradNorm α 0.12"}]
 
 
 def test_a_fork_is_drawn_with_its_parent(lab, state):
@@ -136,9 +136,9 @@ def test_a_fork_is_drawn_with_its_parent(lab, state):
     child = make(lab, {**TINY, "alpha": 0.5}, parent=run, forked_at=10)
     same = make(lab, parent=child, forked_at=20, steps=30)
     assert panel.contenders(lab.store.info(same)) == [
-        {"run": run, "label": "GradNorm α 1.5"},
+        {"run": run, "label": "GradNorm α 0.12"},
         {"run": child, "label": "GradNorm α 0.5, fork at 10"},
-        {"run": same, "label": "GradNorm α 1.5, fork at 20"},
+        {"run": same, "label": "GradNorm α 0.12, fork at 20"},
     ]
     assert [c["run"] for c in panel.contenders(lab.store.info(run))] == [run]
 
@@ -148,7 +148,7 @@ def test_a_large_family_is_drawn_in_part(lab, state):
     runs = lab.store.create_race([(s.title, s.flat()) for s in specs], specs[0].dataset.task_names, queued=True)
     drawn = [c["run"] for c in panel.contenders(lab.store.info(runs[1]))]
     assert drawn == [runs[1], *runs[3:]]
-    assert [c["label"] for c in panel.contenders(lab.store.info(runs[0]))][1] == "GradNorm α 1.5 seed 3"
+    assert [c["label"] for c in panel.contenders(lab.store.info(runs[0]))][1] == "GradNorm α 0.12 seed 3"
 
 
 def test_a_run_deleted_in_between_is_no_fault(lab, state):

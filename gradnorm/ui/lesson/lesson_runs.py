@@ -30,6 +30,8 @@ SETTING: dict[str, Any] = {
     "threads": 1,
 }
 ALPHA, WEIGHT_RATE = 0.5, 0.05
+# Algorithm 1 moves the weights step by step, which is what the lesson shows; it weighs the heads, too.
+ALGORITHM: dict[str, Any] = {"update": "log", "heads": "weighted"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def trained(sigmas: tuple[float, ...], alpha: float | None = None, weight_rate: 
 
     method: dict[str, Any] = {"method": "equal"}
     if alpha is not None:
-        method = {"method": "gradnorm", "alpha": alpha, "weight_learning_rate": weight_rate}
+        method = {"method": "gradnorm", **ALGORITHM, "alpha": alpha, "weight_learning_rate": weight_rate}
     spec = RunSpec.parse({**SETTING, "sigmas": sigmas, **method})
     records = list(train(spec))
     rows = [record for record in records if isinstance(record, StepRecord)]
@@ -80,7 +82,7 @@ def trained(sigmas: tuple[float, ...], alpha: float | None = None, weight_rate: 
 
 
 def targets(norms: Numbers, rates: Numbers, alpha: float) -> Numbers:
-    """Return Ḡ·r_i^α/mean_j r_j^α, shape [T], for G_i and r_i of shape [T]: the targets of the log update."""
+    """Return Ḡ·r_i^α/mean_j r_j^α, shape [T], for G_i and r_i of shape [T]: those of "closed" and "log"."""
     powers = rates**alpha
     return norms.mean() * powers / powers.mean()
 
@@ -122,7 +124,7 @@ def failed(alpha: float, steps: int = 240) -> Failure:
 
     t = np.arange(steps, dtype=float)
     losses = np.stack([0.05 + 0.95 * np.exp(-t / 40), 0.05 + 0.95 * np.exp(-t / 80), np.ones(steps)], axis=1)
-    method = GradNormMethod(alpha=alpha, update="log", weight_learning_rate=WEIGHT_RATE)
+    method = GradNormMethod(**ALGORITHM, alpha=alpha, weight_learning_rate=WEIGHT_RATE)
     state = method.start(torch.ones(3), ("regression",) * 3)
     weights: list[list[float]] = []
     rates: list[list[float]] = []

@@ -124,7 +124,7 @@ def test_own_heads_in_mixed_company_are_as_alone():
 
 
 def test_priorities_and_half_life_are_retuned_live_in_a_group():
-    specs = [spec(update="closed", half_life=50.0, checkpoint_every=0) for _ in range(2)]
+    specs = [spec(alpha=1.5, half_life=50.0, checkpoint_every=0) for _ in range(2)]
     controls = [Control(), Control()]
 
     def move(i, item):

@@ -1,0 +1,158 @@
+"""Commands of studies: run one, go on with one, print what one says, list them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from gradnorm.cli.output import STOPPED, check_writable, write_json
+from gradnorm.cli.paths import take_path
+from gradnorm.cli.training import StoppedBySignals, changes
+from gradnorm.config.options import options_of
+from gradnorm.config.spec import RunSpec, SpecError, preset
+from gradnorm.studies.registry import KINDS, study_of
+from gradnorm.training.control import Control
+
+if TYPE_CHECKING:
+    from gradnorm.runs.store import RunStore
+
+# How often the bar moves and ended runs are noted.
+_SECONDS = 0.25
+
+
+def study(arguments: argparse.Namespace) -> int:
+    """Do what was asked of studies."""
+    check_writable(arguments.json)
+    if arguments.kind in KINDS:
+        return _run(arguments, None)
+    if arguments.kind == "resume":
+        return _run(arguments, arguments.study)
+    from gradnorm.runs.store import RunStore
+
+    store = RunStore(arguments.home)
+    if arguments.kind == "show":
+        return _report(store, arguments.study, arguments)
+    infos = store.studies.all()
+    if arguments.json:
+        write_json([{**vars(info), "spec": dict(info.spec)} for info in infos], arguments.json)
+        return 0
+    for info in infos:
+        print(f"{info.study}  {info.state:<8}  {info.title}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace, study: str | None) -> int:
+    """Run a new study, or go on with one, until it has ended or is stopped by a signal."""
+    with StoppedBySignals() as stopped:
+        from gradnorm.lab.lab import Lab
+        from gradnorm.lab.study_keeper import StudyKeeper
+        from gradnorm.runs.store import RunStore
+
+        made = None
+        if study is None:
+            take_path(arguments)
+            made = KINDS[arguments.kind].parse(_base(arguments), _options(arguments))
+        store = RunStore(arguments.home)
+        if study is not None:
+            store.studies.info(study)
+        with closing(Lab(store)) as lab:
+            keeper = StudyKeeper(lab)
+            if made is not None:
+                study = keeper.launch(made)
+            else:
+                assert study is not None
+                keeper.resume(study)
+            _watch(store, keeper, study, stopped)
+        if stopped.stopping:
+            print(f"gradnorm: stopped. Go on with: gradnorm study resume {study}", file=sys.stderr)
+            return STOPPED
+        return _report(store, study, arguments)
+
+
+def _watch(store: RunStore, keeper: Any, study: str, stopped: Control) -> None:
+    """Keep a study going, and show how far it is, until it has ended."""
+    from tqdm import tqdm
+
+    from gradnorm.lab.study_keeper import progress
+
+    with tqdm(total=1, unit="step", disable=not sys.stderr.isatty()) as bar:
+        while (info := store.studies.info(study)).state == "running":
+            if stopped.stopping:
+                keeper.stop(study)
+            keeper.advance(study)
+            now = progress(store, info)
+            bar.total, bar.n = now.total, now.steps
+            bar.set_description(f"{now.ended} of {now.count} runs", refresh=False)
+            bar.set_postfix_str(f"best {now.best[1]:.4g}, {now.best[0]}" if now.best else "")
+            time.sleep(_SECONDS)
+
+
+def _base(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    own = {option.key for option in options_of("study", KINDS[arguments.kind])}
+    given = {key: value for key, value in changes(arguments).items() if key not in own}
+    spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
+    return spec.flat()
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    options = {option.key: getattr(arguments, option.key) for option in options_of("study", KINDS[arguments.kind])}
+    given = {key: value for key, value in options.items() if value is not None}
+    if given.get("seeds", "").isdigit():
+        # As of figure2: how many.
+        given["seeds"] = tuple(range(1, int(given["seeds"]) + 1))
+    return given
+
+
+def _report(store: RunStore, study: str, arguments: argparse.Namespace) -> int:
+    from gradnorm.lab.study_keeper import progress, results_of
+
+    info = store.studies.info(study)
+    report = study_of(info.kind, info.spec).report(results_of(store.studies.members(study)))
+    if arguments.json:
+        now = progress(store, info)
+        counted = {"study": study, "state": info.state, "ended": now.ended, "runs": now.count, "steps": now.steps}
+        write_json({**counted, "title": info.title, **report}, arguments.json)
+        return 0
+    print(f"{study} {info.state}: {info.title}")
+    for line in _lines(report):
+        print(line)
+    return 0
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    """Return a report in words. Raises SpecError for a kind that has none."""
+    if report["kind"] == "alpha":
+        lines = [f"equal weights: {_spread(report['equal'])}"]
+        for row in report["alphas"]:
+            remarks = [f"dropped after {row['dropped_at']:,} steps"] if row["dropped_at"] else []
+            remarks += ["unstable"] if row["unstable"] else []
+            gain = f", gain {row['gain']['median']:.1%}" if row["gain"] else ""
+            lines.append(f"α {row['alpha']:g}: {_spread(row['loss'])}{gain}{''.join(f'; {each}' for each in remarks)}")
+        if report["suggested"]:
+            lines.append(f"suggested: α {report['suggested']['alpha']:g}. {report['suggested']['why']}")
+        return lines
+    if report["kind"] == "grid":
+        lines = [
+            f"{name}: {_spread(place['loss'])}"
+            + (f", better than {place['better_than']['median']:.0%} of the random ones" if place["better_than"] else "")
+            for name, place in report["methods"].items()
+        ]
+        for name, found in (report["correlation"] or {}).items():
+            interval = f"[{found['low']:.2f}, {found['high']:.2f}]"
+            lines.append(f"distance and change, {name}: {found['value']:.2f}, 95 % interval {interval}")
+        return lines
+    if report["kind"] == "fixed":
+        rows = [f"{row['name']}: {_spread(row['loss'])}" for row in report["candidates"]]
+        others = [f"{name}: {_spread(loss)}" for name, loss in report["methods"].items()]
+        return [*others, *rows, *([f"best: {report['best']}", report["code"]] if report["code"] else [])]
+    raise SpecError(f"A report should be of one of {', '.join(KINDS)}. Found {report['kind']!r}.")
+
+
+def _spread(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "no run with a loss yet"
+    return f"test loss {found['median']:.4g} ({found['least']:.4g} … {found['most']:.4g}, {found['runs']} runs)"

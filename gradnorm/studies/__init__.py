@@ -1,0 +1,1 @@
+"""Named groups of runs that answer one question: which α, which fixed weights, how far a random search gets."""
