@@ -45,6 +45,10 @@ class Contestant:
     changes: Mapping[str, Any] = field(repr=False)
     seeds: Sequence[int] = SEARCH_SEEDS
 
+    def spec(self, base: RunSpec, learning_rate: float, seed: int) -> RunSpec:
+        """Return the spec of one run: `base`, but for what is given."""
+        return changed(base.flat(), {**self.changes, "learning_rate": learning_rate, "seed": seed})
+
 
 @dataclass(frozen=True)
 class Result:
@@ -100,10 +104,10 @@ def reproduce(
         winner = min(drawn, key=lambda name: search[name][best[name]])
         left = [c for c in everyone if c.row not in ("fixed", "single") or c.name == winner]
         reported = range(1, seeds + 1)
-        found = trainer.train([(c.name, _spec(base, c, best[c.name], seed)) for seed in reported for c in left])
+        found = trainer.train([(c.name, c.spec(base, best[c.name], seed)) for seed in reported for c in left])
         trials = {c.row: [t for t in found if t.method == c.name] for c in left}
         (ours,) = [c for c in everyone if c.name == "gradnorm"]
-        specs = [static(_spec(base, ours, t.learning_rate, t.seed), t.mean_weights) for t in trials["gradnorm"]]
+        specs = [static(ours.spec(base, t.learning_rate, t.seed), t.mean_weights) for t in trials["gradnorm"]]
         trials["static"] = trainer.train([("static", spec) for spec in specs])
     alone = [c.name for c in everyone if c.row == "single"]
     trials["single"] = [t for t in tried if t.method in alone and t.learning_rate == best[t.method]]
@@ -156,7 +160,7 @@ def _search(
     search: dict[str, dict[float, float]] = {c.name: {} for c in everyone}
     tried: list[Trial] = []
     while wanted := [(c, rate) for c in everyone for rate in next_rates(search[c.name])]:
-        runs = [(c.name, _spec(base, c, rate, seed)) for c, rate in wanted for seed in c.seeds]
+        runs = [(c.name, c.spec(base, rate, seed)) for c, rate in wanted for seed in c.seeds]
         if tried:
             trainer.expect(len(runs))
         tried += trainer.train(runs)
@@ -164,7 +168,3 @@ def _search(
             finals = [t.final for t in tried if (t.method, t.learning_rate) == (c.name, rate)]
             search[c.name][rate] = statistics.median(finals)
     return search, tried
-
-
-def _spec(base: RunSpec, contestant: Contestant, learning_rate: float, seed: int) -> RunSpec:
-    return changed(base.flat(), {**contestant.changes, "learning_rate": learning_rate, "seed": seed})
