@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from gradnorm.charts.palette import task_style
+from gradnorm.charts.palette import dash, task_style
 from gradnorm.runs.records import Snapshot
 
 # Points of a line; a still chart on a screen shows no more.
@@ -23,7 +23,7 @@ def test_loss(snapshots: Sequence[Snapshot]) -> go.Figure:
             y=[e.task_normalized_loss for e in snapshot.evaluations],
             name=f"{snapshot.info.title} ({snapshot.info.run[-6:]})",
             mode="lines",
-            line={"color": style.light, "dash": _dash(style.dash)},
+            line={"color": style.light, "dash": dash(style.dash)},
         )
     return figure
 
@@ -35,7 +35,7 @@ def weights(snapshot: Snapshot) -> go.Figure:
     steps, values = snapshot.scalar("step")[::every], snapshot.vector("weights")[::every]
     for i, task in enumerate(snapshot.info.tasks):
         style = task_style(i)
-        line = {"color": style.light, "dash": _dash(style.dash)}
+        line = {"color": style.light, "dash": dash(style.dash)}
         figure.add_scatter(x=steps, y=values[:, i], name=task, mode="lines", line=line)
     figure.update_yaxes(type="log")
     for event in snapshot.events:
@@ -56,7 +56,3 @@ def _figure(title: str, unit: str) -> go.Figure:
         height=380,
     )
     return figure
-
-
-def _dash(pattern: tuple[int, ...]) -> str:
-    return ",".join(f"{n}px" for n in pattern) or "solid"

@@ -42,3 +42,8 @@ def task_style(index: int) -> Style:
     """Return the style of task `index` ≥ 0; the first 64 differ from one another."""
     light, dark = _HUES[index % len(_HUES)]
     return Style(light, dark, _DASHES[index // len(_HUES) % len(_DASHES)])
+
+
+def dash(pattern: tuple[int, ...]) -> str:
+    """Return a dash pattern in pixels as plotly spells it."""
+    return ",".join(f"{n}px" for n in pattern) or "solid"

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import data, doctor, listing, making, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -19,8 +19,11 @@ _COMMANDS = {
     "resume": training.resume,
     "fork": training.fork,
     "study": studies.study,
+    "table1": studies.study,
+    "table2": studies.study,
     "runs": listing.runs,
     "export": listing.export,
+    "compare": comparing.compare,
     "methods": listing.methods,
     "cite": listing.cite,
     "figure2": making.figure2,
@@ -37,8 +40,11 @@ _PACKAGES = {
     "resume": (*_RUNS, "tqdm"),
     "fork": (*_RUNS, "tqdm"),
     "study": (*_RUNS, "tqdm"),
+    "table1": (*_RUNS, "tqdm"),
+    "table2": (*_RUNS, "tqdm"),
     "runs": _RUNS,
     "export": _RUNS,
+    "compare": _RUNS,
     "doctor": _RUNS,
     "figure2": ("tqdm", "matplotlib"),
     "data": ("tqdm", "h5py"),

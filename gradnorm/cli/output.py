@@ -29,9 +29,13 @@ def check_replaceable(*paths: Path | None) -> None:
 
 def write_json(value: Any, where: str) -> None:
     """Write a result to a file, or to standard output for "-"."""
-    text = json.dumps(json_safe(value), allow_nan=False)
+    write_text(json.dumps(json_safe(value), allow_nan=False) + "\n", where)
+
+
+def write_text(text: str, where: str) -> None:
+    """Write a text to a file, or to standard output for "-"."""
     if where == "-":
         stream: TextIO = sys.stdout
-        print(text, file=stream)
+        stream.write(text)
     else:
-        Path(where).write_text(text + "\n")
+        Path(where).write_text(text, encoding="utf-8")

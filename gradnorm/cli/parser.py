@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from gradnorm.cli.output import USAGE
+from gradnorm.comparison.curves import AXES
+from gradnorm.comparison.scores import STATISTICS
 from gradnorm.config.options import Option, options, options_of
 from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.studies.base import Study
 from gradnorm.studies.registry import KINDS
+from gradnorm.studies.table import TableStudy
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,6 +58,11 @@ def parser() -> argparse.ArgumentParser:
 
     study = commands.add_parser("study", help="run a study: an α sweep, random fixed weights, a search for fixed ones")
     studied = _add_studies(study)
+    for name, tasks in {"table1": "classes, depth and normals", "table2": "depth, normals and keypoints"}.items():
+        table = commands.add_parser(name, help=f"the paper's Table {name[-1]}: {tasks}, beside each task alone")
+        table.set_defaults(kind=TableStudy.kind, preset=None)
+        _add_study_options(table, TableStudy, "--data")
+        studied.append(table)
 
     runs = commands.add_parser("runs", help="list the runs of a home, newest first")
     known = commands.add_parser("methods", help="list the weighting methods")
@@ -69,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
         help="python: a script that repeats the run; tensorboard: an event file in the folder --out",
     )
     export.add_argument("--out", type=Path, help="a file; left out: standard output")
+
+    compare = commands.add_parser("compare", help="lay runs side by side: scores over seeds, a paired test, Δm, curves")
+    _add_comparison(compare)
 
     doctor = commands.add_parser("doctor", help="say what is damaged in a home, and mend it")
     doctor.add_argument("--repair", action="store_true", help="mend what can be; what is there now is kept beside it")
@@ -93,9 +105,9 @@ def parser() -> argparse.ArgumentParser:
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 
-    for command in (train, resume, fork, runs, known, doctor, figure, bench, *studied):
+    for command in (train, resume, fork, runs, compare, known, doctor, figure, bench, *studied):
         command.add_argument("--json", metavar="FILE", help="write the result as JSON; - is standard output")
-    for command in (train, resume, fork, runs, cite, export, doctor, dashboard, *studied):
+    for command in (train, resume, fork, runs, cite, export, compare, doctor, dashboard, *studied):
         command.add_argument("--home", type=Path, help="where runs live (default: GRADNORM_HOME, else runs/)")
     return top
 
@@ -106,17 +118,33 @@ def _add_studies(study: argparse.ArgumentParser) -> list[argparse.ArgumentParser
     parsers = [kinds.add_parser(name, help=kind.summary) for name, kind in KINDS.items()]
     for parser, kind in zip(parsers, KINDS.values(), strict=True):
         parser.add_argument("--preset", choices=list(PRESETS), help="start from a preset; options change it")
-        own = list(options_of("study", kind))
-        for option in own:
-            _add(parser, option)
-        # Where a data set has an option of the same name, the study's is meant.
-        _add_options(parser, {option.key for option in own})
+        _add_study_options(parser, kind)
     listed = kinds.add_parser("list", help="list the studies of a home, newest first")
     shown = kinds.add_parser("show", help="print what a study says by now")
     resumed = kinds.add_parser("resume", help="go on with a study that was stopped or interrupted")
     for parser in (shown, resumed):
         parser.add_argument("study", help="the study's id")
     return [*parsers, listed, shown, resumed]
+
+
+def _add_study_options(parser: argparse.ArgumentParser, kind: type[Study], *names: str) -> None:
+    """Add a study's options and a run's. names: of the option that says what is learnt, besides --dataset."""
+    own = list(options_of("study", kind))
+    for option in own:
+        _add(parser, option)
+    # Where a data set has an option of the same name, the study's is meant.
+    _add_options(parser, {option.key for option in own}, *names)
+
+
+def _add_comparison(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="the runs' ids; those that differ in the seed are one")
+    compare.add_argument("--baseline", default="", metavar="RUN", help="what the others are compared with")
+    compare.add_argument("--score", choices=STATISTICS, default="final", help="which evaluation counts")
+    compare.add_argument("--last", type=int, default=5, metavar="K", help="evaluations that score last averages")
+    compare.add_argument("--metric", action="append", default=[], help="what the report draws; may be given again")
+    compare.add_argument("--by", choices=AXES, default="step", help="what the report's curves are aligned by")
+    for kind, what in (("html", "a report that needs no network"), ("latex", "a table"), ("csv", "all scores")):
+        compare.add_argument(f"--{kind}", metavar="FILE", help=f"write {what}; - is standard output")
 
 
 def _add_data(data: argparse.ArgumentParser) -> None:
@@ -130,10 +158,14 @@ def _add_data(data: argparse.ArgumentParser) -> None:
     rooms.add_argument("--seed", type=int, default=0, help="another seed makes other rooms (default: 0)")
 
 
-def _add_options(parser: argparse.ArgumentParser, besides: Collection[str] = ()) -> None:
+def _add_options(parser: argparse.ArgumentParser, besides: Collection[str] = (), *names: str) -> None:
     listed = ", ".join(datasets())
     parser.add_argument(
-        "--dataset", metavar="NAME[:PATH]", help=f"what is learnt: {listed}, with a path as in table:houses.csv"
+        *names,
+        "--dataset",
+        dest="dataset",
+        metavar="NAME[:PATH]",
+        help=f"what is learnt: {listed}, with a path as in table:houses.csv",
     )
     parser.add_argument("--method", choices=list(methods()), help="how the losses are weighed")
     for option in options():

@@ -10,11 +10,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from gradnorm.cli.output import STOPPED, check_writable, write_json
-from gradnorm.cli.paths import take_path
-from gradnorm.cli.training import StoppedBySignals, changes
+from gradnorm.cli.paths import open_up, take_path
+from gradnorm.cli.training import StoppedBySignals, changes, check_files, check_packages
 from gradnorm.config.options import options_of
 from gradnorm.config.spec import RunSpec, SpecError, preset
 from gradnorm.studies.registry import KINDS, study_of
+from gradnorm.studies.table import PAPER_TABLES, markdown, paper_base
 from gradnorm.training.control import Control
 
 if TYPE_CHECKING:
@@ -56,9 +57,12 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
         if study is None:
             take_path(arguments)
             made = KINDS[arguments.kind].parse(_base(arguments), _options(arguments))
+            specs = [member.spec for member in made.wanted({})]
+            check_packages(specs)
+            check_files(specs[0], arguments)
         store = RunStore(arguments.home)
         if study is not None:
-            store.studies.info(study)
+            open_up(store.studies.info(study).spec["base"], arguments.home)
         with closing(Lab(store)) as lab:
             keeper = StudyKeeper(lab)
             if made is not None:
@@ -94,6 +98,8 @@ def _watch(store: RunStore, keeper: Any, study: str, stopped: Control) -> None:
 def _base(arguments: argparse.Namespace) -> Mapping[str, Any]:
     own = {option.key for option in options_of("study", KINDS[arguments.kind])}
     given = {key: value for key, value in changes(arguments).items() if key not in own}
+    if arguments.command in PAPER_TABLES:
+        return paper_base(arguments.command, given).flat()
     spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
     return spec.flat()
 
@@ -149,6 +155,8 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         rows = [f"{row['name']}: {_spread(row['loss'])}" for row in report["candidates"]]
         others = [f"{name}: {_spread(loss)}" for name, loss in report["methods"].items()]
         return [*others, *rows, *([f"best: {report['best']}", report["code"]] if report["code"] else [])]
+    if report["kind"] == "table":
+        return markdown(report)
     raise SpecError(f"A report should be of one of {', '.join(KINDS)}. Found {report['kind']!r}.")
 
 

@@ -32,12 +32,12 @@ def train(arguments: argparse.Namespace) -> int:
     spec = _spec(arguments)
     specs = [spec] if arguments.race is None else contenders(spec, arguments.race)
     check_writable(arguments.json)
-    _check_packages(specs)
+    check_packages(specs)
     with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
         _check_device(spec)
-        _check_files(spec, arguments)
+        check_files(spec, arguments)
         _say_notes(spec, arguments)
         memory.check(specs)
         store = RunStore(arguments.home)
@@ -71,9 +71,9 @@ def fork(arguments: argparse.Namespace) -> int:
         store = RunStore(arguments.home)
         info = store.info(arguments.run)
         spec = forked(info.spec, changes(arguments))
-        _check_packages([spec])
+        check_packages([spec])
         _check_device(spec)
-        _check_files(spec, arguments)
+        check_files(spec, arguments)
         memory.check([spec])
         flat = spec.settled().flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
@@ -93,7 +93,7 @@ def _spec(arguments: argparse.Namespace) -> RunSpec:
     return preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
 
 
-def _check_packages(specs: Sequence[RunSpec]) -> None:
+def check_packages(specs: Sequence[RunSpec]) -> None:
     """Raise MissingPackageError where a data set or a method lacks a package, before there is a run."""
     for spec in specs:
         require(f"Data set {spec.dataset.name}", *spec.dataset.packages)
@@ -106,7 +106,7 @@ def _check_device(spec: RunSpec) -> None:
     resolve_device(spec.device)
 
 
-def _check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
+def check_files(spec: RunSpec, arguments: argparse.Namespace) -> None:
     """Read the user's own files before there is a run: what is wrong with them is bad usage, and no failed run."""
     if spec.dataset.by_path:
         open_up(spec.flat(), arguments.home)

@@ -170,13 +170,17 @@ class StudyKeeper:
 
 
 def teams(members: Sequence[Member]) -> list[Sequence[Member]]:
-    """Return members in groups that are trained in lock step: of one data set, length and shape, 32 at most."""
+    """Return members in groups that are trained in lock step: of one data set, length and shape, 32 at most.
+
+    Networks for pictures are stepped one after another. They share the pictures of their seed, and no more than that.
+    """
     alike: Mapping[Any, list[Member]] = defaultdict(list)
     for member in members:
         spec = member.spec
-        alike[spec.dataset, spec.steps, spec.epochs, spec.eval_every, spec.network, spec.width, spec.depth].append(
-            member
-        )
+        network = spec.dataset.networks[0] if spec.network == "auto" else spec.network
+        seed = None if network == "mlp" else spec.seed
+        shape = network, spec.width, spec.depth
+        alike[spec.dataset, seed, spec.steps, spec.epochs, spec.eval_every, shape].append(member)
     # Of equal size, so that none is left with a few runs that cost almost as much.
     return [
         each

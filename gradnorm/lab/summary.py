@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from gradnorm.comparison.delta_m import DeltaM, gain
+from gradnorm.comparison.loading import LOST
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.forms.registry import error_metrics
 from gradnorm.runs.records import Evaluation, Outcome, Record, StepRecord
 from gradnorm.runs.troubles import Trouble
 
-# Endings after which the newest evaluation, which may be that of the untrained network, is no result.
-LOST = frozenset({"diverged", "failed"})
 # A first loss of more times a constant answer's than this makes any network look good.
 FLATTERS = 3
-# Metrics that only say in other units what another one of the task says.
-RESTATED = frozenset({"iou_error", "cosine_error"})
-# A metric this many times the single-task run's tells of a yardstick near 0, and would be all of the mean.
-LARGEST_RATIO = 10.0
 
 
 class Summary:
@@ -124,22 +118,11 @@ def leaders(labels: Sequence[str], results: Sequence[Mapping[str, Any]]) -> dict
     return best_at
 
 
-@dataclass(frozen=True)
-class DeltaM:
-    """Δm of one contender. percent: None where there is none; why: the sentence that says why, if it was to be had."""
-
-    percent: float | None = None
-    why: str = ""
-
-
 def delta_m(results: Sequence[Mapping[str, Any]]) -> list[DeltaM]:
     """Return Δm for each contender: how much better its test metrics are than those of single-task runs, in per cent.
 
-    Δm = 100/T Σ_i 1/n_i Σ_k ±(M_k − B_k)/B_k, over the n_i metrics of each task, minus where less is better; B is of
-    the run that was trained for that task alone with the same seed (Maninis, Radosavovic, Kokkinos, CVPR 2019).
-    R² counts as the root mean squared error that it restates, √(1 − R²): R² itself may be 0 or less, and then no ratio
-    to it makes sense. There is no Δm of the single-task runs themselves, nor in a race without any. A contender gets a
-    sentence instead of a number where a run or a metric is missing, or a B is 0 or so near it that M/B > 10.
+    The baseline is the run that was trained for that task alone with the same seed; see `gain`. There is no Δm of the
+    single-task runs themselves, nor in a race without any. Where a run is missing, a sentence takes its place.
     results: their `Summary.result`.
     """
     alone = {
@@ -156,33 +139,7 @@ def _delta_m(result: Mapping[str, Any], alone: Mapping[tuple[int, int], Mapping[
     tasks, seed = result["tasks"], result["spec"]["seed"]
     if not result["test"]:
         return DeltaM(why="Δm needs a test at the end of the run. Found none.")
-    gains: list[float] = []
     for i, task in enumerate(tasks):
         if (seed, i) not in alone:
             return DeltaM(why=f"Δm needs a run of each task alone with seed {seed}. Found none of {task}.")
-        own, base = _compared(result["test"]["metrics"][i]), _compared(alone[seed, i]["metrics"][i])
-        if not own:
-            return DeltaM(why=f"Δm compares test metrics. Found none of {task}.")
-        for name in own:
-            if refusal := _no_ratio(own[name], base.get(name, math.nan)):
-                return DeltaM(why=f"Δm is a mean of ratios, and that of {task}'s {name} {refusal}.")
-        each = [(own[name] / base[name] - 1) * (-1 if name in error_metrics() else 1) for name in own]
-        gains.append(sum(each) / len(each))
-    return DeltaM(100 * sum(gains) / len(tasks))
-
-
-def _compared(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return the metrics that Δm compares: none that restates another, and an error in place of R²."""
-    named = {name: value for name, value in metrics.items() if name not in RESTATED}
-    if "r2" in named:
-        # In units of the targets' standard deviation, which the compared runs share. NaN stays NaN.
-        named["rmse"] = math.sqrt(1 - named.pop("r2"))
-    return named
-
-
-def _no_ratio(own: float, base: float) -> str:
-    """Return why a metric should not be divided by a single-task run's; empty if it may be. own, base: ≥ 0."""
-    found = f"{own:.3g} to the {base:.3g} of the run for that task alone"
-    if not (math.isfinite(own) and math.isfinite(base) and base > 0):
-        return f"does not exist: {found}"
-    return f"would be nearly all of it: {found}" if own > LARGEST_RATIO * base else ""
+    return gain(tasks, result["test"]["metrics"], [alone[seed, i]["metrics"][i] for i in range(len(tasks))])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from gradnorm.common.declarations import numbers
-from gradnorm.studies.base import Member, Result, Results, Study, of_seeds, one, spread
+from gradnorm.studies.base import Member, Results, Study, metrics_of, of_seeds, one, spread
 
 # A loss of so many times that of the best α, at the median, counts as unstable, as does a run without a loss.
 UNSTABLE = 2.0
@@ -126,7 +126,7 @@ class AlphaStudy(Study):
             "ended": sum(f"{key}, seed {seed}" in results for seed in self.seeds),
             "dropped_at": dropped,
             "weights": [statistics.fmean(column) for column in zip(*[r.weights for r in found], strict=True)],
-            "metrics": _metrics(found),
+            "metrics": metrics_of(found),
         }
 
     def _suggestion(self, results: Results, best: float, known: dict[float, float]) -> dict[str, Any]:
@@ -153,9 +153,3 @@ class AlphaStudy(Study):
 
 def _kept(alphas: int) -> int:
     return max(1, round(alphas * KEPT))
-
-
-def _metrics(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return each task's metrics with their spread over runs."""
-    tasks = zip(*[result.metrics for result in results], strict=True)
-    return [{name: spread([scores[name] for scores in task]) for name in task[0]} for task in tasks]

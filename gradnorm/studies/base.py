@@ -148,3 +148,9 @@ def spread(values: Sequence[float]) -> dict[str, float | int] | None:
     half = len(middle) // 2
     median = middle[half] if len(middle) % 2 else (middle[half - 1] + middle[half]) / 2
     return {"median": median, "least": middle[0], "most": middle[-1], "runs": len(middle)}
+
+
+def metrics_of(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return each task's metrics with their spread over runs; empty without runs."""
+    tasks = zip(*[result.metrics for result in results], strict=True)
+    return [{name: spread([scores[name] for scores in task]) for name in task[0]} for task in tasks]

@@ -9,8 +9,9 @@ from gradnorm.config.spec import SpecError
 from gradnorm.studies.alpha import AlphaStudy
 from gradnorm.studies.base import Study
 from gradnorm.studies.grid import FixedStudy, GridStudy
+from gradnorm.studies.table import TableStudy
 
-KINDS: Mapping[str, type[Study]] = {kind.kind: kind for kind in (AlphaStudy, GridStudy, FixedStudy)}
+KINDS: Mapping[str, type[Study]] = {kind.kind: kind for kind in (AlphaStudy, GridStudy, FixedStudy, TableStudy)}
 
 
 def study_of(kind: str, spec: Mapping[str, Any]) -> Study:

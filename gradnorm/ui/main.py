@@ -22,6 +22,7 @@ def main() -> None:
         navigation.your_data(),
         navigation.gallery(),
         navigation.runs(),
+        navigation.compare(),
     ]
     page = st.navigation(shown, position="top")
     top = st.container()

@@ -37,3 +37,8 @@ def gallery() -> StreamlitPage:
 def runs() -> StreamlitPage:
     """Return the page that lists the runs."""
     return st.Page(_PAGES / "runs.py", title="Runs", icon=":material/list:")
+
+
+def compare() -> StreamlitPage:
+    """Return the page that lays runs side by side."""
+    return st.Page(_PAGES / "compare.py", title="Compare", icon=":material/stacked_line_chart:")

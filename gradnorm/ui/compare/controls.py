@@ -1,0 +1,130 @@
+"""The Compare page's controls. Each of them changes the address, and the page is drawn from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from gradnorm.comparison.compared import Comparison
+from gradnorm.comparison.curves import AXES, recorded
+from gradnorm.comparison.loading import MOST_RUNS, ComparedRun
+from gradnorm.comparison.measures import Measure
+from gradnorm.comparison.scores import STATISTICS
+from gradnorm.ui.compare import address
+from gradnorm.ui.compare.view import MOST_LAST, PICTURES, View
+from gradnorm.ui.lab import lab
+from gradnorm.ui.widgets import show
+
+# Of the newest runs, any can be added here; older ones by the Runs page or the address.
+_OFFERED = 500
+_AXES = {"step": "Steps", "time": "Time", "epoch": "Epochs"}
+_SCORES = {"final": "Final", "best": "Best", "last": "Mean of last"}
+
+
+def choose_runs(view: View, shown: Sequence[ComparedRun]) -> None:
+    """Show which runs are compared, and let others be added."""
+    infos = {run.info.run: run.info for run in shown}
+    infos |= {info.run: info for info in lab().store.runs(_OFFERED) if info.run not in infos}
+
+    def name(run: str) -> str:
+        started = datetime.fromtimestamp(infos[run].created).strftime("%d %b, %H:%M")
+        return f"{infos[run].title} · {started} · {run[-6:]}"
+
+    with st.expander(f"Runs ({len(shown)})", expanded=not shown, icon=":material/list:"):
+        # The browser remembers choices by their positions in the list, so another list needs another widget.
+        key = f"compare-runs {hash(tuple(infos))}"
+        show(key, [run.info.run for run in shown])
+        st.multiselect(
+            "Compared runs",
+            list(infos),
+            key=key,
+            format_func=name,
+            max_selections=MOST_RUNS,
+            on_change=lambda: address.show(replace(view, runs=tuple(st.session_state[key]))),
+            help=f"Up to {MOST_RUNS}. Runs with the same settings but for the seed become one line.",
+        )
+
+
+def controls(view: View, comparison: Comparison, drawn: Sequence[Measure]) -> None:
+    """Show how the runs are compared. drawn: the measures that have a figure."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="compare-controls"):
+        _segments("By", "by", AXES, view, _AXES.get)
+        _segments("Score", "score", STATISTICS, view, _SCORES.get)
+        if view.score == "last":
+            _number(view)
+        _segments("Picture", "picture", PICTURES, view, str.upper, "What the camera above a figure saves.")
+        _log(view)
+    left, right = st.columns([3, 2])
+    with left:
+        _metrics(view, comparison, drawn)
+    with right:
+        _baseline(view, comparison)
+
+
+def _segments(
+    label: str, field: str, choices: Sequence[str], view: View, name: Callable[[Any], Any], text: str | None = None
+) -> None:
+    key = f"compare-{field}"
+    show(key, getattr(view, field))
+    st.segmented_control(
+        label,
+        choices,
+        key=key,
+        format_func=name,
+        required=True,
+        on_change=lambda: address.show(replace(view, **{field: st.session_state[key]})),
+        help=text,
+    )
+
+
+def _number(view: View) -> None:
+    show("compare-last", view.last)
+    st.number_input(
+        "Evaluations",
+        1,
+        MOST_LAST,
+        key="compare-last",
+        width=140,
+        on_change=lambda: address.show(replace(view, last=int(st.session_state["compare-last"]))),
+        help="How many of the newest evaluations are averaged.",
+    )
+
+
+def _log(view: View) -> None:
+    key = "compare-log"
+    show(key, view.log)
+    st.toggle("Log scale", key=key, on_change=lambda: address.show(replace(view, log=st.session_state[key])))
+
+
+def _metrics(view: View, comparison: Comparison, drawn: Sequence[Measure]) -> None:
+    known = {measure.key: measure for measure in (*comparison.measures, *recorded(comparison.groups))}
+    key = f"compare-metric {hash(tuple(known))}"
+    show(key, [measure.key for measure in drawn])
+    st.multiselect(
+        "Curves",
+        list(known),
+        key=key,
+        format_func=lambda each: known[each].title,
+        on_change=lambda: address.show(replace(view, metrics=tuple(st.session_state[key]))),
+        help="A figure each. The first is also the last axis of the options that differ.",
+    )
+
+
+def _baseline(view: View, comparison: Comparison) -> None:
+    names = {group.runs[0].info.run: group.label for group in comparison.groups}
+    chosen = comparison.baseline.runs[0].info.run if view.baseline else ""
+    key = f"compare-baseline {hash(tuple(names))}"
+    show(key, chosen)
+    usual = comparison.baseline.label if not view.baseline else "as usual"
+    st.selectbox(
+        "Baseline",
+        ["", *names],
+        key=key,
+        format_func=lambda run: names.get(run, f"Automatic ({usual})"),
+        on_change=lambda: address.show(replace(view, baseline=st.session_state[key])),
+        help="What differences are to. Δm is against it too; if it is automatic, against single-task runs.",
+    )
