@@ -165,7 +165,9 @@ class Run:
         if self.taken % every and not self.over:
             return
         self.model.eval()
-        score = validation_loss(self.model, to_device(self.source.validation, self.device), self.source.tasks)
+        tasks = self.source.tasks
+        trained = self.spec.method.trained(len(tasks))
+        score = validation_loss(self.model, to_device(self.source.validation, self.device), tasks, trained)
         self.model.train()
         if self.best is None or score < self.best.score:
             copied = {name: value.clone() for name, value in self.model.state_dict().items()}
