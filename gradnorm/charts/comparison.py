@@ -36,7 +36,7 @@ def figures(
 ) -> tuple[list[go.Figure], list[str]]:
     """Return a figure of curves for each measure, and the options that differ; and a sentence for what is not shown.
 
-    statistic: of the first measure, on the last axis of the options.  dark: for a dark page.
+    statistic: of the first measure that is tested, on the last axis of the options.  dark: for a dark page.
     log: a logarithmic axis of values.
     Raises UnknownRunError if a run is deleted meanwhile, StoreError.
     """
@@ -47,7 +47,8 @@ def figures(
         lines, missing = align(store, comparison.groups, measure, by)
         told |= dict.fromkeys(missing)
         drawn += [curves(lines, measure, by, order, dark=dark, log=log)] if lines else []
-    axes = parallel(comparison, statistic, measures[0], dark=dark) if measures else None
+    scored = [measure for measure in (*measures, *comparison.headline) if measure.tested]
+    axes = parallel(comparison, statistic, scored[0], dark=dark) if scored else None
     return [*drawn, *([axes] if axes else [])], list(told)
 
 
@@ -65,8 +66,9 @@ def curves(
         ink = style.dark if dark else style.light
         if curve.low is not None and curve.high is not None:
             figure.add_scatter(
-                x=[*curve.x, *curve.x[::-1]],
-                y=[*curve.high, *curve.low[::-1]],
+                x=[*curve.x.tolist(), *curve.x[::-1].tolist()],
+                y=[*curve.high.tolist(), *curve.low[::-1].tolist()],
+                mode="lines",
                 fill="toself",
                 fillcolor=_faint(ink),
                 line={"width": 0},
@@ -76,8 +78,8 @@ def curves(
             )
         runs = f", {curve.n} runs" if curve.n > 1 else ""
         figure.add_scatter(
-            x=curve.x,
-            y=curve.mean,
+            x=curve.x.tolist(),
+            y=curve.mean.tolist(),
             name=f"{curve.label}{runs}",
             legendgroup=curve.label,
             mode="lines" if len(curve.x) > 1 else "markers",
@@ -90,7 +92,8 @@ def curves(
         legend={"orientation": "h", "yanchor": "top", "y": -0.2},
         showlegend=True,
         margin={"l": 60, "r": 20, "t": 50, "b": 20},
-        height=420,
+        # The legend takes half of it at most, and can be scrolled.
+        height=400 + 8 * len(lines),
     )
     if log:
         figure.update_yaxes(type="log")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gradnorm.cli import comparing, data, doctor, listing, making, studies, training
+from gradnorm.cli import comparing, data, doctor, listing, making, ranks, runs, studies, training
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.parser import parser
 from gradnorm.common.discovery import PluginError
@@ -21,7 +21,7 @@ _COMMANDS = {
     "study": studies.study,
     "table1": studies.study,
     "table2": studies.study,
-    "runs": listing.runs,
+    "runs": runs.runs,
     "export": listing.export,
     "compare": comparing.compare,
     "methods": listing.methods,
@@ -32,6 +32,8 @@ _COMMANDS = {
     "data": data.data,
     "doctor": doctor.doctor,
 }
+# What several processes of torchrun do together; anything else is done by the first one alone.
+_SHARED = ("train", "resume", "fork")
 # What a whole command needs besides the library's own packages. Whatever only some of its uses need is
 # imported when it comes to that; a failure is told in the same words.
 _RUNS = ("apsw", "psutil")
@@ -60,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     user = f"gradnorm {parsed.command}"
     try:
         require(user, *_PACKAGES.get(parsed.command, ()))
+        if not ranks.leads():
+            return ranks.follow() if parsed.command in _SHARED else 0
         return _COMMANDS[parsed.command](parsed)
     except BrokenPipeError:
         # Whoever read our output has had enough, as `head` does.
@@ -77,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gradnorm.export.slices import CutShortError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
+        from gradnorm.runs.labels import LabelError
         from gradnorm.runs.store import CannotGoOnError, UnknownRunError
         from gradnorm.runs.studies import UnknownStudyError
 
@@ -88,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             UnknownRunError,
             UnknownStudyError,
             CannotGoOnError,
+            LabelError,
         )
         if isinstance(error, told):
             return _complain(str(error))

@@ -1,4 +1,4 @@
-"""Commands that look things up: runs, methods, citations, exports."""
+"""Commands that look things up: methods, citations, exports."""
 
 from __future__ import annotations
 
@@ -12,47 +12,15 @@ from gradnorm.config import spec
 from gradnorm.config.options import options
 from gradnorm.export.citations import bibtex
 from gradnorm.runs.damage import sentence
-from gradnorm.runs.records import RunInfo
 
 if TYPE_CHECKING:
     from gradnorm.runs.store import RunStore
 
 
-def runs(arguments: argparse.Namespace) -> int:
-    """List the runs of a home."""
-    from gradnorm.runs.store import RunStore
-
-    store = RunStore(arguments.home)
-    infos = store.runs()
-    _warn(store.damage())
-    if arguments.json:
-        write_json([_line(info) for info in infos], arguments.json)
-        return 0
-    for info in infos:
-        print(f"{info.run}  {info.state:<11}  {info.steps:>9,} steps  {info.title}")
-    return 0
-
-
-def _warn(wrong: str) -> None:
+def warn(wrong: str) -> None:
+    """Say on standard error what is wrong, if anything is."""
     if wrong:
         print(f"gradnorm: {wrong}", file=sys.stderr)
-
-
-def _line(info: RunInfo) -> dict[str, Any]:
-    return {
-        "run": info.run,
-        "outcome": info.state,
-        "message": info.outcome.message if info.outcome else "",
-        "steps": info.steps,
-        "spec": dict(info.spec),
-        "title": info.title,
-        "created": info.created,
-        "seconds": info.seconds,
-        "device": info.device,
-        "race": info.race,
-        "parent": info.parent,
-        "forked_at": info.forked_at,
-    }
 
 
 def methods(arguments: argparse.Namespace) -> int:
@@ -98,7 +66,7 @@ def export(arguments: argparse.Namespace) -> int:
     from gradnorm.runs.store import RunStore
 
     store = RunStore(arguments.home)
-    _warn(sentence(arguments.run, store.read(arguments.run).damage))
+    warn(sentence(arguments.run, store.read(arguments.run).damage))
     open_up(store.info(arguments.run).spec, arguments.home)
     if arguments.format == "tensorboard":
         from gradnorm.export import tensorboard

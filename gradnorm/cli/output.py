@@ -11,6 +11,8 @@ from gradnorm.config.spec import SpecError
 from gradnorm.runs.plain import json_safe
 
 FAILED, USAGE, DIVERGED, STOPPED = 1, 2, 3, 130
+# The exit code of each ending that has one of its own.
+ENDINGS = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
 
 def check_writable(where: str | None) -> None:

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from gradnorm.cli.output import USAGE
+from gradnorm.cli.ranks import leads
 from gradnorm.comparison.curves import AXES
 from gradnorm.comparison.scores import STATISTICS
 from gradnorm.config.options import Option, options, options_of
 from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.runs.query import SORTS
 from gradnorm.studies.base import Study
 from gradnorm.studies.registry import KINDS
 from gradnorm.studies.table import TableStudy
 
 
 class _Parser(argparse.ArgumentParser):
-    """Bad usage is one line on standard error."""
+    """Bad usage is one line on standard error, whatever the number of processes."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n" if leads() else None)
 
 
 def benchmarks() -> Mapping[str, str]:
@@ -64,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
         _add_study_options(table, TableStudy, "--data")
         studied.append(table)
 
-    runs = commands.add_parser("runs", help="list the runs of a home, newest first")
+    runs = commands.add_parser("runs", help="list the runs of a home, name and tag them, put them into the trash")
+    _add_list(runs)
     known = commands.add_parser("methods", help="list the weighting methods")
     cite = commands.add_parser("cite", help="print the BibTeX of what a run, or all methods, use")
     cite.add_argument("run", nargs="?", help="the run's id; left out: all methods")
@@ -91,12 +94,7 @@ def parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--open", action="store_true", help="open it in a browser")
 
     figure = commands.add_parser("figure2", help="reproduce the paper's Figure 2: table and figure")
-    figure.add_argument("--tasks", type=int, choices=[2, 10], default=2, help="2: its top row; 10: its bottom row")
-    figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
-    figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
-    figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
-    figure.add_argument("--draws", type=int, default=8, help="random weights tried for the row of tuned fixed weights")
-    figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
+    _add_figure2(figure)
 
     bench = commands.add_parser("bench", help="run a named benchmark")
     named = benchmarks()
@@ -145,6 +143,49 @@ def _add_comparison(compare: argparse.ArgumentParser) -> None:
     compare.add_argument("--by", choices=AXES, default="step", help="what the report's curves are aligned by")
     for kind, what in (("html", "a report that needs no network"), ("latex", "a table"), ("csv", "all scores")):
         compare.add_argument(f"--{kind}", metavar="FILE", help=f"write {what}; - is standard output")
+
+
+def _add_list(runs: argparse.ArgumentParser) -> None:
+    words = 'words of title, name, notes and tags, and settings, as in "toy alpha>=0.5"'
+    runs.add_argument("--search", default="", metavar="TEXT", help=words)
+    runs.add_argument("--dataset", default="", metavar="NAME", help="only those of this data set")
+    runs.add_argument("--method", default="", metavar="NAME", help="only those of this method")
+    runs.add_argument("--state", default="", help="only those in this state, as finished or running")
+    runs.add_argument("--tag", default="", help="only those with this tag")
+    runs.add_argument("--group", default="", metavar="ID", help="only those of a race, or of a run's tree of forks")
+    runs.add_argument("--pinned", action="store_true", help="only those that are pinned")
+    runs.add_argument("--trash", action="store_true", help="those in the trash")
+    runs.add_argument("--sort", choices=SORTS, default="newest", help="pinned runs come first (default: newest)")
+    runs.add_argument("--limit", type=int, default=1000, metavar="N", help="how many at most (default: 1000)")
+    actions = runs.add_subparsers(dest="action", parser_class=_Parser)
+    home = _Parser(add_help=False)
+    # What is not given here must not undo what was given before the action.
+    home.add_argument("--home", type=Path, default=argparse.SUPPRESS, help="where runs live")
+    one, several = _Parser(add_help=False), _Parser(add_help=False)
+    one.add_argument("run", help="the run's id")
+    several.add_argument("runs", nargs="+", metavar="run", help="the runs' ids")
+    for action, text in (("name", "give a run a name in place of its title"), ("note", "give a run notes")):
+        actions.add_parser(action, help=text, parents=[home, one]).add_argument("text", help='"" takes them away')
+    tag = actions.add_parser("tag", help="add tags to runs, or take them away", parents=[home, several])
+    tag.add_argument("--add", default="", metavar="LIST", help="tags, separated by commas")
+    tag.add_argument("--remove", default="", metavar="LIST", help="tags, separated by commas")
+    for action, text in (
+        ("pin", "keep runs on top of the list"),
+        ("unpin", "no longer keep runs on top"),
+        ("trash", "put runs into the trash, where they are kept for 30 days"),
+        ("restore", "take runs out of the trash"),
+    ):
+        actions.add_parser(action, help=text, parents=[home, several])
+    actions.add_parser("empty-trash", help="delete the runs in the trash for good", parents=[home])
+
+
+def _add_figure2(figure: argparse.ArgumentParser) -> None:
+    figure.add_argument("--tasks", type=int, choices=[2, 10], default=2, help="2: its top row; 10: its bottom row")
+    figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
+    figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
+    figure.add_argument("--draws", type=int, default=8, help="random weights tried for the row of tuned fixed weights")
+    figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
 
 
 def _add_data(data: argparse.ArgumentParser) -> None:

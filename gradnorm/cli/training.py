@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from gradnorm.cli.output import DIVERGED, FAILED, STOPPED, check_writable, write_json
+from gradnorm.cli import ranks
+from gradnorm.cli.output import ENDINGS, FAILED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.common.extras import require
 from gradnorm.config import memory
@@ -22,8 +23,6 @@ from gradnorm.lab.summary import Summary, delta_m, leaders, sentences
 from gradnorm.runs.records import Evaluation, Outcome, Record, RunInfo, StepRecord
 from gradnorm.runs.troubles import troubles
 from gradnorm.training.control import Control
-
-_CODES = {"finished": 0, "diverged": DIVERGED, "stopped": STOPPED}
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -130,6 +129,7 @@ def _train(
     summaries = {info.run: Summary(RunSpec.parse(info.spec), info.run) for info in infos}
     controls = {info.run: control if i == 0 else _Follower(control) for i, info in enumerate(infos)}
     left: set[int] = set()
+    ranks.lead(len(infos))
     items = records_of(store, infos, controls, left)
     with (
         closing(record_group(store, list(summaries), items, list(controls.values()), left)) as recorded,
@@ -143,7 +143,7 @@ def _train(
             summary.mean_weights = mean_weights(store, run)
             summary.troubles = troubles(store, run)
     _report(summaries, arguments, race)
-    return max(_CODES.get(summary.outcome.kind, FAILED) for summary in summaries.values())
+    return max(ENDINGS.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 
 
 class _Follower(Control):
@@ -231,7 +231,9 @@ class StoppedBySignals:
 
     def _handle(self, number: int, frame: object) -> None:
         self._control.stop()
-        signal.signal(number, self._before[number])
+        # Under torchrun both the terminal and torchrun may send it, and torchrun itself ends what takes too long.
+        if not ranks.several():
+            signal.signal(number, self._before[number])
 
     def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():

@@ -10,7 +10,8 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
@@ -23,6 +24,8 @@ FORMATS: Mapping[str, tuple[str, str]] = {
     "python": ("py", "text/x-python"),
     "tensorboard": ("tensorboard.zip", "application/zip"),
 }
+# Of one export: their ids have to fit into an address.
+MOST_RUNS = 500
 # The exit code for a run that cannot be exported so; standard error says why, in a sentence. 0: it was written whole.
 REFUSED = 2
 # Least in the way of runs that are trained and pages that are drawn.
@@ -30,7 +33,10 @@ _NICE = 5
 
 
 def command(home: Path, run: str, file_format: str) -> tuple[list[str], dict[str, str]]:
-    """Return the command and the environment of the process. file_format: one of FORMATS."""
+    """Return the command and the environment of the process.
+
+    run: an id, or several with commas between them, whose files are put into a zip.  file_format: one of FORMATS.
+    """
     # It imports what this process does, wherever that was started.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return [sys.executable, "-P", "-m", __name__, str(home), run, file_format], environment
@@ -66,6 +72,17 @@ def _told() -> tuple[type[Exception], ...]:
 
 
 def _write(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
+    runs = run.split(",")
+    if len(runs) == 1:
+        _write_one(store, run, file_format, sink)
+        return
+    with ZipFile(sink, "w", ZIP_DEFLATED) as archive:
+        for each in runs:
+            with archive.open(f"{each}.{FORMATS[file_format][0]}", "w", force_zip64=True) as part:
+                _write_one(store, each, file_format, cast("BinaryIO", part))
+
+
+def _write_one(store: RunStore, run: str, file_format: str, sink: BinaryIO) -> None:
     # Each format imports much that the others can do without.
     if file_format == "python":
         from gradnorm.export.script import script

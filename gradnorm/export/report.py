@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import plotly.graph_objects as go
 from plotly.io import to_html
 
 from gradnorm.comparison import tables
@@ -22,6 +23,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid #d9e0e6; padding: 0.35rem 0.7rem; text-align: left; white-space: nowrap; }
 .fault { border-left: 4px solid #d55e00; padding-left: 0.7rem; }
+section { margin-top: 2rem; }
 .note { color: #4a5763; font-size: 0.9rem; }
 """
 _CONFIG = {"displaylogo": False, "responsive": True}
@@ -47,7 +49,7 @@ def as_html(
 ) -> str:
     """Return the report as a page that opens from a file, without a network.
 
-    measures: the columns of the tables.  figures: plotly's, drawn as they are.
+    measures: the columns of the tables.  figures: plotly's, drawn on white.
     faults: what could not be compared, as sentences.
     """
     runs = sum(len(group.runs) for group in comparison.groups)
@@ -58,7 +60,8 @@ def as_html(
         parts += ["<h2>Paired differences</h2>", html_table(differences)]
     parts += [f'<p class="note">{escape(note)}</p>' for note in tables.notes(comparison, statistic)]
     for i, figure in enumerate(figures):
-        plot = to_html(figure, full_html=False, include_plotlyjs=i == 0, config=_CONFIG, div_id=f"plot-{i + 1}")
+        paper = go.Figure(figure).update_layout(template="plotly_white")
+        plot = to_html(paper, full_html=False, include_plotlyjs=i == 0, config=_CONFIG, div_id=f"plot-{i + 1}")
         parts.append(f'<section id="figure-{i + 1}">{plot}</section>')
     if differs := tables.differs(comparison):
         parts += ["<h2>Options that differ</h2>", html_table(differs)]

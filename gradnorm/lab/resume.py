@@ -35,8 +35,9 @@ def records_of(
     controls: one for each run, by its id.
     """
     from gradnorm.training.engine import train_group
+    from gradnorm.training.following import told
 
-    return train_group([partial(_entry, store, info, controls[info.run]) for info in infos], left)
+    return train_group([partial(told, partial(_entry, store, info, controls[info.run])) for info in infos], left)
 
 
 def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import apsw
@@ -14,7 +15,7 @@ import numpy as np
 
 from gradnorm.runs.checksums import checksum
 from gradnorm.runs.damage import Damage, gaps
-from gradnorm.runs.database import gather
+from gradnorm.runs.database import UNREADABLE, fetch, gather
 from gradnorm.runs.faults import DamageError
 from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import Evaluation, Event, Rows, StepRecord, width
@@ -160,6 +161,17 @@ def read_evaluations(
     if len(rows) < expected and not found:
         found = [Damage("evaluations", max(since, at.forked_at), at.steps)]
     return tuple([evaluation for _, body, _ in rows if (evaluation := _read(body))]), found
+
+
+def final_loss(db: apsw.Connection, at: Position) -> float | None:
+    """Return the task-normalised loss of a run's last evaluation; None if there is none, or it can't be read."""
+    last = "SELECT step, CAST(body AS BLOB), checksum FROM evaluations WHERE number = ? ORDER BY step DESC LIMIT 1"
+    with suppress(*UNREADABLE):
+        for step, body, sealed in fetch(db, last, (at.number,)):
+            sound = sealed == checksum(at.number, step, body) or (sealed is None and not at.checked)
+            if sound and (evaluation := _read(body)):
+                return evaluation.task_normalized_loss
+    return None
 
 
 def _read(body: bytes) -> Evaluation | None:

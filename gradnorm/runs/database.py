@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import apsw
@@ -16,6 +16,7 @@ import apsw
 from gradnorm.runs.checksums import checksum
 from gradnorm.runs.faults import HomeGoneError, StoreError, damaged, gone, read_only, unusable
 from gradnorm.runs.migrations import MIGRATIONS, SCHEMA_VERSION
+from gradnorm.runs.query import folded, meets
 
 # Seconds to wait for another writer.
 PATIENCE = 10.0
@@ -132,6 +133,8 @@ class Database:
         if db is None:
             db = self._open_to_read() if self.read_only else self._open_to_write()
             db.create_scalar_function("checksum", checksum, deterministic=True)
+            db.create_scalar_function("folded", cast("Any", folded), 1, deterministic=True)
+            db.create_scalar_function("meets", cast("Any", meets), 3, deterministic=True)
             self._local.db = db
         return db
 

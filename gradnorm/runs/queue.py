@@ -50,7 +50,7 @@ def put_back(db: apsw.Connection, run_id: str, checkpoints: Checkpoints, *, here
         events, _ = read_events(db, position(db, member.run), 0, member.steps)
         _check_can_be_remade(member, events, checkpoints)
     for member in members:
-        again = "state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL"
+        again = "state = ?, host = ?, pid = ?, started = ?, heartbeat = ?, outcome = NULL, trashed = NULL"
         change(db, again, "run = ?", (*owner, time.time(), member.run))
     return [member.run for member in members]
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradnorm.runs.damage import Damage
+from gradnorm.runs.labels import NO_LABELS, Labels
 from gradnorm.runs.plain import short
 
 Rows = NDArray[np.float32]
@@ -165,14 +166,8 @@ class Outcome:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
-        value = plain.get("value")
-        return cls(
-            kind=plain["kind"],
-            step=plain["step"],
-            message=plain.get("message", ""),
-            task=plain.get("task"),
-            value=None if value is None else float(value),
-        )
+        value = None if plain.get("value") is None else float(plain["value"])
+        return cls(plain["kind"], plain["step"], plain.get("message", ""), plain.get("task"), value)
 
 
 @dataclass(frozen=True)
@@ -219,6 +214,7 @@ class RunInfo:
     parent: the run that it was forked from, after `forked_at` steps; its own records begin there.
     quantities: what its rows hold, as the build that began it knew them; its rows are read by these.
     keeps_events: whether its live changes were kept from its first step on; builds before schema 3 kept none.
+    labels: what users say of it.
     """
 
     run: str
@@ -238,6 +234,7 @@ class RunInfo:
     forked_at: int = 0
     quantities: tuple[Quantity, ...] = QUANTITIES
     keeps_events: bool = True
+    labels: Labels = NO_LABELS
 
     @property
     def ended(self) -> bool:

@@ -30,8 +30,9 @@ from gradnorm.runs.store import RunStore
 
 # Bytes of a page of the database.
 PAGE = 4096
-_COUNTS = ("number", "steps", "forked_at", "keeps_events", "checked", "evaluations", "events")
-_TEXTS = ("run", "title", "spec", "tasks", "state", "columns")
+_COUNTS = ("number", "steps", "forked_at", "keeps_events", "checked", "evaluations", "events", "pinned")
+_TIMES = ("created", "seconds", "trashed")
+_TEXTS = ("run", "title", "spec", "tasks", "state", "columns", "name", "notes", "tags")
 
 
 def repair(home: Path, findings: Sequence[Finding]) -> list[str]:
@@ -142,11 +143,11 @@ def _described(old: apsw.Connection, path: Path) -> tuple[list[dict[str, Any]], 
 def _makes_sense(named: dict[str, Any]) -> bool:
     """Whether a damaged description can still be read, though perhaps not as it was written."""
     counts = [named[name] for name in _COUNTS]
-    times = [named[name] for name in ("created", "seconds", "heartbeat")]
-    others = [named[name] for name in COLUMNS if name not in (*_COUNTS, "created", "seconds", "pid", "started")]
+    times = [*[named[name] for name in ("created", "seconds", "heartbeat")], named["trashed"] or 0]
+    others = [named[name] for name in COLUMNS if name not in (*_COUNTS, *_TIMES, "pid", "started")]
     try:
         texts = {name: named[name].decode() for name in _TEXTS}
-        spec, tasks = json.loads(texts["spec"]), json.loads(texts["tasks"])
+        spec, *lists = [json.loads(texts[name]) for name in ("spec", "tasks", "tags")]
         shapes = {shape for _, shape in quantities_from(texts["columns"])}
         kinds = [isinstance(text, bytes) and text.decode() for text in others if text is not None]
     except (ValueError, TypeError, AttributeError):
@@ -156,7 +157,7 @@ def _makes_sense(named: dict[str, Any]) -> bool:
         and all(isinstance(each, int | float) for each in times)
         and False not in kinds
         and isinstance(spec, dict)
-        and isinstance(tasks, list)
+        and all(isinstance(each, list) for each in lists)
         and shapes <= {"scalar", "task"}
     )
 
@@ -171,7 +172,11 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
         )
         if not is_id(row["run"]):
             row["run"] = new_id()
-        row |= {"state": "failed", "outcome": json.dumps(Outcome("failed", row["steps"], message).to_dict())}
+        row |= {
+            "trashed": None,
+            "state": "failed",
+            "outcome": json.dumps(Outcome("failed", row["steps"], message).to_dict()),
+        }
         yield f"Kept run {row['run']}, whose description was damaged and may be wrong; its outcome says so."
     elif row["state"] in ("running", "paused") and _alive(row):
         raise StoreError(

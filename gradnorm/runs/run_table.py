@@ -17,18 +17,20 @@ import apsw
 from gradnorm.runs.checksums import checksum
 from gradnorm.runs.database import UNREADABLE, fetch, gather
 from gradnorm.runs.faults import DamageError
+from gradnorm.runs.labels import Labels
 from gradnorm.runs.owner_process import Owner, this_process
 from gradnorm.runs.records import QUANTITIES, Outcome, Quantity, RunInfo, RunState
 
 _NUMBERS = frozenset(
     {"number", "steps", "created", "seconds", "pid", "started", "forked_at", "keeps_events", "checked"}
-    | {"evaluations", "events"}
+    | {"evaluations", "events", "pinned", "trashed"}
 )
 # What a row's checksum is of: all but the heartbeat, which says nothing of the run.
 COLUMNS = (
     *("number", "run", "title", "spec", "tasks", "state", "steps", "created", "seconds", "device", "outcome"),
     *("host", "pid", "started", "race", "parent", "forked_at", "columns", "keeps_events"),
     *("checked", "evaluations", "events"),
+    *("name", "notes", "tags", "pinned", "trashed"),
 )
 # Text as it is in the file, which damage may have left without meaning.
 _SEALED = ", ".join(name if name in _NUMBERS else f"CAST({name} AS BLOB)" for name in COLUMNS)
@@ -133,9 +135,9 @@ def listed(db: apsw.Connection, where: str, values: Sequence[Any] = ()) -> list[
     return _infos(db, [row for row in fetch(db, f"{LIST} {where}", values) if is_intact(row)])
 
 
-def newest(db: apsw.Connection, limit: int) -> list[tuple[RunInfo, int]]:
-    """Return the newest runs, with their row numbers, as far as the table can be read."""
-    ways = [f"{LIST} ORDER BY number {way} LIMIT ?" for way in ("DESC", "ASC")]
+def newest(db: apsw.Connection, limit: int, where: str = "") -> list[tuple[RunInfo, int]]:
+    """Return the newest runs, with their row numbers, as far as the table can be read. where: a condition in SQL."""
+    ways = [f"{LIST} {where} ORDER BY number {way} LIMIT ?" for way in ("DESC", "ASC")]
     return _infos(db, gather(db, ways, (limit,), is_intact)[::-1][:limit])
 
 
@@ -226,7 +228,8 @@ def _as_text(row: Sequence[Any]) -> list[Any]:
 
 def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
     run, title, spec, tasks, state, steps, created, seconds, device, outcome = row[1:11]
-    host, pid, started, race, parent, forked_at, columns, keeps_events, _, _, _, beat = row[11:]
+    host, pid, started, race, parent, forked_at, columns, keeps_events, _, _, _ = row[11:22]
+    name, notes, tags, pinned, trashed, beat = row[22:]
     ending = Outcome.from_dict(json.loads(outcome)) if outcome else None
     owner = Owner(host, pid, started) if host is not None else None
     mine = owner == this_process()
@@ -253,4 +256,5 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
         forked_at=forked_at,
         quantities=quantities_from(columns),
         keeps_events=bool(keeps_events),
+        labels=Labels(name, notes, tuple(json.loads(tags)), bool(pinned), trashed),
     )

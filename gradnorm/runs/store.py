@@ -23,6 +23,7 @@ from gradnorm.runs.blocks import (
     write_events,
     write_rows,
 )
+from gradnorm.runs.catalogue import Catalogue
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.damage import undescribed
 from gradnorm.runs.database import Database
@@ -62,7 +63,7 @@ class RunStore:
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
     checkpoints: the files with the states that a run can go on from.  wishes: what pages ask of scripts that record.
-    studies: named groups of runs.
+    studies: named groups of runs.  catalogue: the list with names, tags and the trash.
     read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
@@ -91,6 +92,7 @@ class RunStore:
         self.checkpoints = Checkpoints(self.home / "checkpoints")
         self.wishes = Wishes(self._db)
         self.studies = Studies(self._db)
+        self.catalogue = Catalogue(self._db, self.checkpoints)
 
     @property
     def trouble(self) -> str | None:
@@ -207,9 +209,9 @@ class RunStore:
             return family(db, run_id)
 
     def runs(self, limit: int = 1000) -> list[RunInfo]:
-        """Return the catalogue, newest first, without the runs that `damage` names."""
+        """Return the newest runs, newest first, without those in the trash and those that `damage` names."""
         with self._db.read() as db:
-            return [info for info, _ in newest(db, limit)]
+            return [info for info, _ in newest(db, limit, "WHERE trashed IS NULL")]
 
     def damage(self) -> str:
         """Return a sentence on the runs of which the catalogue has no sound description; "" if there is none."""
@@ -282,12 +284,7 @@ class RunStore:
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with all its records. Raises UnknownRunError, ValueError."""
-        with self._db.write() as db:
-            info, at = find(db, run_id)
-            if not info.ended:
-                raise ValueError(f"Only a run that has ended can be deleted. Found {info.state}. Stop it first.")
-            db.execute("DELETE FROM runs WHERE number = ?", (at.number,))
-        self.checkpoints.delete(run_id)
+        self.catalogue.delete([run_id])
 
     def close(self) -> None:
         """Close this thread's connection."""

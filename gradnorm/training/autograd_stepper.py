@@ -10,11 +10,13 @@ from typing import Any
 import torch
 
 from gradnorm.datasets.base import Batch
-from gradnorm.metrics import known, task_losses
+from gradnorm.datasets.forms.registry import form_named
+from gradnorm.metrics import task_losses
 from gradnorm.runs.records import Checkpoint, StepRecord
 from gradnorm.training.batched.group import Result
 from gradnorm.training.batched.optimizers import MOMENTUM
 from gradnorm.training.prefetcher import Prefetcher
+from gradnorm.training.processes import Part, average
 from gradnorm.training.run import Run, learning_rate, to_device, use_threads
 
 # Threads that read and turn pictures for a GPU; a CPU that trains has no core to spare for more than one.
@@ -43,7 +45,7 @@ class AutogradStepper:
     """What a `Group` of one is to its user, for a run that can be in no group."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self._run, self._part = run, Part.own()
         parameters, rate = run.model.parameters(), run.spec.learning_rate
         self._optimizer = (
             torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM)
@@ -96,20 +98,26 @@ class AutogradStepper:
         self._optimizer.zero_grad(set_to_none=True)
         graph, alpha = self._graph(made, step), run.alpha
         balance = run.balancer.backward(graph.losses, shared=graph.shared, features=graph.features, trunk=graph.trunk)
+        average(parameter.grad for parameter in run.model.parameters() if parameter.grad is not None)
         shrink(run.model.parameters(), rate * run.spec.weight_decay)
         self._optimizer.step()
+        # Statistics of batch normalisation: each process has gathered those of its own part.
+        average(buffer for buffer in run.model.buffers() if buffer.is_floating_point())
         run.taken = step
         numbers: dict[str, Any] = balance.numbers()
         return StepRecord(step=step, alpha=alpha, **numbers)
 
     def _graph(self, made: Batch, step: int) -> Graph:
         """Return the losses of a batch. made: as the source has made it, on the CPU."""
-        run = self._run
-        # Looked at on the processor, where there is nothing to wait for. At the first step all have to be there.
-        told = [step == 1 or known(target, task) for target, task in zip(made.targets, run.source.tasks, strict=True)]
-        batch = to_device(made, run.device)
+        run, tasks = self._run, self._run.source.tasks
+        # Looked at on the processor, where there is nothing to wait for.
+        counts = [form_named(task.form).count(target) for target, task in zip(made.targets, tasks, strict=True)]
+        own = self._part.of(made)
+        batch = to_device(own, run.device)
         features = run.network.shared(batch.inputs)
-        losses = task_losses(run.network.predict(features), batch.targets, run.source.tasks)
+        losses = task_losses(run.network.predict(features), batch.targets, tasks)
         W = tuple(run.network.last_shared_layer.parameters())
-        present = [loss if there else None for loss, there in zip(losses, told, strict=True)]
+        weighed = self._part.weighed(losses, counts, own, tasks)
+        # At the first step all have to be there.
+        present = [loss if step == 1 or n else None for loss, n in zip(weighed, counts, strict=True)]
         return Graph(present, W, features, (*run.network.trunk.parameters(), *W))

@@ -20,6 +20,7 @@ from gradnorm.training.batched.threads import ThreadedGroup
 from gradnorm.training.control import Control
 from gradnorm.training.pacer import Pacer
 from gradnorm.training.problem_stepper import stepper_of
+from gradnorm.training.processes import Part, asked
 from gradnorm.training.run import Run, device_name, nothing_to_learn
 
 # An exception takes the place of the last record of a run that could not go on.
@@ -167,8 +168,11 @@ class _Rounds:
 
     def begin(self) -> Iterator[tuple[int, Item]]:
         """Yield what comes before the first step: the first evaluations."""
-        name = device_name(self._members[0].run.device)
-        told = name if len(self._members) == 1 else f"{name}, {len(self._members)} runs as one program"
+        told, processes = device_name(self._members[0].run.device), Part.own().size
+        if len(self._members) > 1:
+            told += f", {len(self._members)} runs as one program"
+        elif processes > 1:
+            told += f", {processes} processes"
         for member in self.going:
             try:
                 if member.entry.start is None or member.entry.branch:
@@ -201,19 +205,20 @@ class _Rounds:
 
     def _obey(self, member: _Member) -> Iterator[tuple[int, Item]]:
         """Do what is due before a step: the end, a stop, changes."""
-        run, control = member.run, member.entry.control
-        if run.over:
+        run = member.run
+        due = asked(run.over, member.entry.control)
+        if due.over:
             yield member.end(Outcome("finished", run.taken, run.ending))
-        elif control.stopping:
+        elif due.stopping:
             yield from self._checkpoint(member)
             yield member.end(Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps."))
-        elif changes := control.take_changes():
+        elif due.changes:
             try:
-                self._stepping().retune(self._members.index(member), changes)
+                self._stepping().retune(self._members.index(member), due.changes)
             except ValueError as error:
                 yield member.end(error)
                 return
-            yield from ((member.index, event) for event in _events(run.taken + 1, changes))
+            yield from ((member.index, event) for event in _events(run.taken + 1, due.changes))
             yield from self._checkpoint(member)  # or a resumed run would not know of the change
 
     def _stepping(self) -> ThreadedGroup | AutogradStepper:

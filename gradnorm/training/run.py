@@ -24,6 +24,7 @@ from gradnorm.runs.records import Checkpoint, Evaluation
 from gradnorm.training.best import Best, validation_loss
 from gradnorm.training.checkpoint import Saved, pack, unpack
 from gradnorm.training.prefetcher import block_of
+from gradnorm.training.processes import check, first
 
 # Steps between two looks at the validation rows.
 LEAST_BETWEEN = 10
@@ -58,11 +59,13 @@ class Run:
     def build(cls, spec: RunSpec, source: Source | None = None) -> Run:
         """Return a run before its first step.
 
-        Raises SpecError for a device that is not there, and for a network or batches that would not fit into memory.
+        Raises SpecError for a device that is not there, for a network or batches that would not fit into memory, and
+        for what several processes cannot share.
 
         source: the spec's data, where another run has loaded them.
         """
         spec = spec.settled()
+        check(spec)
         device = resolve_device(spec.device)
         source = source or spec.dataset.load(spec.seed)
         memory.check([spec], example_bytes(source))
@@ -167,7 +170,8 @@ class Run:
         self.model.eval()
         tasks = self.source.tasks
         trained = self.spec.method.trained(len(tasks))
-        score = validation_loss(self.model, to_device(self.source.validation, self.device), tasks, trained)
+        rows = to_device(self.source.validation, self.device)
+        score = first(validation_loss(self.model, rows, tasks, trained))
         self.model.train()
         if self.best is None or score < self.best.score:
             copied = {name: value.clone() for name, value in self.model.state_dict().items()}

@@ -326,6 +326,13 @@ def test_runs_lists_them_newest_first(run_cli, store, kept):
         "race": None,
         "parent": None,
         "forked_at": 0,
+        "task_normalized_loss": last["task_normalized_loss"],
+        "group": None,
+        "name": "",
+        "notes": "",
+        "tags": [],
+        "pinned": False,
+        "trashed": None,
     }
     code, out, _ = run_cli("runs")
     lines = out.decode().splitlines()

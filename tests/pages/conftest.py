@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -115,17 +114,17 @@ def tab():
 
 @pytest.fixture
 def tick(monkeypatch):
-    """Tick rows of the list of runs: AppTest draws tables but cannot select in them."""
-    from gradnorm.ui.runs import page
+    """Tick rows of the list of runs: AppTest draws tables but cannot change what is in them."""
+    from gradnorm.ui.runs import table
 
-    draw = page.st.dataframe
+    draw = table.st.data_editor
     ticked: list[int] = []
 
-    def dataframe(*args, **options):
-        draw(*args, **options)
-        return SimpleNamespace(selection=SimpleNamespace(rows=list(ticked)))
+    def data_editor(data, **options):
+        draw(data, **options)
+        return data.assign(**{table.TICK: [row in ticked for row in range(len(data))]})
 
-    monkeypatch.setattr(page.st, "dataframe", dataframe)
+    monkeypatch.setattr(table.st, "data_editor", data_editor)
 
     def choose(*rows: int) -> None:
         ticked[:] = rows

@@ -15,6 +15,7 @@ from torch import Tensor
 from gradnorm.balancer.arguments import ZeroFirstLossError
 from gradnorm.datasets.base import Batch
 from gradnorm.datasets.forms.registry import form_named
+from gradnorm.gradients.ranks import Ranks
 from gradnorm.methods.base import Needs, NonFiniteLossError
 from gradnorm.models.mlp import MLP
 from gradnorm.runs.records import Checkpoint, StepRecord
@@ -44,8 +45,15 @@ def partition(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def fits(run: Run) -> bool:
-    """Whether a group can step a run: other networks and losses, gradient surgery and very unequal heads cannot."""
-    if not isinstance(run.model, MLP) or not all(form_named(task.form).batched for task in run.source.tasks):
+    """Whether a group can step a run: other networks and losses, gradient surgery and very unequal heads cannot.
+
+    Nor can runs that several processes share, whose gradients are averaged within the step.
+    """
+    if (
+        Ranks.joined() is not None
+        or not isinstance(run.model, MLP)
+        or not all(form_named(task.form).batched for task in run.source.tasks)
+    ):
         return False
     outputs = [task.outputs for task in run.source.tasks]
     return run.balancer.method.needs is not Needs.GRAMIAN and max(outputs) * len(outputs) <= MOST_PADDING * sum(outputs)

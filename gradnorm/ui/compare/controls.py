@@ -110,7 +110,7 @@ def _metrics(view: View, comparison: Comparison, drawn: Sequence[Measure]) -> No
         key=key,
         format_func=lambda each: known[each].title,
         on_change=lambda: address.show(replace(view, metrics=tuple(st.session_state[key]))),
-        help="A figure each. The first is also the last axis of the options that differ.",
+        help="A figure each. The first of a test is also the last axis of the options that differ.",
     )
 
 

@@ -36,7 +36,7 @@ class Download(Response):
 
     Clients wait for their turn; nothing is left of one who goes, whether it waits or not.
 
-    file_format: one of FORMATS.
+    run: an id, or several with commas between them, which come in a zip.  file_format: one of FORMATS.
     turns: how many exports are made at a time, of all answers that share it.
     """
 
@@ -44,6 +44,8 @@ class Download(Response):
         self._command, self._environment = command(store.home, run, file_format)
         self._turns = turns
         ending, media_type = FORMATS[file_format]
+        if "," in run:
+            run, ending, media_type = "runs", f"{file_format}.zip", "application/zip"
         # What stands before these routes would pack each chunk, in the server, as hard as it can: hence the encoding.
         headers = {
             "content-disposition": f'attachment; filename="{run}.{ending}"',

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gradnorm.export.process import FORMATS
+from gradnorm.export.process import FORMATS, MOST_RUNS
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
@@ -161,11 +161,14 @@ async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
 
 
 def _download(store: RunStore, run: str, file_format: str, turns: asyncio.Semaphore) -> Response:
+    several = run.split(",")
+    if len(several) > MOST_RUNS:
+        return PlainTextResponse(f"At most {MOST_RUNS} runs can be exported at once. Found {len(several)}.", 400)
     try:
-        info = store.info(run)
+        info, *_ = [store.info(each) for each in several]
     except UnknownRunError as error:
         return PlainTextResponse(str(error), status_code=404)
-    if file_format == "spec":
+    if file_format == "spec" and len(several) == 1:
         head = {"content-disposition": f'attachment; filename="{run}.spec.json"'}
         return Response(json.dumps(dict(info.spec), indent=2), media_type="application/json", headers=head)
     if file_format not in FORMATS:
