@@ -74,6 +74,7 @@ def rebuild(path: Path) -> list[str]:
         with closing(_opened(path, fresh, lent)) as old, database.write() as new:
             rows, done = _described(old, path)
             done += [told for row in rows for told in _bring_over(old, new, row)]
+            done += _bring_studies(old, new)
         database.close()
         _swap(path, fresh, aside)
     finally:
@@ -201,6 +202,17 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
         change(new, "steps = ?, evaluations = ?, events = ?", "number = ?", counted)
     elif damage := [*lost, *unread, *untold]:
         yield f"{found(at.run, damage)} All others were kept."
+
+
+def _bring_studies(old: apsw.Connection, new: apsw.Connection) -> list[str]:
+    """Write the studies into the new database, and return a sentence if they could not be read."""
+    try:
+        for table, width in (("studies", 6), ("study_runs", 5)):
+            rows = fetch(old, f"SELECT * FROM {table}")
+            new.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
+    except (*UNREADABLE, apsw.ConstraintError) as error:
+        return [f"Left out studies that cannot be read ({error}); the damaged file has them. Their runs were kept."]
+    return []
 
 
 def _alive(row: dict[str, Any]) -> bool:
