@@ -152,7 +152,9 @@ def _add_list(runs: argparse.ArgumentParser) -> None:
     runs.add_argument("--method", default="", metavar="NAME", help="only those of this method")
     runs.add_argument("--state", default="", help="only those in this state, as finished or running")
     runs.add_argument("--tag", default="", help="only those with this tag")
-    runs.add_argument("--group", default="", metavar="ID", help="only those of a race, or of a run's tree of forks")
+    runs.add_argument(
+        "--group", default="", metavar="ID", help="only those of a study, a race, or a run's tree of forks"
+    )
     runs.add_argument("--pinned", action="store_true", help="only those that are pinned")
     runs.add_argument("--trash", action="store_true", help="those in the trash")
     runs.add_argument("--sort", choices=SORTS, default="newest", help="pinned runs come first (default: newest)")
