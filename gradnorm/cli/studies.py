@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from gradnorm.cli.output import STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
-from gradnorm.cli.training import StoppedBySignals, changes, check_files, check_packages
+from gradnorm.cli.training import StoppedBySignals, changes, check_device, check_files, check_packages
 from gradnorm.config.options import options_of
+from gradnorm.config.parts import code_refusal
 from gradnorm.config.spec import RunSpec, SpecError, preset
+from gradnorm.studies.base import Study
 from gradnorm.studies.registry import KINDS, study_of
 from gradnorm.studies.table import PAPER_TABLES, markdown, paper_base
 from gradnorm.training.control import Control
 
 if TYPE_CHECKING:
+    from gradnorm.lab.study_keeper import StudyKeeper
     from gradnorm.runs.store import RunStore
 
 # How often the bar moves and ended runs are noted.
@@ -53,13 +56,7 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
         from gradnorm.lab.study_keeper import StudyKeeper
         from gradnorm.runs.store import RunStore
 
-        made = None
-        if study is None:
-            take_path(arguments)
-            made = KINDS[arguments.kind].parse(_base(arguments), _options(arguments))
-            specs = [member.spec for member in made.wanted({})]
-            check_packages(specs)
-            check_files(specs[0], arguments)
+        made = _made(arguments) if study is None else None
         store = RunStore(arguments.home)
         if study is not None:
             open_up(store.studies.info(study).spec["base"], arguments.home)
@@ -71,46 +68,51 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
                 assert study is not None
                 keeper.resume(study)
             _watch(store, keeper, study, stopped)
-        if stopped.stopping:
+        if store.studies.info(study).state != "finished":
             print(f"gradnorm: stopped. Go on with: gradnorm study resume {study}", file=sys.stderr)
             return STOPPED
         return _report(store, study, arguments)
 
 
-def _watch(store: RunStore, keeper: Any, study: str, stopped: Control) -> None:
-    """Keep a study going, and show how far it is, until it has ended."""
+def _made(arguments: argparse.Namespace) -> Study:
+    """Return the study of a command line. Raises what `train` does for data and packages that cannot be used."""
+    take_path(arguments)
+    kind = KINDS[arguments.kind]
+    own = [option.key for option in options_of("study", kind)]
+    given = {key: value for key, value in changes(arguments).items() if key not in own}
+    if arguments.command in PAPER_TABLES:
+        spec = paper_base(arguments.command, given)
+    else:
+        spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
+    options = {key: value for key in own if (value := getattr(arguments, key)) is not None}
+    if options.get("seeds", "").isdigit():
+        # As of figure2: how many.
+        options["seeds"] = tuple(range(1, int(options["seeds"]) + 1))
+    made = kind.parse(spec.flat(), options)
+    check_packages([member.spec for member in made.wanted({})])
+    check_device(spec)
+    if not code_refusal(spec.flat()):  # what is refused is not executed first
+        check_files(spec, arguments)
+    return made
+
+
+def _watch(store: RunStore, keeper: StudyKeeper, study: str, stopped: Control) -> None:
+    """Keep a study going, and show how far it is, until it has ended. A page may pause it meanwhile."""
     from tqdm import tqdm
 
     from gradnorm.lab.study_keeper import progress
 
     with tqdm(total=1, unit="step", disable=not sys.stderr.isatty()) as bar:
-        while (info := store.studies.info(study)).state == "running":
+        while (info := store.studies.info(study)).state in ("running", "paused"):
             if stopped.stopping:
                 keeper.stop(study)
-            keeper.advance(study)
-            now = progress(store, info)
-            bar.total, bar.n = now.total, now.steps
-            bar.set_description(f"{now.ended} of {now.count} runs", refresh=False)
-            bar.set_postfix_str(f"best {now.best[1]:.4g}, {now.best[0]}" if now.best else "")
+            keeper.tend(study)
+            if not bar.disable:
+                now = progress(store, info)
+                bar.total, bar.n = now.total, now.steps
+                bar.set_description(f"{now.ended} of {now.count} runs", refresh=False)
+                bar.set_postfix_str(f"best {now.best[1]:.4g}, {now.best[0]}" if now.best else "")
             time.sleep(_SECONDS)
-
-
-def _base(arguments: argparse.Namespace) -> Mapping[str, Any]:
-    own = {option.key for option in options_of("study", KINDS[arguments.kind])}
-    given = {key: value for key, value in changes(arguments).items() if key not in own}
-    if arguments.command in PAPER_TABLES:
-        return paper_base(arguments.command, given).flat()
-    spec = preset(arguments.preset, given) if arguments.preset else RunSpec.parse(given)
-    return spec.flat()
-
-
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    options = {option.key: getattr(arguments, option.key) for option in options_of("study", KINDS[arguments.kind])}
-    given = {key: value for key, value in options.items() if value is not None}
-    if given.get("seeds", "").isdigit():
-        # As of figure2: how many.
-        given["seeds"] = tuple(range(1, int(given["seeds"]) + 1))
-    return given
 
 
 def _report(store: RunStore, study: str, arguments: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ def train(arguments: argparse.Namespace) -> int:
     with StoppedBySignals() as stopped:
         from gradnorm.runs.store import RunStore
 
-        _check_device(spec)
+        check_device(spec)
         check_files(spec, arguments)
         _say_notes(spec, arguments)
         memory.check(specs)
@@ -71,7 +71,7 @@ def fork(arguments: argparse.Namespace) -> int:
         info = store.info(arguments.run)
         spec = forked(info.spec, changes(arguments))
         check_packages([spec])
-        _check_device(spec)
+        check_device(spec)
         check_files(spec, arguments)
         memory.check([spec])
         flat = spec.settled().flat()
@@ -99,7 +99,8 @@ def check_packages(specs: Sequence[RunSpec]) -> None:
         require(f"Method {spec.method.name}", *spec.method.packages)
 
 
-def _check_device(spec: RunSpec) -> None:
+def check_device(spec: RunSpec) -> None:
+    """Raise SpecError for a device that is not there, before there is a run."""
     from gradnorm.training.run import resolve_device
 
     resolve_device(spec.device)

@@ -18,7 +18,7 @@ import apsw
 
 from gradnorm.runs.blocks import keep, read_evaluations, read_events, read_rows, write_evaluations, write_events
 from gradnorm.runs.checkpoint_files import Checkpoints
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.checksums import run_checksum
 from gradnorm.runs.damage import found
 from gradnorm.runs.database import UNREADABLE, Database, fetch
 from gradnorm.runs.doctor import ALL, Finding, examine
@@ -74,6 +74,7 @@ def rebuild(path: Path) -> list[str]:
         with closing(_opened(path, fresh, lent)) as old, database.write() as new:
             rows, done = _described(old, path)
             done += [told for row in rows for told in _bring_over(old, new, row)]
+            done += _bring_studies(old, new)
         database.close()
         _swap(path, fresh, aside)
     finally:
@@ -89,7 +90,7 @@ def _opened(path: Path, fresh: Path, lent: Path) -> apsw.Connection:
     not, no row has the checksum that it should have.
     """
     old = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    old.create_scalar_function("checksum", checksum, deterministic=True)
+    old.create_scalar_function("run_checksum", run_checksum, deterministic=True)
     with suppress(*UNREADABLE):
         if fetch(old, f"SELECT count(*) FROM runs WHERE {INTACT}")[0][0]:
             return old
@@ -100,7 +101,7 @@ def _opened(path: Path, fresh: Path, lent: Path) -> apsw.Connection:
     with lent.open("r+b") as file:
         file.write(page)
     other = apsw.Connection(str(lent), flags=apsw.SQLITE_OPEN_READWRITE)
-    other.create_scalar_function("checksum", checksum, deterministic=True)
+    other.create_scalar_function("run_checksum", run_checksum, deterministic=True)
     with suppress(*UNREADABLE):
         if fetch(other, f"SELECT count(*) FROM runs WHERE {INTACT}")[0][0]:
             old.close()
@@ -182,7 +183,7 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
         raise StoreError(
             f"No run should be going on in a home that is repaired. Found run {row['run']} running. Stop it first."
         )
-    row["checksum"] = checksum(*[row[name] for name in COLUMNS])
+    row["checksum"] = run_checksum(*[row[name] for name in COLUMNS])
     try:
         new.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
     except apsw.ConstraintError:  # damaged into the name of another run
@@ -201,6 +202,17 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
         change(new, "steps = ?, evaluations = ?, events = ?", "number = ?", counted)
     elif damage := [*lost, *unread, *untold]:
         yield f"{found(at.run, damage)} All others were kept."
+
+
+def _bring_studies(old: apsw.Connection, new: apsw.Connection) -> list[str]:
+    """Write the studies into the new database, and return a sentence if they could not be read."""
+    try:
+        for table, width in (("studies", 6), ("study_runs", 5)):
+            rows = fetch(old, f"SELECT * FROM {table}")
+            new.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
+    except (*UNREADABLE, apsw.ConstraintError) as error:
+        return [f"Left out studies that cannot be read ({error}); the damaged file has them. Their runs were kept."]
+    return []
 
 
 def _alive(row: dict[str, Any]) -> bool:

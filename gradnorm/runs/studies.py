@@ -33,11 +33,15 @@ class StudyInfo:
 
 @dataclass(frozen=True)
 class MemberInfo:
-    """A run of a study. key: what it is there.  result: what it came to, kept when it ended; None before."""
+    """A run of a study. key: what it is there.  result: what it came to, kept when it ended; None before.
+
+    state: of the run, as in `RunInfo`, where "interrupted" is only what has been written down; None if it was deleted.
+    """
 
     key: str
     run: str
     result: Mapping[str, Any] | None
+    state: str | None
 
 
 class Studies:
@@ -64,7 +68,9 @@ class Studies:
         """Return one study. Raises UnknownStudyError."""
         found = self._read("WHERE study = ?", (study,))
         if not found:
-            raise UnknownStudyError(f"A study should be one of this home. Found {study!r}. List them: gradnorm studies")
+            raise UnknownStudyError(
+                f"A study should be one of this home. Found {study!r}. List them: gradnorm study list"
+            )
         return found[0]
 
     def set_state(self, study: str, state: StudyState) -> None:
@@ -75,10 +81,13 @@ class Studies:
 
     def members(self, study: str) -> list[MemberInfo]:
         """Return the runs of a study, in the order in which they were made."""
-        query = "SELECT key, run, result FROM study_runs WHERE study = ? ORDER BY place"
+        query = (
+            "SELECT key, study_runs.run, result, runs.state FROM study_runs LEFT JOIN runs USING (run) "
+            "WHERE study = ? ORDER BY place"
+        )
         with self._db.read() as db:
             rows = fetch(db, query, (study,))
-        return [MemberInfo(key, run, None if body is None else json.loads(body)) for key, run, body in rows]
+        return [MemberInfo(key, run, body and json.loads(body), state) for key, run, body, state in rows]
 
     def steps(self, study: str) -> int:
         """Return how many steps the runs of a study have taken so far, all together."""
@@ -101,7 +110,7 @@ class Studies:
                     run = insert(db, new_id(), title, spec, tasks, True, race=race)
                     db.execute(
                         "INSERT INTO study_runs (study, key, run, place) VALUES (?, ?, ?, "
-                        "(SELECT count(*) FROM study_runs WHERE study = ?))",
+                        "(SELECT coalesce(max(place) + 1, 0) FROM study_runs WHERE study = ?))",
                         (study, key, run, study),
                     )
                     made.append(run)

@@ -102,7 +102,7 @@ class Study(BaseModel, ABC):
     @classmethod
     def parse(cls, base: Mapping[str, Any], options: Mapping[str, Any]) -> Self:
         """Return a study. Raises SpecError for a wrong option or a spec that cannot be."""
-        spec = RunSpec.parse(base)
+        spec = RunSpec.parse(base).settled()
         try:
             return cls(base={**spec.flat(), "watch_norms": False}, **options)
         except ValidationError as error:
@@ -112,6 +112,11 @@ class Study(BaseModel, ABC):
     @abstractmethod
     def size(self) -> int:
         """How many runs there will be at most."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps these runs take at most, all together."""
+        return self.size * int(self.base["steps"])
 
     @abstractmethod
     def wanted(self, results: Results) -> list[Member]:

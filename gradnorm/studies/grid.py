@@ -82,13 +82,16 @@ class GridStudy(Study):
     def _place(
         self, results: Results, name: str, gradnorm: Mapping[int, Result], losses: Sequence[float]
     ) -> dict[str, Any]:
-        """Return a method's losses, its changes, and which part of the random networks it is better than."""
+        """Return a method's losses, where it lies in Figure 4, and what part of the random ones it beats."""
         own = {seed: found for seed in self.seeds if (found := one(results, name, seed))}
         above = [sum(other > r.loss for other in losses) / len(losses) for r in own.values() if losses]
         return {
             "loss": spread([result.loss for result in own.values()]),
             "better_than": spread(above),
-            "change": spread([point(own[seed], gradnorm[seed])["change"] for seed in own if seed in gradnorm]),
+            **{
+                axis: spread([point(own[seed], gradnorm[seed])[axis] for seed in own if seed in gradnorm])
+                for axis in ("distance", "change")
+            },
         }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from gradnorm.common.declarations import explain
 from gradnorm.config.spec import SpecError
 from gradnorm.studies.alpha import AlphaStudy
 from gradnorm.studies.base import Study
@@ -15,7 +18,10 @@ KINDS: Mapping[str, type[Study]] = {kind.kind: kind for kind in (AlphaStudy, Gri
 
 
 def study_of(kind: str, spec: Mapping[str, Any]) -> Study:
-    """Return the study that was stored as `model_dump` gave it. Raises SpecError for a kind this build lacks."""
+    """Return the study that was stored as `model_dump` gave it. Raises SpecError for one that this build lacks."""
     if kind not in KINDS:
         raise SpecError(f"A study should be one of {', '.join(KINDS)}. Found {kind!r}. Update the program.")
-    return KINDS[kind].model_validate(spec)
+    try:
+        return KINDS[kind].model_validate(spec)
+    except ValidationError as error:
+        raise SpecError(explain(error, KINDS[kind], "Update the program.")) from None

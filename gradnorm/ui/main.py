@@ -21,6 +21,7 @@ def main() -> None:
         navigation.lesson(),
         navigation.your_data(),
         navigation.gallery(),
+        navigation.studies(),
         navigation.runs(),
         navigation.compare(),
     ]

@@ -34,6 +34,11 @@ def gallery() -> StreamlitPage:
     return st.Page(_PAGES / "gallery.py", title="Gallery", icon=":material/photo_library:")
 
 
+def studies() -> StreamlitPage:
+    """Return the page that starts and shows groups of runs."""
+    return st.Page(_PAGES / "studies.py", title="Studies", icon=":material/experiment:")
+
+
 def runs() -> StreamlitPage:
     """Return the page that lists the runs."""
     return st.Page(_PAGES / "runs.py", title="Runs", icon=":material/list:")

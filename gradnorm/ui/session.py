@@ -20,7 +20,7 @@ _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
 _LEAVING = "gradnorm.leaving"
-_NOT_OF_THE_SPEC = ("embed", "race")
+_NOT_OF_THE_SPEC = ("embed", "race", "study")
 
 
 def restore() -> None:

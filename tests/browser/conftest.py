@@ -29,7 +29,9 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZE = {"width": 1440, "height": 900}
 
 # Streamlit looks for its health beside a deep link first, and finds it at the root after that.
-HARMLESS = re.compile(r"404 \(Not Found\) \S+/(runs|lesson|your_data|gallery|compare)/_stcore/(health|host-config)$")
+HARMLESS = re.compile(
+    r"404 \(Not Found\) \S+/(runs|lesson|your_data|gallery|studies|compare)/_stcore/(health|host-config)$"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.ui.lab import lab
+from gradnorm.ui.lab import close, lab, studies
 from tests.factories import ROOT, wait_for
 
 PATIENCE = 60
@@ -99,10 +99,13 @@ class Tab:
 
 @pytest.fixture(autouse=True)
 def _own_lab(home):
+    studies.cache_clear()
     lab.cache_clear()
     yield
-    lab().close()
+    lab()  # a test may have left none to be closed
+    close()
     lab().store.close()
+    studies.cache_clear()
     lab.cache_clear()
 
 

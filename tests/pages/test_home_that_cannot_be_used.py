@@ -18,7 +18,7 @@ from tests.pages.conftest import shown
 # Whole pages: part of `make test`, too long for `make check`.
 pytestmark = pytest.mark.slow
 
-PAGES = ("", "lesson", "your_data", "gallery", "runs")
+PAGES = ("", "lesson", "your_data", "gallery", "studies", "runs")
 
 
 def errors(page) -> str:

@@ -1,0 +1,92 @@
+"""The Studies page: the list of studies with a form to start one, or the study that the address names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from gradnorm.config.spec import SpecError
+from gradnorm.runs.studies import StudyInfo, UnknownStudyError
+from gradnorm.studies.registry import KINDS, study_of
+from gradnorm.ui import session
+from gradnorm.ui.lab import lab, studies
+from gradnorm.ui.markdown import plain
+from gradnorm.ui.server import base_path
+from gradnorm.ui.studies.start import start_form
+from gradnorm.ui.studies.view import view
+
+# What this tab last showed, so that it is there again after a visit to another page.
+_LAST = "gradnorm.study"
+
+
+def studies_page() -> None:
+    """Show the study that the address names, `?study=ID`, or else all studies."""
+    studies().start()
+    if trouble := lab().trouble:
+        st.warning(plain(trouble), icon=":material/broken_image:")
+    wanted = st.query_params.get("study") or st.session_state.get(_LAST)
+    if wanted is not None:
+        try:
+            info = lab().store.studies.info(str(wanted))
+        except UnknownStudyError as error:
+            session.tell(str(error))
+            open_study(None)
+        else:
+            open_study(info.study)
+            view(info, lambda: open_study(None))
+            return
+    st.subheader("Studies")
+    if fault := session.fault():
+        st.error(plain(fault), icon=":material/error:")
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        start_form(open_study)
+    with left:
+        _list(lab().store.studies.all())
+
+
+def open_study(study: str | None) -> None:
+    """Show this study from now on; None shows the list."""
+    st.session_state[_LAST] = study
+    wanted = {"study": study} if study is not None else {}
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def _list(infos: list[StudyInfo]) -> None:
+    if not infos:
+        st.info("No studies yet. Start one here, or with `python -m gradnorm study`.")
+        return
+    table = pd.DataFrame(
+        {
+            "Study": [f"{base_path()}/studies?study={info.study}" for info in infos],
+            "What": [info.title for info in infos],
+            "State": [info.state for info in infos],
+            "Done": [_done(info) for info in infos],
+            "Started": [datetime.fromtimestamp(info.created) for info in infos],
+            "Kind": [KINDS[info.kind].title if info.kind in KINDS else info.kind for info in infos],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
+            "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help="Opens the study."),
+            "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+        },
+    )
+
+
+def _done(info: StudyInfo) -> float | None:
+    """Return what part of its steps a study has taken; None where this build can't tell how many there will be."""
+    if info.state == "finished":
+        return 1.0
+    try:
+        total = study_of(info.kind, info.spec).steps
+    except SpecError:
+        return None
+    return min(1.0, lab().store.studies.steps(info.study) / total)
