@@ -32,7 +32,7 @@ every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def result(loss: float = 1.0, weights=(1.5, 0.5), losses=(1.0, 1.0), outcome: str = "finished") -> Result:
     if not math.isfinite(loss):
         return Result("diverged", 3, loss, (), (), weights, weights)
-    return Result(outcome, 100, loss, losses, ({"r2": loss},) * 2, weights, weights)
+    return Result(outcome, 100, loss, losses, ({"r2": 1 - loss},) * 2, weights, weights)
 
 
 def losses_of(draw, members):
@@ -123,7 +123,7 @@ def test_the_suggestion_is_the_lowest_median_and_says_so():
     assert report["unstable_from"] == 2.0
     assert rows[0.0]["gain"] == spread([1 - 2 / 4, 1 - 3 / 5])
     assert rows[0.5]["weights"] == [1.5, 0.5]
-    assert rows[0.5]["metrics"][0]["r2"]["median"] == 1.1
+    assert rows[0.5]["metrics"][0]["r2"]["median"] == pytest.approx(-0.1)
 
 
 def test_a_sweep_without_results_suggests_nothing():
