@@ -104,7 +104,8 @@ class Balance:
 
     def with_norms(self, gradient_norms: PerTask | None) -> Balance:
         """Return the same balance with other gradient norms, shape [T] or [n, T]."""
-        return Balance(**{**self._fields(), "gradient_norms": gradient_norms})
+        values: dict[str, Any] = {**self._fields(), "gradient_norms": gradient_norms}
+        return Balance(**values)
 
     def _fields(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
