@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import plotly.graph_objects as go
 
 from gradnorm.charts.palette import Style, dash, task_style
@@ -63,29 +64,7 @@ def curves(
     figure = go.Figure()
     for curve in lines:
         style = task_style(order.index(curve.label))
-        ink = style.dark if dark else style.light
-        if curve.low is not None and curve.high is not None:
-            figure.add_scatter(
-                x=[*curve.x.tolist(), *curve.x[::-1].tolist()],
-                y=[*curve.high.tolist(), *curve.low[::-1].tolist()],
-                mode="lines",
-                fill="toself",
-                fillcolor=_faint(ink),
-                line={"width": 0},
-                legendgroup=curve.label,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        runs = f", {curve.n} runs" if curve.n > 1 else ""
-        figure.add_scatter(
-            x=curve.x.tolist(),
-            y=curve.mean.tolist(),
-            name=f"{curve.label}{runs}",
-            legendgroup=curve.label,
-            mode="lines" if len(curve.x) > 1 else "markers",
-            line={"color": ink, "dash": dash(style.dash)},
-            marker={"color": ink},
-        )
+        _draw(figure, curve, style.dark if dark else style.light, dash(style.dash), log=log)
     figure.update_layout(
         title=measure.title,
         xaxis_title=_AXES[by],
@@ -98,6 +77,32 @@ def curves(
     if log:
         figure.update_yaxes(type="log")
     return figure
+
+
+def _draw(figure: go.Figure, curve: Curve, ink: str, dashes: str, *, log: bool) -> None:
+    if curve.low is not None and curve.high is not None:
+        # A logarithmic axis has no place for what is not positive.
+        low = np.maximum(curve.low, curve.mean / 100) if log else curve.low
+        figure.add_scatter(
+            x=[*curve.x.tolist(), *curve.x[::-1].tolist()],
+            y=[*curve.high.tolist(), *low[::-1].tolist()],
+            mode="lines",
+            fill="toself",
+            fillcolor=_faint(ink),
+            line={"width": 0},
+            legendgroup=curve.label,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    figure.add_scatter(
+        x=curve.x.tolist(),
+        y=curve.mean.tolist(),
+        name=f"{curve.label}, {curve.n} runs" if curve.n > 1 else curve.label,
+        legendgroup=curve.label,
+        mode="lines" if len(curve.x) > 1 else "markers",
+        line={"color": ink, "dash": dashes},
+        marker={"color": ink},
+    )
 
 
 def parallel(comparison: Comparison, statistic: Statistic, measure: Measure, *, dark: bool = False) -> go.Figure | None:

@@ -41,10 +41,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.csv:
         write_text(as_csv(found), arguments.csv)
     if "-" not in outputs:
-        parts = [tables.scores, tables.differences]
-        shown = [part(found, arguments.score, found.headline) for part in parts]
-        texts = [tables.as_text(table) for table in (*shown, tables.differs(found)) if table]
-        print("\n\n".join([*texts, "\n".join(tables.notes(found, arguments.score))]))
+        print(tables.page(found, arguments.score))
     return 0
 
 

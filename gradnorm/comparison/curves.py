@@ -15,6 +15,7 @@ from gradnorm.comparison.groups import Group
 from gradnorm.comparison.loading import LOST, ComparedRun
 from gradnorm.comparison.measures import Measure
 from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.runs.damage import Damage, sentence
 from gradnorm.runs.records import Snapshot
 
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def curves(store: RunStore, groups: Sequence[Group], measure: Measure, by: By) -
             else:
                 # On the axis of time a fork begins where its own steps do.
                 start = run.info.forked_at if by == "time" else 0
-                x, y = _tested(run, measure) if measure.tested else _recorded(store, run, measure)
+                damage: list[Damage] = []
+                x, y = _tested(run, measure) if measure.tested else _recorded(store, run, measure, damage)
                 lines += [((x - start) * per_step, y)] if len(x) else []
+                told += filter(None, [sentence(run.info.run, damage)])
         if lines:
             found.append(averaged(group.label, lines))
     return found, told
@@ -123,12 +126,16 @@ def _tested(run: ComparedRun, measure: Measure) -> Line:
     return steps[np.isfinite(values)], values[np.isfinite(values)]
 
 
-def _recorded(store: RunStore, run: ComparedRun, measure: Measure) -> Line:
-    """Return about `MOST_POINTS` of the finite recorded values of a run, a slice of its steps at a time."""
+def _recorded(store: RunStore, run: ComparedRun, measure: Measure, damage: list[Damage]) -> Line:
+    """Return about `MOST_POINTS` of the finite recorded values of a run, a slice of its steps at a time.
+
+    damage: gets what cannot be read.
+    """
     first, last = run.info.forked_at, run.info.steps
     parts: list[Any] = [np.empty((2, 0))]
     for since in range(first, last, SLICE):
         snapshot = store.read(run.info.run, since, min(since + SLICE, last), evaluated_since=sys.maxsize)
+        damage += [each for each in snapshot.damage if each.kind == "records"]
         steps, values = snapshot.scalar("step"), _values(snapshot, measure)
         # Every k-th of what was measured, which may itself be one step in ten.
         known = np.flatnonzero(np.isfinite(values))

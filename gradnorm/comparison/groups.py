@@ -76,9 +76,16 @@ def _identity(run: ComparedRun) -> str:
 
 
 def _told_apart(names: Sequence[str], groups: Sequence[Sequence[ComparedRun]]) -> list[str]:
-    """Add to names what no spec tells, and to those that are still the same the end of a run's id."""
+    """Add to names what no spec tells, and to those that are still the same the end of a run's id.
+
+    A name that a user gave to all runs of a group takes the place of its own.
+    """
     told: list[str] = []
-    for name, (first, *_) in zip(names, groups, strict=True):
+    for name, members in zip(names, groups, strict=True):
+        first, given = members[0], {run.info.labels.name for run in members}
+        if len(given) == 1 and first.info.labels.name:
+            told.append(first.info.labels.name)
+            continue
         fork = f" from step {first.info.forked_at:,}" if first.info.forked_at else ""
         told.append(f"{name}{fork}{' (changed live)' if first.changes else ''}")
     count = Counter(told)

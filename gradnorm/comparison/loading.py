@@ -74,6 +74,8 @@ def load(store: RunStore, wanted: Sequence[str]) -> Loaded:
             faults.append(f"Run {run} is left out. {error}")
             continue
         faults += filter(None, [sentence(run, snapshot.damage)])
+        if snapshot.info.labels.trashed is not None:
+            faults.append(f"Run {run} is in the trash. It is compared all the same; the Runs page can restore it.")
         changes = tuple(event for event in snapshot.events if event.key not in _HARMLESS)
         runs.append(ComparedRun(snapshot.info, tuple(snapshot.evaluations), changes))
     return Loaded(tuple(runs), tuple(faults))

@@ -109,6 +109,13 @@ def notes(comparison: Comparison, statistic: Statistic) -> list[str]:
     return [*told, *why_no_gain(comparison, statistic)]
 
 
+def page(comparison: Comparison, statistic: Statistic) -> str:
+    """Return all that a terminal shows of a comparison."""
+    shown = [make(comparison, statistic, comparison.headline) for make in (scores, differences)]
+    texts = [as_text(table) for table in (*shown, differs(comparison)) if table]
+    return "\n\n".join([*texts, "\n".join(notes(comparison, statistic))])
+
+
 def as_text(table: Table) -> str:
     """Return the table with its columns aligned, for a terminal."""
     lines = [table.head, *table.rows]

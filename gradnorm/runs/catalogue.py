@@ -13,8 +13,9 @@ import apsw
 
 from gradnorm.runs.blocks import final_loss
 from gradnorm.runs.checkpoint_files import Checkpoints
-from gradnorm.runs.database import UNREADABLE, Database, fetch
-from gradnorm.runs.groups import Group, group_of
+from gradnorm.runs.database import Database, fetch
+from gradnorm.runs.faults import DamageError
+from gradnorm.runs.groups import Group, Groups
 from gradnorm.runs.labels import TRASH_DAYS, LabelError, checked_name, checked_notes, checked_tags
 from gradnorm.runs.query import Query
 from gradnorm.runs.records import RunInfo
@@ -78,7 +79,8 @@ class Catalogue:
             number = min(query.page, pages)
             chosen = found[(number - 1) * size : number * size]
             infos = {row: info for info, row in listed(db, f"WHERE number IN ({', '.join(map(str, chosen))})")}
-            entries = [_entry(db, row, infos[row]) for row in chosen if row in infos]
+            groups, sound = Groups(db), [infos[row] for row in chosen if row in infos]
+            entries = [Entry(info, final_loss(db, position(db, info.run)), groups.of(info)) for info in sound]
             return Page(tuple(entries), len(found), number, pages)
 
         return self._look(ask)
@@ -172,28 +174,23 @@ class Catalogue:
 
     def _look(self, ask: Callable[[apsw.Connection], Answer]) -> Answer:
         """Ask the database; where a part of it can't be read, ask a copy of the rows that are sound."""
+        with suppress(DamageError), self._db.read() as db:
+            return ask(db)
         with self._db.read() as db:
-            with suppress(*UNREADABLE):
-                return ask(db)
             sound = [number for _, number in newest(db, 2**62)]
+        # SQLite goes on with no transaction that has met a damaged page, hence another one.
+        with self._db.read() as db:
             db.execute("CREATE TEMP TABLE runs AS SELECT * FROM main.runs WHERE 0")
-            try:
-                for number in sound:
-                    with suppress(*UNREADABLE):
-                        db.execute("INSERT INTO temp.runs SELECT * FROM main.runs WHERE number = ?", (number,))
-                return ask(db)
-            finally:
-                db.execute("DROP TABLE temp.runs")
+            db.executemany("INSERT INTO temp.runs SELECT * FROM main.runs WHERE number = ?", [(n,) for n in sound])
+            answer = ask(db)
+            db.execute("DROP TABLE temp.runs")
+            return answer
 
 
 def _matching(db: apsw.Connection, query: Query, column: str) -> list[Any]:
     """Return a column of all rows that match, in their order."""
     where, values = condition(db, query)
     return [value for (value,) in fetch(db, f"SELECT {column} FROM runs {where} ORDER BY {order(query)}", values)]
-
-
-def _entry(db: apsw.Connection, number: int, info: RunInfo) -> Entry:
-    return Entry(info, final_loss(db, position(db, info.run)), group_of(db, number))
 
 
 def _remove(db: apsw.Connection, runs: Sequence[str]) -> None:

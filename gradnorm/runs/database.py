@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import apsw
 
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.checksums import checksum, run_checksum
 from gradnorm.runs.faults import HomeGoneError, StoreError, damaged, gone, read_only, unusable
 from gradnorm.runs.migrations import MIGRATIONS, SCHEMA_VERSION
 from gradnorm.runs.query import folded, meets
@@ -103,8 +103,9 @@ class Database:
             try:
                 yield db
             finally:
+                # Nothing was written; and SQLite commits nothing any more where it has met a damaged page.
                 if db.in_transaction:
-                    db.execute("COMMIT")
+                    db.execute("ROLLBACK")
 
     def version(self) -> int:
         """Return a number that changes when another connection has written."""
@@ -132,7 +133,8 @@ class Database:
         db: apsw.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = self._open_to_read() if self.read_only else self._open_to_write()
-            db.create_scalar_function("checksum", checksum, deterministic=True)
+            for function in (checksum, run_checksum):
+                db.create_scalar_function(function.__name__, function, deterministic=True)
             db.create_scalar_function("folded", cast("Any", folded), 1, deterministic=True)
             db.create_scalar_function("meets", cast("Any", meets), 3, deterministic=True)
             self._local.db = db

@@ -7,6 +7,19 @@ from dataclasses import dataclass
 import apsw
 
 from gradnorm.runs.database import fetch
+from gradnorm.runs.records import RunInfo
+
+# Whether a row of `runs` belongs to the group whose id is given, once for each `?`. Any other id that runs share is one
+# more line here, and one in `Groups.of`.
+_MEMBERS = (
+    "race = ?",
+    """run IN (
+        WITH RECURSIVE down(run) AS (
+            SELECT ? UNION SELECT younger.run FROM runs AS younger JOIN down ON younger.parent = down.run
+        ) SELECT run FROM down
+    )""",
+)
+MEMBERS = f"({' OR '.join(_MEMBERS)})"
 
 
 @dataclass(frozen=True)
@@ -17,45 +30,23 @@ class Group:
     id: str
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A way to belong together, in SQL. of: the group's id in terms of a row of `runs`, NULL if there is none.
+class Groups:
+    """What each run of a home belongs to."""
 
-    members: whether a row belongs to the group whose id is given as the one value.
-    """
+    def __init__(self, db: apsw.Connection) -> None:
+        self._parents: dict[str, str] = dict(fetch(db, "SELECT run, parent FROM runs WHERE parent IS NOT NULL"))
+        self._roots = {self._root(run) for run in self._parents}
 
-    name: str
-    of: str
-    members: str
+    def of(self, info: RunInfo) -> Group | None:
+        """Return what a run belongs to; None if it is on its own."""
+        if info.race is not None:
+            return Group("race", info.race)
+        root = self._root(info.run)
+        return Group("forks", root) if root in self._roots else None
 
-
-# The root is the last parent that is named: runs whose common parent was deleted still belong together.
-_ROOT = """(
-    WITH RECURSIVE up(run, depth) AS (
-        SELECT runs.run, 0
-        UNION ALL
-        SELECT older.parent, depth + 1 FROM runs AS older JOIN up ON older.run = up.run
-        WHERE older.parent IS NOT NULL AND depth < 1000
-    ) SELECT run FROM up ORDER BY depth DESC LIMIT 1
-)"""
-_TREE = """run IN (
-    WITH RECURSIVE down(run) AS (
-        SELECT ? UNION SELECT younger.run FROM runs AS younger JOIN down ON younger.parent = down.run
-    ) SELECT run FROM down
-)"""
-_HAS_FORKS = "EXISTS (SELECT 1 FROM runs AS younger WHERE younger.parent = runs.run)"
-# The first that a run has is the one it is listed with. Any other id that runs share is one more line.
-KINDS = (
-    _Kind("race", "race", "race = ?"),
-    _Kind("forks", f"CASE WHEN parent IS NOT NULL OR {_HAS_FORKS} THEN {_ROOT} END", _TREE),
-)
-MEMBERS = f"({' OR '.join(kind.members for kind in KINDS)})"
-
-
-def group_of(db: apsw.Connection, number: int) -> Group | None:
-    """Return what the run with this row number belongs to; None if it is on its own."""
-    for kind in KINDS:
-        for (shared,) in fetch(db, f"SELECT {kind.of} FROM runs WHERE number = ?", (number,)):
-            if shared is not None:
-                return Group(kind.name, shared)
-    return None
+    def _root(self, run: str) -> str:
+        # The last parent that is named: runs whose common parent was deleted still belong together.
+        passed = {run}
+        while (older := self._parents.get(run)) is not None and older not in passed:
+            passed.add(run := older)
+        return run

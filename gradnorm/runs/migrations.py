@@ -7,12 +7,8 @@ released is never edited: a change of the schema is one more function, and one m
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 import apsw
-
-# What SQLite says of a page that is not as it was written.
-_DAMAGED = (apsw.CorruptError, apsw.FormatError, apsw.TooBigError, apsw.NoMemError, apsw.MismatchError)
 
 # What each row of a run held while the schema was 1 or 2 and did not say so.
 FIRST_COLUMNS = (
@@ -134,7 +130,8 @@ def _wishes(db: apsw.Connection) -> None:
 def _labels(db: apsw.Connection) -> None:
     """What users say of a run: name, notes, tags, pins, and since when it is in the trash.
 
-    Each sound row gets a checksum of all its columns. A damaged row keeps its own, and so is still known as damaged.
+    No row is read or written, so that a damaged home can be opened: one without labels keeps its checksum. See
+    `run_checksum`.
     """
     db.execute("""
     ALTER TABLE runs ADD COLUMN name TEXT NOT NULL DEFAULT '';
@@ -142,27 +139,7 @@ def _labels(db: apsw.Connection) -> None:
     ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE runs ADD COLUMN trashed REAL;
-    CREATE INDEX runs_by_parent ON runs (parent);
-    CREATE INDEX runs_in_trash ON runs (trashed) WHERE trashed IS NOT NULL;
     """)
-    former = """
-        number, CAST(run AS BLOB), CAST(title AS BLOB), CAST(spec AS BLOB), CAST(tasks AS BLOB), CAST(state AS BLOB),
-        steps, created, seconds, CAST(device AS BLOB), CAST(outcome AS BLOB), CAST(host AS BLOB), pid, started,
-        CAST(race AS BLOB), CAST(parent AS BLOB), forked_at, CAST(columns AS BLOB), keeps_events,
-        checked, evaluations, events"""
-    labels = "CAST(name AS BLOB), CAST(notes AS BLOB), CAST(tags AS BLOB), pinned, trashed"
-    seal = (
-        f"UPDATE runs SET checksum = checksum({former}, {labels}) WHERE number = ? AND checksum IS checksum({former})"
-    )
-    # Row by row and from both ends: a damaged page must not keep a home from being opened.
-    numbers = set[int]()
-    for way in ("ASC", "DESC"):
-        with suppress(*_DAMAGED):
-            for (number,) in db.execute(f"SELECT number FROM runs NOT INDEXED ORDER BY number {way}"):
-                numbers.add(number)
-    for number in sorted(numbers):
-        with suppress(*_DAMAGED):
-            db.execute(seal, (number,))
 
 
 def _studies(db: apsw.Connection) -> None:

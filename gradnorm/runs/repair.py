@@ -18,7 +18,7 @@ import apsw
 
 from gradnorm.runs.blocks import keep, read_evaluations, read_events, read_rows, write_evaluations, write_events
 from gradnorm.runs.checkpoint_files import Checkpoints
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.checksums import run_checksum
 from gradnorm.runs.damage import found
 from gradnorm.runs.database import UNREADABLE, Database, fetch
 from gradnorm.runs.doctor import ALL, Finding, examine
@@ -90,7 +90,7 @@ def _opened(path: Path, fresh: Path, lent: Path) -> apsw.Connection:
     not, no row has the checksum that it should have.
     """
     old = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    old.create_scalar_function("checksum", checksum, deterministic=True)
+    old.create_scalar_function("run_checksum", run_checksum, deterministic=True)
     with suppress(*UNREADABLE):
         if fetch(old, f"SELECT count(*) FROM runs WHERE {INTACT}")[0][0]:
             return old
@@ -101,7 +101,7 @@ def _opened(path: Path, fresh: Path, lent: Path) -> apsw.Connection:
     with lent.open("r+b") as file:
         file.write(page)
     other = apsw.Connection(str(lent), flags=apsw.SQLITE_OPEN_READWRITE)
-    other.create_scalar_function("checksum", checksum, deterministic=True)
+    other.create_scalar_function("run_checksum", run_checksum, deterministic=True)
     with suppress(*UNREADABLE):
         if fetch(other, f"SELECT count(*) FROM runs WHERE {INTACT}")[0][0]:
             old.close()
@@ -183,7 +183,7 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
         raise StoreError(
             f"No run should be going on in a home that is repaired. Found run {row['run']} running. Stop it first."
         )
-    row["checksum"] = checksum(*[row[name] for name in COLUMNS])
+    row["checksum"] = run_checksum(*[row[name] for name in COLUMNS])
     try:
         new.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
     except apsw.ConstraintError:  # damaged into the name of another run

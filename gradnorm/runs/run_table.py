@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.checksums import run_checksum
 from gradnorm.runs.database import UNREADABLE, fetch, gather
 from gradnorm.runs.faults import DamageError
 from gradnorm.runs.labels import Labels
@@ -35,7 +35,7 @@ COLUMNS = (
 # Text as it is in the file, which damage may have left without meaning.
 _SEALED = ", ".join(name if name in _NUMBERS else f"CAST({name} AS BLOB)" for name in COLUMNS)
 LIST = f"SELECT {_SEALED}, heartbeat, checksum FROM runs"
-INTACT = f"checksum IS checksum({_SEALED})"
+INTACT = f"checksum IS run_checksum({_SEALED})"
 
 
 class UnknownRunError(KeyError):
@@ -124,7 +124,7 @@ def change(db: apsw.Connection, assignment: str, where: str, values: Sequence[An
 
 def _seal(db: apsw.Connection, numbers: Sequence[int]) -> None:
     for number in numbers:
-        db.execute(f"UPDATE runs SET checksum = checksum({_SEALED}) WHERE number = ?", (number,))
+        db.execute(f"UPDATE runs SET checksum = run_checksum({_SEALED}) WHERE number = ?", (number,))
 
 
 def listed(db: apsw.Connection, where: str, values: Sequence[Any] = ()) -> list[tuple[RunInfo, int]]:
@@ -212,7 +212,7 @@ def quantities_from(columns: str) -> tuple[Quantity, ...]:
 
 def is_intact(row: Sequence[Any]) -> bool:
     """Whether a row that `LIST` has read is as it was written."""
-    return row[-1] == checksum(*row[:-2])
+    return row[-1] == run_checksum(*row[:-2])
 
 
 def _infos(db: apsw.Connection, rows: Sequence[Any]) -> list[tuple[RunInfo, int]]:

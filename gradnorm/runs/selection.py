@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from gradnorm.runs.groups import KINDS, MEMBERS
+from gradnorm.runs.groups import MEMBERS
 from gradnorm.runs.query import Query, Setting, Sort, terms
 from gradnorm.runs.run_table import listed
 
@@ -48,7 +48,7 @@ def condition(db: apsw.Connection, query: Query) -> tuple[str, list[Any]]:
     if query.tag:
         add("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", query.tag)
     if query.group:
-        add(MEMBERS, *[query.group] * len(KINDS))
+        add(MEMBERS, *[query.group] * MEMBERS.count("?"))
     for term in terms(query.text):
         if isinstance(term, Setting):
             add("meets(spec -> ?, ?, ?)", f"$.{term.key}", term.comparison, term.wanted)

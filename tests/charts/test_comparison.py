@@ -33,6 +33,14 @@ def test_a_group_is_a_line_in_its_colour_and_seeds_have_a_band(store, comparison
     assert told == []
 
 
+def test_a_band_stays_above_zero_on_a_logarithmic_axis(store):
+    runs = [make(store, [4.0, value], seed=seed) for seed, value in enumerate((0.1, 5.0))]
+    band = figures(store, compare(loaded(store, *runs)), [RMSE], "step", "final", log=True)[0][0].data[0]
+    assert min(band.y) == pytest.approx(2.55 / 100)
+    band = figures(store, compare(loaded(store, *runs)), [RMSE], "step", "final")[0][0].data[0]
+    assert min(band.y) < 0
+
+
 def test_a_group_without_a_curve_takes_no_other_s_colour(store, comparison):
     lines = figures(store, comparison, [RMSE, WEIGHT], "step", "final", dark=True, log=True)[0][1].data
     assert [line.line.color for line in lines if line.name][-1] == task_style(2).dark

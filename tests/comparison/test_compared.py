@@ -118,6 +118,16 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_compared(store, three):
     )
 
 
+def test_a_run_in_the_trash_is_compared_and_told(store, three):
+    _, equal = three
+    store.catalogue.trash([equal[0]])
+    found = load(store, equal)
+    assert len(found.runs) == 3
+    assert found.faults == (
+        f"Run {equal[0]} is in the trash. It is compared all the same; the Runs page can restore it.",
+    )
+
+
 def test_sixty_four_runs_are_compared_and_no_more(store):
     runs = [make(store, [9.0, 1.0 + seed], seed=seed) for seed in range(MOST_RUNS + 1)]
     found = load(store, runs)

@@ -63,3 +63,12 @@ def test_what_differs_is_listed_and_what_is_missing_is_none(store):
         "width": [None, None, 8],
     }
     assert differing(groups(store, runs[0])) == {}
+
+
+def test_a_name_that_a_user_gave_is_the_label(store):
+    named, other = make(store, [1.0]), make(store, [1.0], alpha=1.0)
+    store.catalogue.rename(named, "the good one")
+    assert [group.label for group in groups(store, named, other)] == ["the good one", "GradNorm α 1"]
+    # One name of two says nothing of the group.
+    again = make(store, [1.0], seed=1)
+    assert [group.label for group in groups(store, named, again, other)] == ["GradNorm α 0.5", "GradNorm α 1"]

@@ -16,6 +16,7 @@ from gradnorm.lab.lab import Lab
 from gradnorm.runs.checksums import checksum
 from gradnorm.runs.database import Database
 from gradnorm.runs.migrations import FIRST_COLUMNS, MIGRATIONS, SCHEMA_VERSION
+from gradnorm.runs.query import Query
 from gradnorm.runs.records import QUANTITIES, Quantity, columns
 from gradnorm.runs.run_table import change
 from gradnorm.runs.store import RunStore
@@ -32,6 +33,17 @@ FINISHED = {
     5: "20261127-151609-3a0132",
 }
 STOPPED = "20261127-063812-51163e"
+
+
+# How rows of runs were sealed in schemas 4 and 5.
+FORMER_SEAL = """
+    UPDATE runs SET checksum = checksum(
+        number, CAST(run AS BLOB), CAST(title AS BLOB), CAST(spec AS BLOB), CAST(tasks AS BLOB), CAST(state AS BLOB),
+        steps, created, seconds, CAST(device AS BLOB), CAST(outcome AS BLOB), CAST(host AS BLOB), pid, started,
+        CAST(race AS BLOB), CAST(parent AS BLOB), forked_at, CAST(columns AS BLOB), keeps_events,
+        checked, evaluations, events
+    )
+"""
 
 
 @pytest.fixture
@@ -107,6 +119,46 @@ def test_a_run_of_the_build_before_goes_on_as_it_would_have_there(old_home):
     np.testing.assert_allclose(after.vector("weights")[-1], [1.0099996328353882, 0.9900003671646118], rtol=1e-5)
     np.testing.assert_allclose(after.vector("losses")[-1], [3.5429534912109375, 6.098101615905762], rtol=1e-5)
     lab.close()
+    store.close()
+
+
+def test_a_damaged_home_is_migrated_and_what_was_damaged_is_still_said_to_be(old_home):
+    path = old_home(5) / "gradnorm.db"
+    title = b"toy-2 \xc2\xb7 GradNorm"
+    content = path.read_bytes()
+    assert title in content
+    path.write_bytes(content.replace(title, b"toy-3" + title[5:]))
+    store = RunStore(path.parent)
+    assert store.runs() == []
+    assert FINISHED[5] in store.damage()
+    store.close()
+
+
+def test_a_home_with_a_damaged_page_is_migrated_as_far_as_it_can_be_read(tmp_path):
+    database = Database(tmp_path / "gradnorm.db")
+    with database.write() as db:
+        db.execute("PRAGMA user_version = 5")
+        db.execute("DROP TABLE study_runs; DROP TABLE studies")
+        for name in ("name", "notes", "tags", "pinned", "trashed"):
+            db.execute(f"ALTER TABLE runs DROP COLUMN {name}")
+        for i in range(60):
+            db.execute(
+                "INSERT INTO runs (run, title, spec, tasks, state, created, columns) "
+                f"VALUES ('run {i}', 'a run', '{{\"x\": \"{'-' * 400}\"}}', '[]', 'finished', 1.0, '[]')"
+            )
+        db.execute(FORMER_SEAL)
+    database.close()
+    db = apsw.Connection(str(tmp_path / "gradnorm.db"))
+    page = db.execute("SELECT pageno FROM dbstat WHERE name = 'runs' AND pagetype = 'leaf' LIMIT 1 OFFSET 3").get
+    db.close()
+    with (tmp_path / "gradnorm.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    store = RunStore(tmp_path)
+    assert 40 <= len(store.runs()) < 60
+    assert store.damage()
+    found = store.catalogue.find(Query(sort="name"))
+    assert found.count == len(store.runs())
     store.close()
 
 

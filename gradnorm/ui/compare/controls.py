@@ -32,7 +32,7 @@ def choose_runs(view: View, shown: Sequence[ComparedRun]) -> None:
 
     def name(run: str) -> str:
         started = datetime.fromtimestamp(infos[run].created).strftime("%d %b, %H:%M")
-        return f"{infos[run].title} · {started} · {run[-6:]}"
+        return f"{infos[run].labels.name or infos[run].title} · {started} · {run[-6:]}"
 
     with st.expander(f"Runs ({len(shown)})", expanded=not shown, icon=":material/list:"):
         # The browser remembers choices by their positions in the list, so another list needs another widget.

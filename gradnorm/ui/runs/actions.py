@@ -64,16 +64,18 @@ def show_trash_actions(chosen: Sequence[RunInfo]) -> None:
 
 def _tags(chosen: Sequence[RunInfo]) -> None:
     runs = [info.run for info in chosen]
-    known = lab().store.catalogue.choices().tags
+    theirs = sorted({tag for info in chosen for tag in info.labels.tags})
+    remove = f"tags-remove {hash(tuple(theirs))}"
     with st.popover("Tag", icon=":material/label:"):
-        add = st.multiselect("Add", known, key="tags-add", accept_new_options=True)
-        theirs = sorted({tag for info in chosen for tag in info.labels.tags})
-        remove = st.multiselect("Take away", theirs, key=f"tags-remove {hash(tuple(theirs))}")
-        _button(f"Tag {len(runs):,}", "tag", None, lambda: _tag(runs, add, remove))
+        st.multiselect("Add", lab().store.catalogue.choices().tags, key="tags-add", accept_new_options=True)
+        st.multiselect("Take away", theirs, key=remove)
+        _button(f"Tag {len(runs):,}", "tag", None, lambda: _tag(runs, remove))
 
 
-def _tag(runs: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> None:
-    if state.attempt(lambda: lab().store.catalogue.tag(runs, add, remove)):
+def _tag(runs: Sequence[str], remove: str) -> None:
+    # What is chosen now: the button may be pressed before it was drawn with the newest choice.
+    add, fewer = st.session_state["tags-add"], st.session_state[remove]
+    if state.attempt(lambda: lab().store.catalogue.tag(runs, add, fewer)):
         st.session_state["tags-add"] = []
     state.remount()
 
