@@ -1,6 +1,6 @@
 """Prints the tables of docs/results.md: `python tools/tables.py NAME`; without a name, the names.
 
-Each line is one `train` per seed, through the engine that the dashboard and the command line use.
+The seeds of a line are trained together, through the engine that the dashboard and the command line use.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +21,42 @@ from gradnorm.methods.small_start import STEPS
 from gradnorm.runs.records import Evaluation, Rows, StepRecord
 from gradnorm.runs.solved_tasks import solved
 from gradnorm.runs.stuck_tasks import FIRST_STEPS, stuck
-from gradnorm.training.engine import train
 from gradnorm.training.together import train_together
 
 SEEDS = (1, 2, 3)
 FIVE_SEEDS = (1, 2, 3, 4, 5)
-# GradNorm as many of the tables have it: weights that move in steps, and that apply to the heads, too.
-STEPWISE: Mapping[str, Any] = {"update": "log", "heads": "weighted"}
+# GradNorm's former defaults: weights that move in steps, and that apply to the heads, too.
+STEPWISE: Mapping[str, Any] = {"method": "gradnorm", "update": "log", "heads": "weighted"}
+EQUAL: Mapping[str, Any] = {"method": "equal"}
+
+Ways = Sequence[tuple[str, Mapping[str, Any]]]
+
+# Of the tables by seed: task and metric.
+METRICS: Mapping[str, Sequence[str]] = {
+    "overlay": ("digit accuracy", "garment accuracy", "ink r2", "reconstruction r2"),
+    "bikes": ("casual r2", "registered r2", "weather accuracy"),
+    "rooms": ("classes miou", "classes pixel_accuracy", "depth rmse", "normals angle_mean", "normals within_11"),
+}
 
 
-def final(name: str, changes: Mapping[str, Any]) -> tuple[Evaluation, tuple[float, ...]]:
-    """Return the last evaluation and the last weights of one run."""
-    evaluation, weights = None, ()
-    for item in train(preset(name, {"watch_norms": False, **changes})):
-        if isinstance(item, Evaluation):
-            evaluation = item
-        elif isinstance(item, StepRecord):
-            weights = item.weights
-    assert evaluation is not None
-    return evaluation, weights
+def ends(name: str, changes: Mapping[str, Any]) -> list[tuple[Evaluation, tuple[float, ...]]]:
+    """Return the last evaluation and the last weights of a preset's runs, one a seed of SEEDS, trained together."""
+    fixed = {"watch_norms": False, "checkpoint_every": 0}
+    last: list[dict[type, Any]] = [{} for _ in SEEDS]
+    runs = train_together([preset(name, {**fixed, **changes, "seed": seed}) for seed in SEEDS])
+    for records in zip_longest(*runs):
+        for own, record in zip(last, records, strict=True):
+            own[type(record)] = record
+    return [(own[Evaluation], own[StepRecord].weights) for own in last]
 
 
-def toy(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+def toy(rows: Ways) -> None:
     """Print final task-normalised test losses, a column a seed."""
     print("| method | seed 1 | seed 2 | seed 3 | weights at the end (seed 1) |\n|---|---|---|---|---|")
     for title, changes in rows:
-        ends = [final("toy-2", {**changes, "seed": seed}) for seed in SEEDS]
-        losses = " | ".join(f"{e.task_normalized_loss:.3f}" for e, _ in ends)
-        print(f"| {title} | {losses} | {', '.join(f'{w:.3g}' for w in ends[0][1])} |", flush=True)
+        found = ends("toy-2", changes)
+        losses = " | ".join(f"{e.task_normalized_loss:.3f}" for e, _ in found)
+        print(f"| {title} | {losses} | {', '.join(f'{w:.3g}' for w in found[0][1])} |", flush=True)
 
 
 def heads() -> None:
@@ -63,7 +71,7 @@ def heads() -> None:
             ("closed", "own", 1.5, 3e-3),
         )
     ]
-    rows: list[tuple[str, Mapping[str, Any]]] = [("equal", {"method": "equal", "learning_rate": 3e-4}), *gradnorm]
+    rows: Ways = [("equal", {**EQUAL, "learning_rate": 3e-4}), *gradnorm]
     print("| weights | rate | seed 1 | seed 2 | seed 3 |\n|---|---|---|---|---|")
     fixed = {"watch_norms": False, "checkpoint_every": 0}
     specs = [preset("toy-2", {**fixed, **changes, "seed": seed}) for _, changes in rows for seed in SEEDS]
@@ -100,29 +108,33 @@ def every() -> None:
 def diamonds() -> None:
     """Print each test metric as its median over the seeds, with the lowest and highest behind it."""
     print("| weights | targets | price R² | carat R² | cut | color | clarity |\n|---|---|---|---|---|---|---|")
-    gradnorm = [(f"GradNorm α {a:g}", {"method": "gradnorm", **STEPWISE, "alpha": a}) for a in (0, 0.5, 1.5)]
-    methods = [("equal", {"method": "equal"}), ("uncertainty", {"method": "uncertainty"}), *gradnorm]
+    methods = [("equal", EQUAL), ("uncertainty", {"method": "uncertainty"}), *gradnorms()]
     rows = [(title, "raw", changes) for title, changes in methods]
     rows += [(t, "raw, outputs scaled", {**c, "output_scale": True}) for t, c in methods]
-    rows.append(("equal", "standardised", {"method": "equal", "units": "standardised"}))
+    rows.append(("equal", "standardised", {**EQUAL, "units": "standardised"}))
     for title, units, changes in rows:
-        ends = [final("diamonds", {**changes, "seed": seed})[0] for seed in SEEDS]
-        cells = zip(*[[next(iter(m.values())) for m in e.metrics] for e in ends], strict=True)
+        cells = zip(*[[next(iter(m.values())) for m in e.metrics] for e, _ in ends("diamonds", changes)], strict=True)
         texts = [f"{statistics.median(c):.2f} ({min(c):.2f} … {max(c):.2f})" for c in cells]
         print(f"| {title} | {units} | {' | '.join(texts)} |", flush=True)
 
 
-def by_seed(name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], names: Sequence[str]) -> None:
+def gradnorms() -> Ways:
+    """Return GradNorm's rows away from the toy: both forms with the α that the data set recommends, and α = 0.12."""
+    ours = {"method": "gradnorm"}
+    return [("GradNorm, log update", STEPWISE), ("GradNorm", ours), ("GradNorm, α 0.12", {**ours, "alpha": 0.12})]
+
+
+def by_seed(name: str, names: Sequence[str]) -> None:
     """Print test metrics, a column each, with the seeds' values beside one another.
 
     names: of the metrics, as "depth rmse": task and metric.
     """
     print(f"| method | {' | '.join(names)} | Σ L/L(0) |\n|{'---|' * (len(names) + 2)}")
     tasks = preset(name).dataset.task_names
-    for title, changes in rows:
-        ends = [final(name, {**changes, "seed": seed, "checkpoint_every": 0})[0] for seed in SEEDS]
-        cells = [[e.metrics[tasks.index(task)][metric] for e in ends] for task, metric in map(str.split, names)]
-        cells.append([e.task_normalized_loss for e in ends])
+    for title, changes in [("equal", EQUAL), *gradnorms()]:
+        found = [e for e, _ in ends(name, changes)]
+        cells = [[e.metrics[tasks.index(task)][metric] for e in found] for task, metric in map(str.split, names)]
+        cells.append([e.task_normalized_loss for e in found])
         print(f"| {title} | {' | '.join(' / '.join(f'{v:.3g}' for v in cell) for cell in cells)} |", flush=True)
 
 
@@ -186,41 +198,6 @@ def _norms(records: Collection[StepRecord]) -> Rows:
     )
 
 
-def still_steps() -> None:
-    """Print in how many steps no weight moves although a norm is more than 10 % off its share; then the last metrics.
-
-    Shares are the proportions of r_i^α: those that the norms would have if the weights were as they should be.
-    """
-    for name, alpha in (("digits", 1.5), ("diamonds", 3.0)):
-        tasks = preset(name).dataset.task_names
-        print(f"| {name}, α {alpha:g} | still | {' | '.join(tasks)} | Σ L/L(0) |\n|{'---|' * (len(tasks) + 3)}")
-        for seed in SEEDS:
-            steps: list[StepRecord] = []
-            evaluation = None
-            for item in train(preset(name, {**STEPWISE, "alpha": alpha, "seed": seed, "checkpoint_every": 0})):
-                if isinstance(item, StepRecord):
-                    steps.append(item)
-                elif isinstance(item, Evaluation):
-                    evaluation = item
-            assert evaluation is not None
-            still = [now for now, after in pairwise(steps) if now.weights == after.weights and _off(now, alpha)]
-            cells = [
-                f"{metric} {value:.3f}" for scores in evaluation.metrics for metric, value in [*scores.items()][:1]
-            ]
-            share = f"{len(still) / (len(steps) - 1):.1%}"
-            print(
-                f"| seed {seed} | {share} | {' | '.join(cells)} | {evaluation.task_normalized_loss:.3f} |", flush=True
-            )
-
-
-def _off(record: StepRecord, alpha: float) -> bool:
-    """Return whether a task's share of all norms is more than 10 % off that of r_i^α."""
-    assert record.gradient_norms is not None
-    powers = [rate**alpha for rate in record.relative_rates]
-    mean = sum(record.gradient_norms) / sum(powers)
-    return any(abs(norm / (mean * power) - 1) > 0.1 for norm, power in zip(record.gradient_norms, powers, strict=True))
-
-
 def evaluations_of(name: str, kept: Path | None) -> list[list[Evaluation]]:
     """Return the evaluations of a preset's runs, one a seed, trained together; see `stuck_tasks`."""
     file = None if kept is None else kept / f"{name}.json"
@@ -247,32 +224,30 @@ def main() -> None:
     elif name == "solved":
         solved_tasks()
     elif name == "toy-2":
-        toy([(m, {"method": m}) for m in ("equal", "uncertainty")] + [("gradnorm", STEPWISE)])
+        toy(
+            [
+                ("equal", EQUAL),
+                ("uncertainty", {"method": "uncertainty"}),
+                ("GradNorm, log update", STEPWISE),
+                ("GradNorm", {}),
+            ]
+        )
     elif name == "heads":
         heads()
     elif name == "every":
         every()
-    elif name == "still":
-        still_steps()
     elif name == "update":
         pairs = [("log", 0.003), ("log", 0.01), ("log", 0.03), ("adam", 0.025), ("adam", 0.003)]
-        toy([(f"{u}, {r:g}", {**STEPWISE, "update": u, "weight_learning_rate": r}) for u, r in pairs])
+        stepwise = [(f"{u}, {r:g}", {"update": u, "weight_learning_rate": r}) for u, r in pairs]
+        toy([("closed", {}), *stepwise])
     elif name == "diamonds":
         diamonds()
-    elif name == "overlay":
-        rates = [(f"gradnorm, weight rate {r:g}", {**STEPWISE, "weight_learning_rate": r}) for r in (0.01, 0.05)]
-        metrics = ("digit accuracy", "garment accuracy", "ink r2", "reconstruction r2")
-        by_seed(name, [("equal", {"method": "equal"}), *rates], metrics)
-    elif name == "bikes":
-        rows = [("equal", {"method": "equal"}), ("gradnorm", STEPWISE), ("gradnorm, α 1.5", {**STEPWISE, "alpha": 1.5})]
-        by_seed(name, rows, ("casual r2", "registered r2", "weather accuracy"))
-    elif name == "rooms":
-        names = ("classes miou", "classes pixel_accuracy", "depth rmse", "normals angle_mean", "normals within_11")
-        by_seed(name, [("equal", {"method": "equal"}), ("gradnorm", STEPWISE)], names)
+    elif name in METRICS:
+        by_seed(name, METRICS[name])
     else:
         sys.exit(
             "Usage: python tools/tables.py "
-            "toy-2 | update | heads | every | still | diamonds | stuck [FOLDER] | solved | overlay | bikes | rooms"
+            "toy-2 | update | heads | every | diamonds | stuck [FOLDER] | solved | overlay | bikes | rooms"
         )
 
 

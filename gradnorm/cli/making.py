@@ -20,18 +20,20 @@ _IN_A_BROWSER = ("startup", "streaming")
 
 def figure2(arguments: argparse.Namespace) -> int:
     """Write the table and the figure of `gradnorm.experiments.figure2`."""
-    from gradnorm.experiments import figure2
+    from gradnorm.experiments import figure2, report
 
-    for key in ("seeds", "jobs"):
+    for key in ("seeds", "jobs", "draws"):
         if not 1 <= getattr(arguments, key) <= 100:
             raise SpecError(f"{key} should be in [1, 100]. Found {getattr(arguments, key)}. Set it with --{key}.")
     check_writable(arguments.json)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with closing(Progress(f"Figure 2, {arguments.tasks} tasks")) as progress:
-        result = figure2.reproduce(arguments.tasks, arguments.seeds, arguments.jobs, progress.take, arguments.steps)
-    text = "\n".join([figure2.table(result), "", *figure2.verdict(result)])
+        result = figure2.reproduce(
+            arguments.tasks, arguments.seeds, arguments.jobs, progress.take, arguments.steps, arguments.draws
+        )
+    text = "\n".join([report.table(result), "", *report.verdict(result)])
     (arguments.out / f"figure2-{arguments.tasks}.md").write_text(text + "\n")
-    figure2.picture(result, arguments.out / f"figure2-{arguments.tasks}.svg")
+    report.picture(result, arguments.out / f"figure2-{arguments.tasks}.svg")
     if arguments.json:
         write_json(result.to_dict(), arguments.json)
     if arguments.json != "-":

@@ -94,11 +94,7 @@ def parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--open", action="store_true", help="open it in a browser")
 
     figure = commands.add_parser("figure2", help="reproduce the paper's Figure 2: table and figure")
-    figure.add_argument("--tasks", type=int, choices=[2, 10], default=2, help="2: its top row; 10: its bottom row")
-    figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
-    figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
-    figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
-    figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
+    _add_figure2(figure)
 
     bench = commands.add_parser("bench", help="run a named benchmark")
     named = benchmarks()
@@ -156,7 +152,9 @@ def _add_list(runs: argparse.ArgumentParser) -> None:
     runs.add_argument("--method", default="", metavar="NAME", help="only those of this method")
     runs.add_argument("--state", default="", help="only those in this state, as finished or running")
     runs.add_argument("--tag", default="", help="only those with this tag")
-    runs.add_argument("--group", default="", metavar="ID", help="only those of a race, or of a run's tree of forks")
+    runs.add_argument(
+        "--group", default="", metavar="ID", help="only those of a study, a race, or a run's tree of forks"
+    )
     runs.add_argument("--pinned", action="store_true", help="only those that are pinned")
     runs.add_argument("--trash", action="store_true", help="those in the trash")
     runs.add_argument("--sort", choices=SORTS, default="newest", help="pinned runs come first (default: newest)")
@@ -181,6 +179,15 @@ def _add_list(runs: argparse.ArgumentParser) -> None:
     ):
         actions.add_parser(action, help=text, parents=[home, several])
     actions.add_parser("empty-trash", help="delete the runs in the trash for good", parents=[home])
+
+
+def _add_figure2(figure: argparse.ArgumentParser) -> None:
+    figure.add_argument("--tasks", type=int, choices=[2, 10], default=2, help="2: its top row; 10: its bottom row")
+    figure.add_argument("--seeds", type=int, default=5, help="runs of each method that are reported")
+    figure.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    figure.add_argument("--steps", type=int, help="of each run (default: the preset's)")
+    figure.add_argument("--draws", type=int, default=8, help="random weights tried for the row of tuned fixed weights")
+    figure.add_argument("--out", type=Path, default=Path(), help="where figure2-TASKS.svg and .md are written")
 
 
 def _add_data(data: argparse.ArgumentParser) -> None:

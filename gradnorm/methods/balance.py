@@ -102,6 +102,10 @@ class Balance:
             runs.append(plain)
         return runs
 
+    def with_norms(self, gradient_norms: PerTask | None) -> Balance:
+        """Return the same balance with other gradient norms, shape [T] or [n, T]."""
+        return Balance(**{**self._fields(), "gradient_norms": gradient_norms})
+
     def _fields(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 

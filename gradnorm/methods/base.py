@@ -89,6 +89,13 @@ class Method(BaseModel, ABC):
         tasks: T ≥ 1.
         """
 
+    def trained(self, tasks: int) -> Sequence[int]:
+        """Return which tasks the network is to get better at, as indices from 0.
+
+        tasks: T ≥ 1.
+        """
+        return range(tasks)
+
     def due(self, step: int) -> bool:
         """Whether what the method needs has to be measured at a step; where it has not, the weights stay.
 

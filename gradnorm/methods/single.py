@@ -39,6 +39,10 @@ class SingleTask(Method):
         if self.task > tasks:
             raise ValueError(f"task should be in [1, {tasks}]. Found {self.task}. Choose one of the tasks")
 
+    def trained(self, tasks: int) -> Sequence[int]:
+        """Return the task that is trained; arguments as in `Method.trained`."""
+        return [self.task - 1]
+
     def start(self, ones: PerTask, kinds: Sequence[Kind]) -> State:
         """Return 1 for the task that is trained and 0 for the others; arguments as in `Method.start`.
 

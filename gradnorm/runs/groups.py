@@ -1,4 +1,4 @@
-"""Runs that belong together: those of a race, and those of a tree of forks."""
+"""Runs that belong together: those of a study, of a race, and of a tree of forks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gradnorm.runs.records import RunInfo
 # Whether a row of `runs` belongs to the group whose id is given, once for each `?`. Any other id that runs share is one
 # more line here, and one in `Groups.of`.
 _MEMBERS = (
+    "run IN (SELECT run FROM study_runs WHERE study = ?)",
     "race = ?",
     """run IN (
         WITH RECURSIVE down(run) AS (
@@ -24,7 +25,10 @@ MEMBERS = f"({' OR '.join(_MEMBERS)})"
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that share an id. kind: "race" or "forks".  id: of the race, or of the run that the tree begins with."""
+    """Runs that share an id.
+
+    kind: "study", "race" or "forks".  id: of the study or race, or of the run that the tree begins with.
+    """
 
     kind: str
     id: str
@@ -34,11 +38,14 @@ class Groups:
     """What each run of a home belongs to."""
 
     def __init__(self, db: apsw.Connection) -> None:
+        self._studies: dict[str, str] = dict(fetch(db, "SELECT run, study FROM study_runs"))
         self._parents: dict[str, str] = dict(fetch(db, "SELECT run, parent FROM runs WHERE parent IS NOT NULL"))
         self._roots = {self._root(run) for run in self._parents}
 
     def of(self, info: RunInfo) -> Group | None:
         """Return what a run belongs to; None if it is on its own."""
+        if info.run in self._studies:
+            return Group("study", self._studies[info.run])
         if info.race is not None:
             return Group("race", info.race)
         root = self._root(info.run)

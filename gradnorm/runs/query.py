@@ -23,7 +23,7 @@ class Query:
 
     text: the search box; a run matches if it matches each of `terms(text)`.
     dataset, method, state, tag: a name that it should have; "" for any.  pinned: only those that are.
-    group: the id of a race, or of a run whose fork tree is meant; "" for all.
+    group: the id of a study or race, or of the run that a tree of forks begins with; "" for all.
     trashed: those in the trash in place of the others.  page: from 1.
     """
 

@@ -24,12 +24,14 @@ class Best:
     parameters: Mapping[str, Tensor]
 
 
-def validation_loss(predict: Callable[[Tensor], Sequence[Tensor]], validation: Batch, tasks: Sequence[Task]) -> float:
-    """Return 1/T Σ_i L_i/C_i on the validation rows, C_i the loss of the best constant answer.
+def validation_loss(
+    predict: Callable[[Tensor], Sequence[Tensor]], validation: Batch, tasks: Sequence[Task], trained: Sequence[int]
+) -> float:
+    """Return the mean L_i/C_i of the trained tasks on the validation rows, C_i the loss of the best constant answer.
 
-    All tasks count alike, whatever their units. A task whose validation targets are all equal counts with its loss.
-    predict: takes inputs and returns T outputs.
+    Trained tasks count alike, whatever their units. One whose validation targets are all equal counts with its loss.
+    predict: takes inputs and returns T outputs.  trained: indices from 0, at least one.
     """
     losses, _ = evaluate(predict, validation, tasks)
     constants = constant_losses(validation, tasks)
-    return sum(loss / (constant or 1) for loss, constant in zip(losses, constants, strict=True)) / len(tasks)
+    return sum(losses[i] / (constants[i] or 1) for i in trained) / len(trained)

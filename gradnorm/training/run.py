@@ -168,7 +168,10 @@ class Run:
         if self.taken % every and not self.over:
             return
         self.model.eval()
-        score = first(validation_loss(self.model, to_device(self.source.validation, self.device), self.source.tasks))
+        tasks = self.source.tasks
+        trained = self.spec.method.trained(len(tasks))
+        rows = to_device(self.source.validation, self.device)
+        score = first(validation_loss(self.model, rows, tasks, trained))
         self.model.train()
         if self.best is None or score < self.best.score:
             copied = {name: value.clone() for name, value in self.model.state_dict().items()}

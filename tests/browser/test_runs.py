@@ -122,6 +122,6 @@ def test_the_list_can_be_read_whole(open_page, many, size, scheme):
     page = open_list(open_page, many, "?state=finished&sort=loss", viewport=SIZES[size], color_scheme=scheme)
     check(page)
     tick(page, 0, 1)
-    expect(page.get_by_role("link", name="Compare")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stLinkButton")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("button", name="Trash 2")).to_be_visible()
     check(page)

@@ -577,15 +577,25 @@ def test_where_there_is_no_terminal_progress_is_a_line_a_tenth(capsys):
 @pytest.mark.slow
 def test_figure_2_writes_table_and_figure(run_cli, tmp_path):
     code, out, err = run_cli(
-        "figure2", "--tasks", "2", "--seeds", "2", "--steps", "10", "--jobs", "2", "--out", tmp_path
-    )
+        "figure2", "--tasks", "2", "--seeds", "2", "--steps", "10", "--draws", "2", "--jobs", "2", "--out", tmp_path,
+        "--json", tmp_path / "result.json",
+    )  # fmt: skip
     assert code == 0
     assert err.splitlines()[-1].startswith("Figure 2, 2 tasks: ")
     table = (tmp_path / "figure2-2.md").read_text()
     assert table.strip() == out.decode().strip()
-    assert [line.split(" | ")[0] for line in table.splitlines()[2:6]] == [
-        "| Equal weights", "| Uncertainty weighting", "| GradNorm, α 0.12", "| GradNorm Static"
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:9]] == [
+        "| Equal weights", "| Uncertainty weighting", "| Tuned fixed weights", "| GradNorm, log update, α 0.12",
+        "| GradNorm, α 0.12", "| GradNorm Static", "| Single tasks, one seed",
     ]  # fmt: skip
-    assert table.count("GradNorm's median final test loss") == 3
-    assert table.count("GradNorm's test loss averaged over the run") == 3
+    assert table.count("GradNorm's median final test loss") == 5
+    assert table.count("GradNorm's test loss averaged over the run") == 5
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert {"equal", "uncertainty", "gradnorm", "static"} < result["best"].keys()
+    for row in ("equal", "gradnorm-log", "gradnorm", "static"):
+        assert [t["seed"] for t in result["trials"] if t["method"] == row] == [1, 2]
+    (fixed,) = {t["method"] for t in result["trials"]} & result["draws"].keys()
+    assert result["best"]["fixed"] == result["best"][fixed]
+    lowest = {name: min(result["search"][name].values()) for name in result["draws"]}
+    assert lowest[fixed] == min(lowest.values())
     assert (tmp_path / "figure2-2.svg").read_text().startswith("<?xml")

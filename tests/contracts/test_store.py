@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gradnorm.runs.checkpoint_files import CheckpointError
-from gradnorm.runs.checksums import checksum
+from gradnorm.runs.checksums import run_checksum
 from gradnorm.runs.database import SCHEMA_VERSION, StoreError
 from gradnorm.runs.ownership import TakenOverError
 from gradnorm.runs.records import ENDED, Checkpoint, Outcome
@@ -545,7 +545,7 @@ def test_a_reader_is_not_blocked_by_a_long_write(store):
     run = create(store)
     store.append(run, step_records(1, 3))
     writer = apsw.Connection(str(store.home / "gradnorm.db"))
-    writer.create_scalar_function("checksum", checksum)
+    writer.create_scalar_function("run_checksum", run_checksum)
     writer.execute("BEGIN EXCLUSIVE")
     change(writer, "title = 'half done'", "run = ?", (run,))
     start = time.monotonic()

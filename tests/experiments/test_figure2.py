@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradnorm.experiments.figure2 import FIRST_RATES, LEARNING_RATES, next_rates
+from gradnorm.config.spec import preset
+from gradnorm.experiments.figure2 import FIRST_RATES, LEARNING_RATES, contestants, drawn_weights, next_rates
 
 
 def search(losses):
@@ -33,3 +35,23 @@ def test_the_best_of_a_search_has_neighbours(losses):
     found = search(losses)
     at = LEARNING_RATES.index(min(found, key=found.get))
     assert set(LEARNING_RATES[max(0, at - 1) : at + 2]) <= set(found)
+
+
+def test_drawn_weights_sum_to_the_tasks_and_are_at_most_as_far_apart_as_the_losses():
+    sigmas = (1.0, 10.0, 100.0)
+    drawn = drawn_weights(sigmas, 20)
+    assert list(drawn) == [f"fixed {i}" for i in range(1, 21)]
+    for weights in drawn.values():
+        assert sum(weights) == pytest.approx(3, rel=1e-5)
+        assert 0 < max(weights) / min(weights) < 100**2
+    assert drawn_weights(sigmas, 5) == dict([*drawn.items()][:5])
+
+
+def test_contestants_are_what_their_names_say():
+    base = preset("toy-2")
+    specs = {c.name: c.spec(base, 1e-3, 1) for c in contestants(2, {"fixed 1": (0.5, 1.5)})}
+    assert list(specs) == ["equal", "uncertainty", "fixed 1", "gradnorm-log", "gradnorm", "single 1", "single 2"]
+    assert specs["gradnorm"].flat() == {**base.flat(), "learning_rate": 1e-3, "seed": 1}
+    assert specs["gradnorm-log"].flat() == {**specs["gradnorm"].flat(), "update": "log", "heads": "weighted"}
+    assert specs["fixed 1"].flat()["weights"] == [0.5, 1.5]
+    assert {specs[name].flat()["heads"] for name in ("equal", "uncertainty", "fixed 1", "single 1")} == {"weighted"}

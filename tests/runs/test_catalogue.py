@@ -189,6 +189,15 @@ def test_each_group_lists_its_members(listed):
     assert titles == ["sister", "grandchild", "child", "parent"]
 
 
+def test_the_runs_of_a_study_are_a_group(store):
+    store.create("another", SPECS[0], TASKS, queued=True)
+    study = store.studies.create("grid", "a study", {})
+    runs = store.studies.add_team(study, [("one", "one", SPECS[0]), ("two", "two", SPECS[1])], TASKS)
+    page = store.catalogue.find(Query(group=study))
+    assert [entry.info.run for entry in page.entries] == runs[::-1]
+    assert {entry.group for entry in page.entries} == {Group("study", study)}
+
+
 @given(query=queries)
 def test_an_address_keeps_the_query(query):
     assert Query.parse(query.address()) == query

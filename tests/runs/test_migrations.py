@@ -134,31 +134,32 @@ def test_a_damaged_home_is_migrated_and_what_was_damaged_is_still_said_to_be(old
     store.close()
 
 
-def test_a_home_with_a_damaged_page_is_migrated_as_far_as_it_can_be_read(tmp_path):
-    database = Database(tmp_path / "gradnorm.db")
+def test_a_home_with_a_damaged_page_is_migrated_as_far_as_it_can_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "gradnorm.db"
+    monkeypatch.setattr("gradnorm.runs.database.MIGRATIONS", MIGRATIONS[:5])
+    monkeypatch.setattr("gradnorm.runs.database.SCHEMA_VERSION", 5)
+    database = Database(path)
+    monkeypatch.undo()
+    spec = json.dumps({"x": "-" * 400})
     with database.write() as db:
-        db.execute("PRAGMA user_version = 5")
-        db.execute("DROP TABLE study_runs; DROP TABLE studies")
-        for name in ("name", "notes", "tags", "pinned", "trashed"):
-            db.execute(f"ALTER TABLE runs DROP COLUMN {name}")
         for i in range(60):
             db.execute(
                 "INSERT INTO runs (run, title, spec, tasks, state, created, columns) "
-                f"VALUES ('run {i}', 'a run', '{{\"x\": \"{'-' * 400}\"}}', '[]', 'finished', 1.0, '[]')"
+                "VALUES (?, 'a run', ?, '[]', 'finished', 1.0, '[]')",
+                (f"run {i}", spec),
             )
         db.execute(FORMER_SEAL)
     database.close()
-    db = apsw.Connection(str(tmp_path / "gradnorm.db"))
+    db = apsw.Connection(str(path))
     page = db.execute("SELECT pageno FROM dbstat WHERE name = 'runs' AND pagetype = 'leaf' LIMIT 1 OFFSET 3").get
     db.close()
-    with (tmp_path / "gradnorm.db").open("r+b") as file:
+    with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     store = RunStore(tmp_path)
     assert 40 <= len(store.runs()) < 60
     assert store.damage()
-    found = store.catalogue.find(Query(sort="name"))
-    assert found.count == len(store.runs())
+    assert store.catalogue.find(Query(sort="name")).count == len(store.runs())
     store.close()
 
 

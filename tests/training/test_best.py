@@ -60,7 +60,16 @@ def test_a_run_that_gets_no_better_ends_with_its_best_network(noise):
     assert last.losses == pytest.approx(then.losses)
     run = Run.build(spec)
     run.model.load_state_dict(unpack(end, CPU).model)
-    assert validation_loss(run.model, run.source.validation, run.source.tasks) == pytest.approx(best["score"])
+    assert validation_loss(run.model, run.source.validation, run.source.tasks, (0, 1)) == pytest.approx(best["score"])
+
+
+def test_a_single_task_is_judged_by_itself(noise):
+    end = of_kind(train(noise(method="single", task=2)), Checkpoint)[-1]
+    best, run = unpack(end, CPU).best, Run.build(noise())
+    run.model.load_state_dict(unpack(end, CPU).model)
+    losses = [validation_loss(run.model, run.source.validation, run.source.tasks, (task,)) for task in (0, 1)]
+    assert losses[1] == pytest.approx(best["score"])
+    assert losses[0] != pytest.approx(best["score"])
 
 
 def test_it_goes_on_bit_for_bit(noise):

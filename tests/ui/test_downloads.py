@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from zipfile import ZipFile
 
 import httpx
 import numpy as np
@@ -181,6 +183,19 @@ def test_others_wait_for_their_turn_and_get_it(server, long, small):
         assert waiting.recv(12) == b"HTTP/1.1 200"
     clients.pop().close()
     wait_for(lambda: not server.exports(), 10)
+
+
+def test_several_runs_come_in_a_zip(server, store, small):
+    other = long_run(store, BLOCK)
+    answer = server.get(f"/live/{small},{other}/export/csv")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert 'filename="runs.csv.zip"' in answer.headers["content-disposition"]
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == [f"{small}.csv", f"{other}.csv"]
+        for run in (small, other):
+            assert archive.read(f"{run}.csv") == server.get(f"/live/{run}/export/csv").content
+    assert server.get(f"/live/{small},nope/export/csv").status_code == 404
+    assert server.get(f"/live/{','.join([small] * 501)}/export/csv").status_code == 400
 
 
 def test_a_run_deleted_meanwhile_is_a_broken_download(server, store):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ class BatchedMethods:
                 own = None if G is None else G / group.state.weights
                 self._decide(group, Signal(_rows(losses, group.rows), own, None, step, True, group.seeds))
             assert group.balance is not None
-            measured = replace(group.balance, gradient_norms=G)
+            measured = group.balance.with_norms(G)
             for row, numbers in zip(group.rows, measured.numbers_of_runs(), strict=True):
                 of_runs[row] = numbers
         return of_runs
