@@ -15,7 +15,7 @@ import numpy as np
 from gradnorm.runs.records import Evaluation, Rows
 
 # What a judgement needs: so many evaluations, and so many steps before the first of them.
-LEAST, FIRST_STEPS = 5, 500
+LEAST, FIRST_STEPS = 4, 500
 # A task is as good as solved if this is all that its loss adds to the weighted sum.
 SHARE = 0.01
 # A task has learnt next to nothing if its loss never fell below this part of the first.
@@ -45,7 +45,7 @@ class Solved:
 def solved(evaluations: Sequence[Evaluation], weighted: Rows, norms: Rows) -> list[Solved]:
     """Return the task that is solved and in the others' way, if there is one.
 
-    The rule: throughout the second half of the run so far (from step 500 on, five evaluations at least) no other task's
+    The rule: throughout the second half of the run so far (from step 500 on, four evaluations at least) no other task's
     test loss was below 0.9 of its first; and over the given steps the task had half of its equal part of the gradient
     norms or more, while its loss was at most 1 % of the weighted sum. Units of the losses make no difference.
     evaluations: of one run, in order.

@@ -44,7 +44,7 @@ def test_a_task_with_nothing_to_gain_is_named_where_the_others_stand_still():
         pytest.param(course(still, still), WEIGHTED, [[20.0, 5.0]] * 3, id="it has little of the gradient"),
         pytest.param(course(still, still), [[90.0, 10.0]] * 3, NORMS, id="it has a part of the loss"),
         pytest.param(course(still, still, steps=400), WEIGHTED, NORMS, id="too early"),
-        pytest.param(course(still, still)[:9], WEIGHTED, NORMS, id="too few evaluations"),
+        pytest.param(course(still, still)[:8], WEIGHTED, NORMS, id="too few evaluations"),
         pytest.param(course(still), [[1.0]], [[1.0]], id="one task"),
         pytest.param(course(still, still), WEIGHTED, NORMS * np.nan, id="nothing measured"),
         pytest.param([], np.empty((0, 2)), np.empty((0, 2)), id="no step"),
