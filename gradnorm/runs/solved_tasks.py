@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradnorm.runs.records import Evaluation, Rows
+from gradnorm.runs.stuck_tasks import second_half
 
-# What a judgement needs: so many evaluations, and so many steps before the first of them.
-LEAST, FIRST_STEPS = 4, 500
+# So many evaluations are needed for a judgement.
+LEAST = 4
 # A task is as good as solved if this is all that its loss adds to the weighted sum.
 SHARE = 0.01
 # A task has learnt next to nothing if its loss never fell below this part of the first.
@@ -67,8 +68,7 @@ def solved(evaluations: Sequence[Evaluation], weighted: Rows, norms: Rows) -> li
 
 def _still(evaluations: Sequence[Evaluation]) -> list[bool]:
     """Return for each task whether all the others have learnt next to nothing."""
-    half = evaluations[-1].step / 2 if evaluations else 0.0
-    late = [e for e in evaluations if e.step >= max(half, FIRST_STEPS)]
+    late = second_half(evaluations)
     if len(late) < LEAST or len(late[-1].losses) == 1:
         return []
     lowest = np.array([e.loss_ratios for e in late]).min(0)

@@ -48,9 +48,7 @@ def stuck(evaluations: Sequence[Evaluation]) -> list[Stuck]:
     is above the mean of all (so GradNorm raises its weight) and another task is better than a constant.
     evaluations: of one run, in order; those without `constant_losses` tell nothing.
     """
-    known = [e for e in evaluations if e.constant_losses]
-    half = known[-1].step / 2 if known else 0.0
-    late = [e for e in known if e.step >= max(half, FIRST_STEPS)]
+    late = second_half([e for e in evaluations if e.constant_losses])
     if len(late) < LEAST:
         return []
     newest, mean = late[-1], late[-1].task_normalized_loss / len(late[-1].losses)
@@ -65,6 +63,12 @@ def stuck(evaluations: Sequence[Evaluation]) -> list[Stuck]:
         and min(e.constant_losses[i] for e in late) > 0
         and _flat([e.losses[i] / e.constant_losses[i] for e in late])
     ]
+
+
+def second_half(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return the evaluations of the second half of the run so far, without those before step 500."""
+    half = evaluations[-1].step / 2 if evaluations else 0.0
+    return [e for e in evaluations if e.step >= max(half, FIRST_STEPS)]
 
 
 def _flat(ratios: Sequence[float]) -> bool:
