@@ -24,6 +24,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "apsw": "recorder",
         "psutil": "recorder",
         "tqdm": "cli",
+        "ray": "ray",
+        "submitit": "slurm",
         "streamlit": "dashboard",
         "starlette": "dashboard",
         "uvicorn": "dashboard",

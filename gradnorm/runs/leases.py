@@ -106,14 +106,14 @@ def _standing(db: apsw.Connection, lease: str) -> Standing | None:
 def _write(db: apsw.Connection, piece: Piece) -> None:
     """Write a piece of a run's records. Raises UnknownRunError, ValueError for steps out of turn."""
     at = position(db, piece.run)
-    count, rest = divmod(len(piece.rows), 4 * width(at.tasks, at.quantities))
-    if rest or (count and piece.first != at.steps + 1):
+    size = 4 * width(at.tasks, at.quantities)
+    if piece.first != at.steps + 1 or len(piece.rows) != piece.steps * size:
         raise ValueError(
-            f"Rows of run {piece.run} should go on at step {at.steps + 1} with {width(at.tasks, at.quantities)} numbers "
-            f"each. Found step {piece.first} and {len(piece.rows)} bytes. Take each piece once and in order."
+            f"Rows of run {piece.run} should go on at step {at.steps + 1}, with {size} bytes each. Found {piece.steps} "
+            f"from step {piece.first} on, of {len(piece.rows)} bytes. Take each piece once and in order."
         )
-    last = at.steps + count
-    if count:
+    last = at.steps + piece.steps
+    if piece.steps:
         keep(db, at, Stored(piece.first, last, piece.rows))
     write_evaluations(db, at.number, piece.evaluations)
     write_events(db, at.number, piece.events)

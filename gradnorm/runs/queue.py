@@ -22,7 +22,9 @@ class CannotGoOnError(ValueError):
 
 
 # What trains a run: the engine of its study, or the machine itself where it is in none.
-_ENGINE = "coalesce((SELECT engine FROM study_runs JOIN studies USING (study) WHERE study_runs.run = runs.run), 'local')"
+_ENGINE = (
+    "coalesce((SELECT engine FROM study_runs JOIN studies USING (study) WHERE study_runs.run = runs.run), 'local')"
+)
 
 
 def take_next(db: apsw.Connection, engine: str) -> list[str]:

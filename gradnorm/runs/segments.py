@@ -15,13 +15,14 @@ from gradnorm.runs.records import Evaluation, Event, Outcome
 from gradnorm.runs.sealed_files import read_sealed, write_sealed
 
 _KIND = "gradnorm segment 1"
+_PLAIN = ("run", "first", "steps", "seconds", "device")
 
 
 @dataclass(frozen=True)
 class Piece:
     """Records of one run that follow those of the piece before.
 
-    first: the step of the first row.  rows: float32, row-major, in the run's own columns.
+    first: the step of the first row.  rows: float32, row-major, in the run's own columns.  steps: how many there are.
     seconds: spent on them.  device: what the run is trained on, once that is known.
     checkpoints: the steps after which the worker has kept one since.  outcome: how the run ended.
     """
@@ -35,11 +36,12 @@ class Piece:
     device: str | None = None
     checkpoints: Sequence[int] = ()
     outcome: Outcome | None = None
+    steps: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the rows, of which their size, as plain JSON types."""
         return {
-            **{name: getattr(self, name) for name in ("run", "first", "seconds", "device")},
+            **{name: getattr(self, name) for name in _PLAIN},
             "rows": len(self.rows),
             "evaluations": [each.to_dict() for each in self.evaluations],
             "events": [vars(each) for each in self.events],
@@ -51,7 +53,7 @@ class Piece:
     def from_dict(cls, plain: Mapping[str, Any], rows: bytes) -> Self:
         """Return what `to_dict` gave, with its rows."""
         return cls(
-            **{name: plain[name] for name in ("run", "first", "seconds", "device")},
+            **{name: plain[name] for name in _PLAIN},
             rows=rows,
             evaluations=tuple(Evaluation.from_dict(each) for each in plain["evaluations"]),
             events=tuple(Event(**each) for each in plain["events"]),

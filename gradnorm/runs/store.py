@@ -64,8 +64,7 @@ class RunStore:
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
     checkpoints: the files with the states that a run can go on from.  wishes: what pages ask of scripts that record.
-    studies: named groups of runs.  catalogue: the list with names, tags and the trash.
-    leases: runs that are trained elsewhere, whose records come in segments.
+    studies: named groups of runs.  leases: runs trained elsewhere.  catalogue: the list with names, tags and the trash.
     read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
@@ -144,10 +143,7 @@ class RunStore:
             return [insert(db, new_id(), title, spec, tasks, queued, race=race) for title, spec in contenders]
 
     def claim(self, engine: str = "local") -> list[RunInfo]:
-        """Take the first run of the queue for this process, with its race; empty if the queue is.
-
-        engine: what this process trains with; runs of studies on another one are left.
-        """
+        """Take the first run of the queue that `engine` trains for this process, with its race; empty if none waits."""
         with self._db.write() as db:
             taken = take_next(db, engine)
         return [self.info(run) for run in taken]
