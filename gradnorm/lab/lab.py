@@ -108,6 +108,8 @@ class Lab:
     def _queue(self, runs: Sequence[str], paused: bool) -> str:
         for run in runs:
             control = self._controls.setdefault(run, Control())
+            if control.stopping:  # of the time before, which a worker is about to put away
+                control = self._controls[run] = Control()
             if paused:
                 control.pause()
         self._workers.start()

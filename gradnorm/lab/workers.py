@@ -194,8 +194,9 @@ class Workers:
             log.exception("Runs failed: %s.", ", ".join(steps))
             ending = error
         finally:
-            for run in controls:
-                self._controls.pop(run, None)
+            for run, control in controls.items():
+                if self._controls.get(run) is control:  # it may be in the queue again
+                    del self._controls[run]
                 self._training.discard(run)
         for run in [info.run for index, info in enumerate(claimed) if index not in left and info.run in steps]:
             message = f"The server was shut down at step {steps[run]:,}. All records are kept."

@@ -88,5 +88,5 @@ def _carry_out(folder: str) -> None:
     except BaseException:
         log.exception("The worker failed.")
     finally:
-        logging.shutdown()
-        os._exit(0)
+        ray: Any = import_module("ray")
+        ray.kill(ray.get_runtime_context().current_actor)

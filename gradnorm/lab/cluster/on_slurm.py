@@ -44,13 +44,13 @@ class SlurmLauncher:
                 "cluster, or try it on this machine: --slurm cluster=local"
             )
         self.logs = f"See what ended them in the logs of their jobs: {folder}."
+        self._jobs: dict[str, Any] = {}
         self._local, self._folder = cluster == "local", folder
         try:
             self._executor: Any = submitit.AutoExecutor(folder, cluster=cluster)
             self._executor.update_parameters(name="gradnorm", cpus_per_task=cpus, gpus_per_node=gpus, **asked)
         except Exception as error:
             raise EngineError(f"submitit should take what --slurm says. It refuses it: {error}") from None
-        self._jobs: dict[str, Any] = {}
 
     def submit(self, folder: Path, name: str) -> str:
         """Submit a job. Raises EngineError if Slurm refuses it."""
