@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import time
 
 import numpy as np
@@ -14,13 +16,13 @@ from gradnorm.lab.lab import Lab
 from gradnorm.lab.this_machine import ThisMachine
 from gradnorm.runs.leases import lease_of
 from tests.factories import TINY, trained_together, wait_for
-from tests.lab.cluster.clusters import needs_ray, needs_submitit, ray_cluster
+from tests.lab.cluster.clusters import needs_ray, needs_submitit, processes, ray_cluster
 
 # Whole runs and processes: part of `make test`, too long for `make check`.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 # Steps of some milliseconds, so that there is time to do something in their midst.
-LONG = {**TINY, "steps": 1500, "eval_every": 500, "checkpoint_every": 100, "pace": 300.0}
+LONG = {**TINY, "steps": 900, "eval_every": 300, "checkpoint_every": 100, "pace": 200.0}
 ENDING = {"finished", "stopped", "interrupted", "failed", "diverged"}
 
 
@@ -77,6 +79,8 @@ class EngineContract:
             assert snapshot.damage == ()
 
     def test_a_team_is_trained_and_each_run_ends_in_its_own_way(self, store, open_lab, queue):
+        study = store.studies.create("grid", "another's", {}, "another")
+        (other,) = store.studies.add_team(study, [("a", "a run", RunSpec.parse(TINY).settled().flat())], ["a", "b"])
         specs = [{**TINY, "seed": 1}, {**TINY, "seed": 2}, {**TINY, "learning_rate": 10.0}]
         runs = queue(open_lab(), *specs)
         self.wait(store, runs, ENDING)
@@ -85,6 +89,7 @@ class EngineContract:
         info = store.info(runs[0])
         assert (info.steps, info.device, info.seconds > 0) == (100, "cpu, 3 runs as one program", True)
         assert store.checkpoints.steps(runs[0]) == [100]
+        assert store.info(other).state == "queued", "a run for another engine was taken"
 
     def test_a_team_is_paused_stopped_and_goes_on(self, store, open_lab, queue):
         lab = open_lab()
@@ -125,14 +130,6 @@ class EngineContract:
         # A worker elsewhere has trained on meanwhile: nothing is made twice.
         assert standing is None or standing.attempt == 1
 
-    def test_runs_of_other_engines_are_left_in_the_queue(self, store, open_lab, queue):
-        lab = open_lab()
-        study = store.studies.create("grid", "another's", {}, "another")
-        (other,) = store.studies.add_team(study, [("a", "a run", RunSpec.parse(TINY).settled().flat())], ["a", "b"])
-        runs = queue(lab, TINY)
-        self.wait(store, runs, ENDING)
-        assert (store.info(runs[0]).state, store.info(other).state) == ("finished", "queued")
-
 
 class TestThisMachine(EngineContract):
     @pytest.fixture
@@ -156,6 +153,20 @@ class TestSlurm(EngineContract):
         for job in [job for launcher in launchers for job in launcher._jobs.values()]:
             if job._process is not None:
                 job._process.wait(120)
+
+    def test_a_team_goes_on_when_its_worker_is_taken_back_or_killed(self, store, open_lab, queue, tmp_path):
+        specs = [{**LONG, "seed": seed} for seed in (1, 2)]
+        runs = queue(open_lab(), *specs)
+        for steps, number in ((150, signal.SIGTERM), (450, signal.SIGKILL)):
+            self.wait(store, runs, {"running"}, steps=steps)
+            (pid,) = processes("submitit.core._submit", str(tmp_path))
+            os.kill(pid, number)
+        self.wait(store, runs, ENDING)
+        assert {store.info(run).state for run in runs} == {"finished"}
+        self.check_as_alone(store, runs, specs)
+        # One that is told to end keeps a checkpoint where it stood.
+        assert any(step % 100 for step in store.checkpoints.steps(runs[0]))
+        assert store.leases.standing(lease_of(store.info(runs[0]))).attempt == 3
 
 
 @needs_ray

@@ -55,7 +55,7 @@ class Launcher(Protocol):
         ...
 
     def going(self, handle: str) -> bool:
-        """Whether a worker waits for its turn, or works."""
+        """Whether a worker waits for its turn, or works. It may raise while the cluster does not answer."""
         ...
 
     def cancel(self, handle: str) -> None:
@@ -193,7 +193,11 @@ class _Lease:
         if time.monotonic() - self._asked < ASK_SECONDS:
             return True
         self._asked = time.monotonic()
-        return self._launcher.going(attempt.handle or "")
+        try:
+            return self._launcher.going(attempt.handle or "")
+        except Exception as error:  # of whatever kind a cluster that does not answer raises
+            log.warning("The cluster cannot be asked for worker %s now: %s. It is tried again.", attempt.handle, error)
+            return True
 
     def _tell(self, attempt: Attempt) -> None:
         """Tell the worker to end if its lease is to stop or to pause; one that still waits is called off."""

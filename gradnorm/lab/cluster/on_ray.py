@@ -57,13 +57,11 @@ class RayLauncher:
         return name
 
     def going(self, handle: str) -> bool:
-        """Whether a worker waits for its turn, or works; True also while the cluster does not answer."""
+        """Whether a worker waits for its turn, or works."""
         try:
             self._ray.get_actor(handle)
         except ValueError:
             return False
-        except Exception as error:
-            log.warning("Ray cannot be asked for worker %s now: %s. It is tried again.", handle, error)
         return True
 
     def cancel(self, handle: str) -> None:

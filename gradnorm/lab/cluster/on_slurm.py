@@ -46,6 +46,7 @@ class SlurmLauncher:
         self.logs = f"See what ended them in the logs of their jobs: {folder}."
         self._jobs: dict[str, Any] = {}
         self._local, self._folder = cluster == "local", folder
+        self._job_class = submitit.LocalJob if self._local else submitit.SlurmJob
         try:
             self._executor: Any = submitit.AutoExecutor(folder, cluster=cluster)
             self._executor.update_parameters(name="gradnorm", cpus_per_task=cpus, gpus_per_node=gpus, **asked)
@@ -79,7 +80,7 @@ class SlurmLauncher:
 
     def _job(self, handle: str) -> Any:
         if handle not in self._jobs:  # of an earlier process
-            self._jobs[handle] = self._executor.job_class(self._folder, handle)
+            self._jobs[handle] = self._job_class(self._folder, handle)
         return self._jobs[handle]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+import psutil
 import pytest
 
 from tests.factories import start_python
@@ -14,7 +15,9 @@ from tests.factories import start_python
 needs_submitit = pytest.mark.skipif(
     find_spec("submitit") is None, reason="submitit is not installed: pip install 'gradnorm-live[slurm]'"
 )
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'gradnorm-live[ray]'")
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed: pip install 'gradnorm-live[ray]'"
+)
 
 # Two nodes, which ask for a token. A line "kill" on its input ends the second one, with all that is on it.
 _RAY = """
@@ -29,6 +32,18 @@ for line in sys.stdin:
         print("killed", flush=True)
 cluster.shutdown()
 """
+
+
+def processes(*words: str, above: int | None = None) -> list[int]:
+    """Return the processes whose command has all of some words; above: only those below this one."""
+    found = []
+    for process in psutil.Process(above).children(recursive=True) if above else psutil.process_iter():
+        try:
+            if all(word in " ".join(process.cmdline()) for word in words):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
 
 
 @contextmanager
