@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ENGINES = ("local", "ray", "slurm")
 # How many leases are out at once, unless it is said.
 LEASES = 8
+_RANGES = {"leases": (1, 1024), "lease_runs": (1, 32), "cpus_per_lease": (0, 1024), "gpus_per_lease": (0, 64)}
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +33,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 def engine_of(arguments: argparse.Namespace, home: Path, name: str) -> Engine | None:
     """Return the engine of a name; None for this machine. home: of the runs.
 
-    Raises SpecError for numbers out of range, MissingPackageError, and EngineError for a cluster that does not answer.
+    Raises SpecError for what it cannot do, MissingPackageError, and EngineError for a cluster that does not answer.
     """
+    _check(arguments)
     if name == "local":
         return None
-    for option, least, most in (("leases", 1, 1024), ("cpus_per_lease", 0, 1024), ("gpus_per_lease", 0, 64)):
-        _check(option, getattr(arguments, option), least, most)
     folder = (arguments.shared or home / "leases").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     from gradnorm.lab.cluster.cluster import Cluster
@@ -49,26 +49,18 @@ def engine_of(arguments: argparse.Namespace, home: Path, name: str) -> Engine | 
         return Cluster(RayLauncher(cpus, gpus), folder)
     from gradnorm.lab.cluster.on_slurm import SlurmLauncher
 
-    for option in ("cpus_per_lease", "gpus_per_lease"):
-        if not getattr(arguments, option).is_integer():
-            raise SpecError(f"{_flag(option)} should be a whole number for Slurm. Round it up, or use Ray.")
+    for option, value in (("--cpus-per-lease", cpus), ("--gpus-per-lease", gpus)):
+        if not value.is_integer():
+            raise SpecError(f"{option} should be a whole number for Slurm. Found {value}. Round it up, or use Ray.")
     return Cluster(SlurmLauncher(folder / "logs", int(cpus), int(gpus), _options(arguments.slurm)), folder)
 
 
-def team_of(arguments: argparse.Namespace) -> int | None:
-    """Return how many runs a team has; None for the usual. Raises SpecError for a number out of range."""
-    if arguments.lease_runs is not None:
-        _check("lease_runs", arguments.lease_runs, 1, 32)
-    return arguments.lease_runs
-
-
-def _check(option: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise SpecError(f"{_flag(option)} should be in [{least}, {most}]. Found {value}.")
-
-
-def _flag(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise SpecError for a number that is out of range."""
+    for option, (least, most) in _RANGES.items():
+        value = getattr(arguments, option)
+        if value is not None and not least <= value <= most:
+            raise SpecError(f"--{option.replace('_', '-')} should be in [{least}, {most}]. Found {value}.")
 
 
 def _options(text: str) -> Mapping[str, Any]:

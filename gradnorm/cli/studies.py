@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from gradnorm.cli.engines import engine_of, team_of
+from gradnorm.cli.engines import engine_of
 from gradnorm.cli.output import STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.cli.training import StoppedBySignals, changes, check_device, check_files, check_packages
@@ -67,7 +67,7 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
             own = info.engine
         engine = engine_of(arguments, store.home, arguments.engine or own)
         with closing(Lab(store, arguments.leases if engine else None, engine)) as lab:
-            keeper = StudyKeeper(lab, team_of(arguments))
+            keeper = StudyKeeper(lab, arguments.lease_runs)
             if made is not None:
                 study = keeper.launch(made)
             else:

@@ -67,7 +67,8 @@ class EngineContract:
 
     def check_as_alone(self, store, runs, specs):
         """The records are those of runs that nothing has happened to, each once."""
-        for run, records in zip(runs, trained_together([RunSpec.parse({**spec, "pace": 0.0}) for spec in specs])):
+        alone = trained_together([RunSpec.parse({**spec, "pace": 0.0}) for spec in specs])
+        for run, records in zip(runs, alone, strict=True):
             snapshot = store.read(run)
             steps = [each for each in records if type(each).__name__ == "StepRecord"]
             evaluations = [each for each in records if type(each).__name__ == "Evaluation"]

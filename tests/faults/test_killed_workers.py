@@ -58,7 +58,8 @@ class Server:
 
 
 @needs_submitit
-def test_jobs_that_are_taken_back_or_killed_and_a_killed_server_on_slurm(home, count=24):
+def test_jobs_that_are_taken_back_or_killed_and_a_killed_server_on_slurm(home):
+    count = 24
     server = Server(home, "--engine", "slurm", "--slurm", "cluster=local", "--lease-runs", "6")
     server.start("grid", "--count", str(count), *RUNS)
     words = ["submitit.core._submit", str(home)]
@@ -97,10 +98,9 @@ def test_ten_workers_and_a_node_killed_on_a_ray_cluster(home, tmp_path, kills_se
             if kill == 7 and kills_server:
                 server.kill()
         told = server.finish(100)
-    standings = [server.store.leases.standing(info.race) for info in server.store.runs()]
-    attempts = sum({info.race: each.attempt for info, each in zip(server.store.runs(), standings)}.values())
+    leases = {info.race for info in server.store.runs()}
+    attempts = sum(server.store.leases.standing(lease).attempt for lease in leases)
     print(
-        f"{len(told['points'])} results, {len(standings)} runs in {len({i.race for i in server.store.runs()})} leases, "
-        f"{attempts} attempts, {len(killed)} workers and 1 node killed, server killed: {kills_server}, "
+        f"{len(told['points'])} results, {told['runs']} runs in {len(leases)} leases, {attempts} attempts, {len(killed)} workers and 1 node killed, server killed: {kills_server}, "
         f"{time.monotonic() - began:.0f} s"
     )

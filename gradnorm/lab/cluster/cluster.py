@@ -127,7 +127,7 @@ class _Lease:
                     yield from self._end_all("stopped", "Stopped by hand after {step:,} steps.")
                 elif self._paused:
                     yield from self._hold()
-                elif self._lost > PATIENCE:
+                elif self._lost >= PATIENCE:
                     yield from self._end_all("failed", _LOST.format(count=self._lost, logs=self._launcher.logs))
                 else:
                     yield from self._begin()

@@ -13,6 +13,7 @@ All are sealed: written under another name and renamed once they are on the disk
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from gradnorm.runs.records import Checkpoint, Quantity
 from gradnorm.runs.sealed_files import SealError, read_sealed, write_sealed
 
 _KIND = "gradnorm lease 1"
+# Below which folder data are that are read from a path.
+_DATA = "GRADNORM_DATA"
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,19 @@ class Attempt:
         self.path.mkdir(parents=True, exist_ok=True)
         for run, start in starts.items():
             self.checkpoints.write(run, start)
-        _write(self.path / "runs", [vars(each) for each in contenders])
+        plain = {"data": os.environ.get(_DATA), "contenders": [vars(each) for each in contenders]}
+        _write(self.path / "runs", plain)
 
     def contenders(self) -> list[Contender]:
         """Return what is to be trained. Raises OSError, SealError."""
-        found = [Contender(**each) for each in _read(self.path / "runs")]
+        found = [Contender(**each) for each in _read(self.path / "runs")["contenders"]]
         return [replace(each, quantities=tuple(Quantity(*column) for column in each.quantities)) for each in found]
+
+    def open_up(self) -> None:
+        """Let this process read the data that the server may read, unless its machine says which it may."""
+        data = _read(self.path / "runs")["data"]
+        if data is not None:
+            os.environ.setdefault(_DATA, data)
 
     @property
     def handle(self) -> str | None:

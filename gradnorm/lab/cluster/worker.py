@@ -49,6 +49,7 @@ def carry_out(folder: str) -> None:
             signal.signal(number, lambda number, frame: control.stop())
     from gradnorm.training.engine import train_group
 
+    attempt.open_up()
     contenders = attempt.contenders()
     sealer = _Sealer(attempt, contenders, control)
     entries = [partial(_entry, attempt, each, control, sealer) for each in contenders]
