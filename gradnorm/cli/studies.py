@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from gradnorm.cli.engines import engine_of
@@ -66,7 +66,8 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
             open_up(info.spec["base"], arguments.home)
             own = info.engine
         engine = engine_of(arguments, store.home, arguments.engine or own)
-        with closing(Lab(store, arguments.leases if engine else None, engine)) as lab:
+        # What Ray tells of its nodes, it prints. Standard output is for the report alone.
+        with redirect_stdout(sys.stderr), closing(Lab(store, arguments.leases if engine else None, engine)) as lab:
             keeper = StudyKeeper(lab, arguments.lease_runs)
             if made is not None:
                 study = keeper.launch(made)
