@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from gradnorm.lab.cluster.folder import Attempt, Contender, LeaseFolder, Wish
+from gradnorm.lab.cluster.folder import Attempt, Contender
 from gradnorm.lab.engine import Reached, Told
 from gradnorm.lab.resume import rewound
 from gradnorm.lab.run_writer import failed, insist
@@ -100,8 +100,9 @@ class _Lease:
         self._store, self._launcher, self._left, self._held = store, launcher, left, held
         self._controls, self._index = list(controls.values()), {info.run: i for i, info in enumerate(claimed)}
         self._lease = lease_of(claimed[0])
-        self._folder = LeaseFolder(folder / self._lease)
+        self._folder = folder / self._lease
         self._attempt: Attempt | None = None
+        self._handle = ""
         # How far each run is that has not ended, how many segments of the attempt are recorded, and when the cluster
         # was last asked for its worker.
         self._steps, self._taken, self._asked = {info.run: info.steps for info in claimed}, 0, 0.0
@@ -132,20 +133,21 @@ class _Lease:
                 else:
                     yield from self._begin()
         finally:
-            if self._steps and self._attempt is not None:
+            if self._attempt is not None:
                 with suppress(OSError):
                     self._tell(self._attempt)
-        self._folder.clear()
+                if not self._steps:
+                    self._drop(self._attempt)
 
     def _adopt(self) -> None:
         """Take over the worker that an earlier process has sent out, if its records still count."""
         standing = self._store.leases.standing(self._lease)
-        attempt = standing and self._folder.attempt(standing.attempt)
-        if not standing or not attempt or attempt.handle is None:
+        attempt = standing and Attempt(self._folder / str(standing.attempt))
+        if not standing or not attempt or attempt.given_up or not attempt.handle:
             return
         if set(self._steps) <= {contender.run for contender in attempt.contenders()}:
-            self._folder.wish = Wish(attempt.number, stop=False)
-            self._attempt, self._taken = attempt, standing.taken
+            attempt.go_on()
+            self._attempt, self._taken, self._handle = attempt, standing.taken, attempt.handle
 
     def _begin(self) -> Told:
         """Send a worker out, which goes on from the newest checkpoints; end the runs that cannot go on."""
@@ -168,16 +170,17 @@ class _Lease:
             self._insist(partial(self._send, contenders, starts))
 
     def _send(self, contenders: Sequence[Contender], starts: Mapping[str, Checkpoint]) -> None:
-        attempt = self._folder.attempt(self._store.leases.begin(self._lease))
+        attempt = Attempt(self._folder / str(self._store.leases.begin(self._lease)))
+        for path in self._folder.glob("[0-9]*"):
+            Attempt(path).give_up()
         attempt.create(contenders, starts)
-        self._folder.wish = Wish(attempt.number, stop=False)
-        attempt.handle = self._launcher.submit(attempt.path, f"gradnorm-{self._lease}-{attempt.number}")
+        self._handle = attempt.handle = self._launcher.submit(attempt.path, f"gradnorm-{self._lease}-{attempt.number}")
         self._attempt, self._taken, self._asked = attempt, 0, time.monotonic()
 
     def _look(self, attempt: Attempt) -> Told:
         """Take in what has come of an attempt, and note if no more will."""
         self._insist(partial(self._tell, attempt))
-        going, before = self._going(attempt), self._taken  # asked first, so that its last segment is seen
+        going, before = self._going(), self._taken  # asked first, so that its last segment is seen
         yield from self._take(attempt)
         if self._taken > before or not self._steps:
             return
@@ -185,28 +188,30 @@ class _Lease:
             time.sleep(LOOK_SECONDS)
             yield self._here()
         else:
-            self._attempt = None
+            self._drop(attempt)
             self._lost += not (self._stopping or self._paused)
 
-    def _going(self, attempt: Attempt) -> bool:
+    def _drop(self, attempt: Attempt) -> None:
+        attempt.give_up()
+        self._attempt = None
+
+    def _going(self) -> bool:
         """Whether the worker is still there, as far as is known: the cluster is not asked all the time."""
         if time.monotonic() - self._asked < ASK_SECONDS:
             return True
         self._asked = time.monotonic()
         try:
-            return self._launcher.going(attempt.handle or "")
+            return self._launcher.going(self._handle)
         except Exception as error:  # of whatever kind a cluster that does not answer raises
-            log.warning("The cluster cannot be asked for worker %s now: %s. It is tried again.", attempt.handle, error)
+            log.warning("The cluster cannot be asked for worker %s now: %s. It is tried again.", self._handle, error)
             return True
 
     def _tell(self, attempt: Attempt) -> None:
         """Tell the worker to end if its lease is to stop or to pause; one that still waits is called off."""
-        wish = Wish(attempt.number, self._stopping or self._paused)
-        if not wish.stop or self._folder.wish == wish:
-            return
-        self._folder.wish = wish
-        if not attempt.begun:
-            self._launcher.cancel(attempt.handle or "")
+        if (self._stopping or self._paused) and not attempt.stopped and not attempt.given_up:
+            attempt.stop()
+            if not attempt.begun:
+                self._launcher.cancel(self._handle)
 
     def _take(self, attempt: Attempt) -> Told:
         """Record the segments that have come, each once and in order."""
@@ -215,8 +220,8 @@ class _Lease:
                 segment = Segment.read(path)
             except SealError as error:
                 log.warning("%s Its records are made again.", error)
-                self._launcher.cancel(attempt.handle or "")
-                self._attempt = None
+                self._launcher.cancel(self._handle)
+                self._drop(attempt)
                 return
             self._insist(partial(self._keep_checkpoints, attempt, segment))
             try:

@@ -1,13 +1,14 @@
 """What lies in the folder that a server and its workers share.
 
-    LEASE/wish                  which attempt is the present one, and whether it is to end
     LEASE/ATTEMPT/runs          what is to be trained, and from where on
     LEASE/ATTEMPT/handle        by what the cluster knows the worker
     LEASE/ATTEMPT/begun         the worker has started
+    LEASE/ATTEMPT/stop          it is to end, with a checkpoint
     LEASE/ATTEMPT/checkpoints/  those that its runs start from, and those that it has made since
     LEASE/ATTEMPT/000001 …      segments of records
 
-All are sealed: written under another name and renamed once they are on the disk.
+What has content is sealed: written under another name and renamed once it is on the disk. An attempt that is given up
+loses its folder, by which its worker knows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,49 +46,11 @@ class Contender:
     branch: bool
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What the server wants of the workers of a lease. attempt: all others are to end at once.
-
-    stop: whether that one is to end, too, with a checkpoint.
-    """
-
-    attempt: int
-    stop: bool
-
-
-class LeaseFolder:
-    """The folder of a lease, named after it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def attempt(self, number: int) -> Attempt:
-        """Return the folder of one attempt."""
-        return Attempt(self._path / str(number))
-
-    @property
-    def wish(self) -> Wish | None:
-        """What the server wants; None where nothing is to be trained any more."""
-        try:
-            return Wish(**_read(self._path / "wish"))
-        except (FileNotFoundError, SealError):
-            return None
-
-    @wish.setter
-    def wish(self, wish: Wish) -> None:
-        _write(self._path / "wish", vars(wish))
-
-    def clear(self) -> None:
-        """Remove it: a worker that is still there ends then."""
-        shutil.rmtree(self._path, ignore_errors=True)
-
-
 class Attempt:
     """The folder of one attempt at a lease."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.lease, self.number = path, LeaseFolder(path.parent), int(path.name)
+        self.path, self.lease, self.number = path, path.parent.name, int(path.name)
         self.checkpoints = Checkpoints(path / "checkpoints")
 
     def create(self, contenders: Sequence[Contender], starts: Mapping[str, Checkpoint]) -> None:
@@ -126,12 +90,36 @@ class Attempt:
         return (self.path / "begun").exists()
 
     def begin(self) -> bool:
-        """Note that a worker has started; False if one had before: an attempt is made once."""
+        """Note that a worker has started; False if one had before, or is not wanted any more: an attempt is made once."""
         try:
             (self.path / "begun").touch(exist_ok=False)
-        except FileExistsError:
+        except (FileExistsError, FileNotFoundError):
             return False
         return True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the worker was told to end."""
+        return (self.path / "stop").exists()
+
+    def stop(self) -> None:
+        """Tell the worker to end. Raises OSError."""
+        (self.path / "stop").touch()
+
+    def go_on(self) -> None:
+        """Take back what `stop` told, if the worker has not heard of it."""
+        (self.path / "stop").unlink(missing_ok=True)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody wants anything of it any more."""
+        return not (self.path / "runs").exists()
+
+    def give_up(self) -> None:
+        """Remove the folder, and that of the lease if no other attempt is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            self.path.parent.rmdir()
 
     def segment(self, number: int) -> Path:
         """Return where a segment lies."""

@@ -39,7 +39,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)
 def carry_out(folder: str) -> None:
     """Train the runs of one attempt at a lease until they have ended, or are to end.
 
-    folder: of the attempt. One that was begun before is left alone: its server begins the next.
+    folder: of the attempt. One that was begun before, or was given up, is left alone: its server begins the next.
     """
     attempt, control = Attempt(Path(folder)), Control()
     if not attempt.begin():
@@ -167,10 +167,8 @@ class _Sealer:
                 self._warn(error)
 
     def _obey(self) -> None:
-        wish = self._attempt.lease.wish
-        if wish is None or wish.attempt != self._attempt.number:
-            self._late = True
-        if self._late or (wish and wish.stop):
+        self._late = self._late or self._attempt.given_up
+        if self._late or self._attempt.stopped:
             self._control.stop()
 
     def _seal(self) -> None:
@@ -179,7 +177,7 @@ class _Sealer:
             pieces = [piece for each in self._gathered.values() if (piece := each.pop(now - self._since))]
         if pieces:
             self._number, self._since = self._number + 1, now
-            self._unwritten.append(Segment(self._attempt.path.parent.name, self._attempt.number, self._number, pieces))
+            self._unwritten.append(Segment(self._attempt.lease, self._attempt.number, self._number, pieces))
         while self._unwritten and not self._late:
             self._unwritten[0].write(self._attempt.segment(self._unwritten[0].number))
             self._unwritten.popleft()
