@@ -244,13 +244,11 @@ class _Lease:
     def _keep_checkpoints(self, attempt: Attempt, segment: Segment) -> None:
         """Keep the checkpoints of a segment: before its records, so that none is missing if this process dies."""
         for piece in segment.pieces:
-            for step in piece.checkpoints:
-                with suppress(UnknownRunError):
-                    if self._store.info(piece.run).here:
-                        try:
-                            self._store.checkpoints.write(piece.run, attempt.checkpoints.read(piece.run, step))
-                        except CheckpointError as error:  # thinned out meanwhile, or damaged
-                            log.warning("%s", error)
+            for step in piece.checkpoints if piece.run in self._steps else ():
+                try:
+                    self._store.checkpoints.write(piece.run, attempt.checkpoints.read(piece.run, step))
+                except CheckpointError as error:  # thinned out meanwhile, or damaged
+                    log.warning("%s", error)
 
     def _hold(self) -> Told:
         """Wait out a pause. The run table says "paused" meanwhile, and each run keeps the event."""

@@ -90,7 +90,7 @@ class Attempt:
         return (self.path / "begun").exists()
 
     def begin(self) -> bool:
-        """Note that a worker has started; False if one had before, or is not wanted any more: an attempt is made once."""
+        """Note that a worker has started; False if one had before, or if nobody wants it any more."""
         try:
             (self.path / "begun").touch(exist_ok=False)
         except (FileExistsError, FileNotFoundError):
