@@ -46,7 +46,7 @@ class Engine(Protocol):
         Whoever stops pulling leaves the rest to be recorded when the runs are claimed again.
 
         controls: one for each run, by its id. They pause and stop the lease.
-        left: gets the indexes of runs that were deleted or taken over.
+        left: gets the indexes of runs whose end need not be written: it is, or they were deleted or taken over.
         held: called with True when a pause has begun, and with False before the lease goes on.
         """
         ...

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from gradnorm.lab.cluster.folder import Attempt, Contender
-from gradnorm.lab.engine import Reached, Told
+from gradnorm.lab.cluster.launcher import Launcher
+from gradnorm.lab.engine import EngineError, Reached, Told
 from gradnorm.lab.resume import rewound
 from gradnorm.lab.run_writer import failed, insist
 from gradnorm.runs.checkpoint_files import CheckpointError
@@ -31,36 +32,11 @@ LOOK_SECONDS, ASK_SECONDS = 0.1, 1.0
 # How many workers of a lease may be lost one after another without a step that is new.
 PATIENCE = 10
 _LOST = (
-    "A worker should bring its runs further before it ends. Found {count} lost one after another, at step {{step:,}}. "
+    "A worker should bring its runs further before it ends. Found {count} lost one after another, at step {{step}}. "
     "{logs}"
 )
 
 T = TypeVar("T")
-
-
-class Launcher(Protocol):
-    """Starts workers on the machines of a cluster.
-
-    name: of the engine.  logs: a sentence on where to look when workers are lost.
-    """
-
-    name: str
-    logs: str
-
-    def submit(self, folder: Path, name: str) -> str:
-        """Let `worker.carry_out(folder)` be called once, somewhere, and return a handle that outlives this process.
-
-        name: one that no other worker has. Raises EngineError if the cluster refuses it.
-        """
-        ...
-
-    def going(self, handle: str) -> bool:
-        """Whether a worker waits for its turn, or works. It may raise while the cluster does not answer."""
-        ...
-
-    def cancel(self, handle: str) -> None:
-        """End a worker at once, if it is still there."""
-        ...
 
 
 class Cluster:
@@ -125,7 +101,7 @@ class _Lease:
                 if self._attempt is not None:
                     yield from self._look(self._attempt)
                 elif self._stopping:
-                    yield from self._end_all("stopped", "Stopped by hand after {step:,} steps.")
+                    yield from self._end_all("stopped", "Stopped by hand after {step} steps.")
                 elif self._paused:
                     yield from self._hold()
                 elif self._lost >= PATIENCE:
@@ -166,8 +142,11 @@ class _Lease:
                 self._steps[run] = step or 0
                 if start is not None:
                     starts[run] = start
-        if contenders:
-            self._insist(partial(self._send, contenders, starts))
+        try:
+            if contenders:
+                self._insist(partial(self._send, contenders, starts))
+        except EngineError as error:
+            yield from self._end_all("failed", str(error))
 
     def _send(self, contenders: Sequence[Contender], starts: Mapping[str, Checkpoint]) -> None:
         attempt = Attempt(self._folder / str(self._store.leases.begin(self._lease)))
@@ -232,14 +211,16 @@ class _Lease:
             path.unlink(missing_ok=True)
             for run, error in refused.items():
                 self._leave(run, error)
-            for piece in segment.pieces:
-                if piece.run in self._steps:
-                    self._steps[piece.run] += piece.steps
-                    yield piece.run, piece.outcome or Reached(self._steps[piece.run])
-                    if piece.outcome is not None:
-                        del self._steps[piece.run]
-            if (reached := sum(self._steps.values())) > self._furthest:
-                self._lost, self._furthest = 0, reached
+            pieces = [piece for piece in segment.pieces if piece.run in self._steps]
+            for piece in pieces:
+                self._steps[piece.run] += piece.steps
+            reached = {piece.run: piece.outcome or Reached(self._steps[piece.run]) for piece in pieces}
+            if (furthest := max(self._steps.values(), default=0)) > self._furthest:
+                self._lost, self._furthest = 0, furthest
+            for run in [piece.run for piece in pieces if piece.outcome]:  # also if nobody pulls any more
+                del self._steps[run]
+                self._left.add(self._index[run])
+            yield from reached.items()
 
     def _keep_checkpoints(self, attempt: Attempt, segment: Segment) -> None:
         """Keep the checkpoints of a segment: before its records, so that none is missing if this process dies."""
@@ -274,7 +255,7 @@ class _Lease:
 
     def _end_all(self, kind: OutcomeKind, message: str) -> Told:
         for run, step in list(self._steps.items()):
-            yield from self._end(run, Outcome(kind, step, message.format(step=step)))
+            yield from self._end(run, Outcome(kind, step, message.replace("{step}", f"{step:,}")))
 
     def _end(self, run: str, outcome: Outcome) -> Told:
         try:

@@ -51,9 +51,12 @@ class RayLauncher:
                 signal.signal(signal.SIGTERM, former)  # Ray has put a handler of its own in its place
 
     def submit(self, folder: Path, name: str) -> str:
-        """Start a worker, or let it wait until a node has room."""
-        actor = self._ray.remote(max_restarts=0, **self._needs)(_Worker)
-        actor.options(name=name, lifetime="detached").remote(str(folder))
+        """Start a worker, or let it wait until a node has room. Raises EngineError."""
+        try:
+            actor = self._ray.remote(max_restarts=0, **self._needs)(_Worker)
+            actor.options(name=name, lifetime="detached").remote(str(folder))
+        except Exception as error:
+            raise EngineError(f"Ray should take worker {name}. It refuses it: {error}") from None
         return name
 
     def going(self, handle: str) -> bool:
