@@ -142,7 +142,7 @@ def test_an_end_that_is_owed_is_told_until_it_is_written(lab, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_is_gone_is_told_and_replaced(lab, monkeypatch):
-    def gone():
+    def gone(engine):
         raise SystemExit
 
     monkeypatch.setattr(lab.store, "claim", gone)
