@@ -37,11 +37,6 @@ export class Run {
     this.firstTest = null;
   }
 
-  /** Change options of the method from the next step on. */
-  retune(changes) {
-    Object.assign(this.method.options, changes);
-  }
-
   /**
    * Take a step and return its record.
    * @param {import("./data.js").Examples} batch
