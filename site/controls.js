@@ -88,7 +88,7 @@ export class Controls {
       input.setCustomValidity("");
       if (String(value) !== String(this.settings[key])) this.set(key, value);
     } catch (error) {
-      input.setCustomValidity(error.message);
+      input.setCustomValidity(/** @type {Error} */ (error).message);
     }
     input.setAttribute("aria-invalid", String(!input.validity.valid));
     note.classList.toggle("wrong", !input.validity.valid);

@@ -16,7 +16,7 @@ export function fromQuery(query, declared) {
     try {
       settings[key] = key === "race" ? raceOf(query.get(key), declared) : read(key, query.get(key), declared);
     } catch (error) {
-      faults.push(error.message);
+      faults.push(/** @type {Error} */ (error).message);
     }
   }
   return { settings, faults };

@@ -9,19 +9,18 @@ export function verdict(results) {
   if (!sound.length) return "";
   const [best, second] = [...sound].sort((a, b) => total(a) - total(b));
   const steps = best.evaluation.step.toLocaleString("en");
-  const left = best.evaluation.loss_ratios.length;
-  if (!second) return `After ${steps} steps ${best.title} has ${short(total(best))} left of the ${left} first losses on the test set.`;
-  const lost = best.evaluation.loss_ratios.flatMap((ratio, i) => (ratio > second.evaluation.loss_ratios[i] ? [i] : []));
+  const tasks = best.evaluation.loss_ratios.length;
+  if (!second) return `After ${steps} steps ${best.title} has ${short(total(best))} left of the ${tasks} first losses on the test set.`;
   const first = `${best.title} wins: after ${steps} steps Σ Lᵢ/Lᵢ(0) is ${short(total(best))} on the test set, with ${second.title} ${short(total(second))}.`;
-  return `${first} ${gains(best.evaluation.loss_ratios, second.evaluation.loss_ratios, lost)}`;
+  return tasks > 1 ? `${first} ${gains(best.evaluation.loss_ratios, second.evaluation.loss_ratios)}` : first;
 }
 
-function gains(mine, theirs, lost) {
+function gains(mine, theirs) {
   const by = mine.map((ratio, i) => theirs[i] - ratio);
   const most = by.indexOf(Math.max(...by));
   const gain = `Task ${most + 1} gains most (${short(mine[most])} of its first loss is left, not ${short(theirs[most])}).`;
-  if (!lost.length) return `${gain} No task pays for it.`;
   const worst = by.indexOf(Math.min(...by));
+  if (by[worst] >= 0) return `${gain} No task pays for it.`;
   return `${gain} Task ${worst + 1} pays for it (${short(mine[worst])}, not ${short(theirs[worst])}).`;
 }
 

@@ -62,12 +62,13 @@ export class Trainer {
     this.feeds.clear();
   }
 
-  hear({ place, message, rows }) {
+  hear({ place, message = null, rows = null }) {
     const feed = this.feeds.get(place);
     if (rows) feed?.onRows(rows);
     else feed?.onText(message);
-    if (message?.type === "evaluations") this.results[place].evaluation = message.rows.at(-1);
-    if (message?.type !== "status") return;
+    if (!message) return;
+    if (message.type === "evaluations") this.results[place].evaluation = message.rows.at(-1);
+    if (message.type !== "status") return;
     const before = this.state;
     this.states[place] = message.state;
     if (this.state !== before) this.onState(this.state);

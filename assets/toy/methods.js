@@ -6,8 +6,8 @@
 const LEAST = 1e-8;
 const MOST = 1e8;
 
-/** Equal weights, and what all methods have: w(t) as `weights`, and `decide`, which sets w(t+1). */
-class Equal {
+/** What all methods have: w(t) as `weights`. Their `decide` takes a Signal, sets w(t+1) and returns a Decision. */
+class Method {
   constructor(tasks, options) {
     this.options = options;
     this.weights = new Array(tasks).fill(1);
@@ -18,17 +18,16 @@ class Equal {
     return this.options.heads === "own";
   }
 
-  /**
-   * @param {Signal} _
-   * @returns {Decision}
-   */
-  decide(_) {
+}
+
+class Equal extends Method {
+  decide() {
     return {};
   }
 }
 
 /** GradNorm (Chen et al., ICML 2018): gradnorm/methods/gradnorm.py, with the updates "closed" and "log". */
-class GradNorm extends Equal {
+class GradNorm extends Method {
   constructor(tasks, options) {
     super(tasks, options);
     this.total = new Array(tasks).fill(0);
@@ -36,6 +35,10 @@ class GradNorm extends Equal {
     this.squared = new Array(tasks).fill(-Infinity);
   }
 
+  /**
+   * @param {Signal} signal
+   * @returns {Decision}
+   */
   decide({ norms, rates }) {
     const { alpha, update } = this.options;
     const G = norms.map((norm, i) => norm * this.weights[i]);
@@ -72,7 +75,7 @@ class GradNorm extends Equal {
 }
 
 /** Uncertainty weighting (Kendall et al., CVPR 2018) of regressions: gradnorm/methods/uncertainty.py. */
-class Uncertainty extends Equal {
+class Uncertainty extends Method {
   constructor(tasks, options) {
     super(tasks, options);
     this.weights.fill(0.5);
@@ -80,6 +83,10 @@ class Uncertainty extends Equal {
     this.steps = 0;
   }
 
+  /**
+   * @param {Signal} signal
+   * @returns {Decision}
+   */
   decide({ losses }) {
     this.steps += 1;
     this.weights = this.adam.map((kept, i) => {
@@ -94,7 +101,7 @@ class Uncertainty extends Equal {
   }
 }
 
-/** By the names that specs use. */
+/** By the names that specs use. @type {Record<string, any>} */
 export const METHODS = { equal: Equal, gradnorm: GradNorm, uncertainty: Uncertainty };
 
 export function mean(values) {

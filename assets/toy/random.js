@@ -1,4 +1,4 @@
-/** The random streams of gradnorm/common/randomness.py, bit for bit: numpy's SeedSequence, Philox and ziggurat. */
+/** The random streams of gradnorm/common/randomness.py but for rounding: numpy's SeedSequence, Philox and ziggurat. */
 
 const BLOCKS = 512;
 const WORDS = 8 * BLOCKS;
@@ -96,7 +96,10 @@ function ziggurat(bits, round) {
   return { round, safe, heights, widths: x.map((edge) => round(edge / 2 ** bits)) };
 }
 
-/** Philox's key for the entropy of numpy's SeedSequence: numbers below 2³², of which there are up to four or more. */
+/**
+ * Philox's key for the entropy of numpy's SeedSequence: numbers from 0 to 2³² − 1.
+ * @returns {[bigint, bigint]}
+ */
 function keyOf(entropy) {
   const pool = mixed(entropy);
   let by = 0x8b51f9dd;

@@ -1,4 +1,4 @@
-"""Writes the playground that needs no server: `python tools/site.py [FOLDER]`, build/site if it is left out.
+"""Writes the playground that needs no server: `python tools/static_site.py [FOLDER]`, build/site if it is left out.
 
 The folder holds static files alone, for any file server. It has the layout of the sources, so that their addresses of
 each other hold; what the sources of the site take from Python is written to `site/declared.json` and `site/theme.css`.
@@ -23,10 +23,12 @@ ROOT = Path(__file__).parents[1]
 METHODS = ("gradnorm", "equal", "uncertainty")
 KEYS = ("alpha", "update", "half_life", "learning_rate", "seed", "steps", "sigmas")
 MOST_TASKS = 10
-# What a browser has the patience and the memory for.
-MOST_STEPS = 20_000
-# The updates that site and lab share.
-UPDATES = ("closed", "log")
+# What the site says otherwise: how long a browser has the patience for, and the updates that it knows.
+OWN: dict[str, dict[str, Any]] = {
+    "steps": {"high": 20_000},
+    "update": {"choices": ("closed", "log")},
+    "sigmas": {"help": "One σ > 0 a task, as in 1,100."},
+}
 # Streamlit's names of colours, and those of its CSS variables.
 COLORS = {
     "primaryColor": "primary-color",
@@ -56,7 +58,6 @@ def build(folder: Path) -> None:
 def declared() -> dict[str, Any]:
     """Return what Python declares and the site shows: methods, options, σ, the start and the colours of tasks."""
     known = {option.key: vars(option) | {"extra": dict(option.extra)} for option in options("toy")}
-    limits = {"steps": {"high": MOST_STEPS}, "update": {"choices": UPDATES}}
     return {
         "methods": {
             name: {
@@ -66,7 +67,7 @@ def declared() -> dict[str, Any]:
             }
             for name in METHODS
         },
-        "options": {key: known[key] | limits.get(key, {}) for key in KEYS},
+        "options": {key: known[key] | OWN.get(key, {}) for key in KEYS},
         "sigmas": sample_sigmas(MOST_TASKS, 10.0, 0),
         "start": preset("toy-2").flat(),
         "palette": [asdict(task_style(i)) for i in range(MOST_TASKS)],
