@@ -1,31 +1,40 @@
-/** Who won a race, in a sentence or two made from its last evaluations. */
+/** Who won a race, in a few sentences made from its evaluations. */
+
+// A loss that rises above this share of its first value is worth a sentence.
+const RISEN = 1.5;
 
 /**
- * @param {{ title: string, evaluation: any }[]} results one a contender; an evaluation as in a record.
- * @returns {string} empty where there is nothing to say yet.
+ * @param {{ title: string, evaluations: any[] }[]} results one a contender; evaluations as in records, oldest first.
+ * @returns {string} empty where there is nothing to say.
  */
 export function verdict(results) {
-  const sound = results.filter(({ evaluation }) => Number.isFinite(evaluation?.task_normalized_loss));
+  const ended = results.map(({ title, evaluations }) => ({ title, last: evaluations.at(-1) }));
+  const sound = ended.filter(({ last }) => Number.isFinite(last?.task_normalized_loss));
   if (!sound.length) return "";
-  const [best, second] = [...sound].sort((a, b) => total(a) - total(b));
-  const steps = best.evaluation.step.toLocaleString("en");
-  const tasks = best.evaluation.loss_ratios.length;
-  if (!second) return `After ${steps} steps ${best.title} has ${short(total(best))} left of the ${tasks} first losses on the test set.`;
-  const first = `${best.title} wins: after ${steps} steps Σ Lᵢ/Lᵢ(0) is ${short(total(best))} on the test set, with ${second.title} ${short(total(second))}.`;
-  return tasks > 1 ? `${first} ${gains(best.evaluation.loss_ratios, second.evaluation.loss_ratios)}` : first;
+  const [best, second] = sound.sort((a, b) => a.last.task_normalized_loss - b.last.task_normalized_loss);
+  const left = short(best.last.task_normalized_loss);
+  const after = `after ${best.last.step.toLocaleString("en")} steps`;
+  const tasks = best.last.loss_ratios.length;
+  const won = second
+    ? `${best.title} wins: ${after} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, with ${second.title} ${short(second.last.task_normalized_loss)}.`
+    : `${best.title} has ${left} left of the ${tasks} first losses ${after}, on the test set.`;
+  const parts = [won, ...(second && tasks > 1 ? gains(best.last.loss_ratios, second.last.loss_ratios) : []), rise(results)];
+  return parts.filter(Boolean).join(" ");
 }
 
 function gains(mine, theirs) {
   const by = mine.map((ratio, i) => theirs[i] - ratio);
   const most = by.indexOf(Math.max(...by));
+  const least = by.indexOf(Math.min(...by));
   const gain = `Task ${most + 1} gains most (${short(mine[most])} of its first loss is left, not ${short(theirs[most])}).`;
-  const worst = by.indexOf(Math.min(...by));
-  if (by[worst] >= 0) return `${gain} No task pays for it.`;
-  return `${gain} Task ${worst + 1} pays for it (${short(mine[worst])}, not ${short(theirs[worst])}).`;
+  return [gain, by[least] < 0 ? `Task ${least + 1} pays for it (${short(mine[least])}, not ${short(theirs[least])}).` : "No task pays for it."];
 }
 
-function total({ evaluation }) {
-  return evaluation.task_normalized_loss;
+/** What rose most on the way: a task that was drowned out. */
+function rise(results) {
+  const peaks = results.flatMap(({ title, evaluations }) => evaluations.flatMap(({ step, loss_ratios: ratios }) => ratios.map((ratio, i) => ({ title, step, ratio, i }))));
+  const top = peaks.reduce((most, peak) => (peak.ratio > most.ratio ? peak : most), { ratio: RISEN, title: "", step: 0, i: 0 });
+  return top.title && `On the way task ${top.i + 1} rose to ${short(top.ratio)} times its first loss with ${top.title}, at step ${top.step.toLocaleString("en")}.`;
 }
 
 function short(value) {

@@ -12,8 +12,8 @@ export class Trainer {
    */
   constructor(specs, titles, palette, onState = () => {}) {
     this.runs = specs.map((spec, place) => hello(String(place), spec, titles[place], palette));
-    /** The newest evaluation of each contender, by its title. */
-    this.results = titles.map((title) => ({ title, evaluation: null }));
+    /** The evaluations of each contender so far. */
+    this.results = titles.map((title) => ({ title, evaluations: [] }));
     this.feeds = new Map();
     this.states = specs.map(() => "queued");
     this.onState = onState;
@@ -67,7 +67,7 @@ export class Trainer {
     if (rows) feed?.onRows(rows);
     else feed?.onText(message);
     if (!message) return;
-    if (message.type === "evaluations") this.results[place].evaluation = message.rows.at(-1);
+    if (message.type === "evaluations") this.results[place].evaluations.push(...message.rows);
     if (message.type !== "status") return;
     const before = this.state;
     this.states[place] = message.state;

@@ -56,7 +56,8 @@ test("a spec has the options of its method alone, and so has the lab's address",
   assert.equal(labAddress("http://lab/", settings, DECLARED), "http://lab/?dataset=toy&method=equal&tasks=2&seed=0&learning_rate=0.001&sigmas=1,100&race=equal,gradnorm");
 });
 
-const result = (title, ...ratios) => ({ title, evaluation: { step: 4000, loss_ratios: ratios, task_normalized_loss: ratios.reduce((a, b) => a + b) } });
+const evaluation = (step, ratios) => ({ step, loss_ratios: ratios, task_normalized_loss: ratios.reduce((a, b) => a + b) });
+const result = (title, ...ratios) => ({ title, evaluations: [evaluation(0, ratios.map(() => 1)), evaluation(4000, ratios)] });
 
 test("a verdict names the winner, who gained and who paid", () => {
   assert.equal(
@@ -67,7 +68,12 @@ test("a verdict names the winner, who gained and who paid", () => {
   assert.equal(verdict([result("A", 0.5), result("B", 0.6)]), "A wins: after 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.500 on the test set, with B 0.600.");
 });
 
+test("a verdict tells which loss rose most on the way", () => {
+  const drowned = { title: "Equal weights", evaluations: [evaluation(0, [1, 1]), evaluation(1200, [20, 1.1]), evaluation(4000, [0.7, 0.43])] };
+  assert.match(verdict([result("GradNorm", 0.45, 0.5), drowned]), /On the way task 1 rose to 20\.0 times its first loss with Equal weights, at step 1,200\.$/);
+});
+
 test("a verdict on one run tells what is left; on runs that were lost, nothing", () => {
-  assert.equal(verdict([result("GradNorm", 0.5, 0.5)]), "After 4,000 steps GradNorm has 1.00 left of the 2 first losses on the test set.");
-  assert.equal(verdict([{ title: "A", evaluation: null }, result("B", NaN)]), "");
+  assert.equal(verdict([result("GradNorm", 0.5, 0.5)]), "GradNorm has 1.00 left of the 2 first losses after 4,000 steps, on the test set.");
+  assert.equal(verdict([{ title: "A", evaluations: [] }, { title: "B", evaluations: [evaluation(0, [NaN])] }]), "");
 });
