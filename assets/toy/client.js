@@ -19,7 +19,7 @@ export class Trainer {
     this.onState = onState;
     this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.hear(data);
-    this.worker.onerror = ({ message }) => this.runs.forEach((_, place) => this.hear({ place, message: { type: "status", state: "failed", step: 0, message: `The worker ended: ${message}` } }));
+    this.worker.onerror = ({ message }) => this.fail(message);
     this.worker.postMessage({ type: "start", specs });
   }
 
@@ -60,6 +60,12 @@ export class Trainer {
   close() {
     this.worker.terminate();
     this.feeds.clear();
+  }
+
+  /** Say of all runs that they have failed: of an old browser, above all. */
+  fail(fault) {
+    const message = `This browser could not train (${fault}). It should have WebAssembly with SIMD: take one of 2023 or later.`;
+    this.runs.forEach(({ steps }, place) => this.hear({ place, message: { type: "status", state: "failed", step: 0, steps, message } }));
   }
 
   hear({ place, message = null, rows = null }) {

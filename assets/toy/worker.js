@@ -48,6 +48,10 @@ const orders = {
 };
 
 self.onmessage = ({ data }) => orders[data.type](data);
+// A page hears of its worker's errors, but not of rejections.
+self.onunhandledrejection = ({ reason }) => {
+  throw reason;
+};
 
 /** Train for a moment, and come back once messages have been read. */
 function turn() {
