@@ -1,10 +1,11 @@
 /** The playground that needs no server: settings, a race in a worker, and the dashboard's own live panel. */
 import { element, write } from "../assets/live/dom.js";
-import { mount } from "../assets/live/panel.js";
 import { FINAL } from "../assets/live/header.js";
+import { mount } from "../assets/live/panel.js";
 import { Trainer } from "../assets/toy/client.js";
 import { Controls } from "./controls.js";
-import { fromQuery, labAddress, specsOf, toQuery } from "./settings.js";
+import { defaults, fromQuery, labAddress, specsOf, toQuery } from "./settings.js";
+import { Tries, TRIES } from "./tries.js";
 import { verdict } from "./verdict.js";
 
 const LIVE = ["alpha", "half_life"];
@@ -14,14 +15,18 @@ const node = (id) => /** @type {any} */ (document.getElementById(id));
 
 class Page {
   constructor(declared) {
-    const { settings, faults } = fromQuery(new URLSearchParams(location.search), declared);
+    const query = new URLSearchParams(location.search);
     this.declared = declared;
-    this.settings = settings;
+    this.place = Number(query.get("try") ?? 0) - 1;
+    this.settings = defaults(declared);
+    Object.assign(this.settings, TRIES[this.place]?.settings);
+    const faults = fromQuery(query, declared, this.settings);
     /** @type {Trainer | null} */
     this.trainer = null;
     const slider = element("input", { id: "alpha", type: "range" });
     document.querySelector(".alpha").append(slider, element("output", { for: "alpha" }));
-    this.controls = new Controls(node("controls"), slider, settings, declared, (key) => this.changed(key));
+    this.tries = new Tries(node("tries"), node("watch"), (place) => this.see(place));
+    this.controls = new Controls(node("controls"), slider, this.settings, declared, (key) => this.changed(key));
     node("controls").append(this.lab());
     node("start").addEventListener("click", () => this.start());
     node("pause").addEventListener("click", () => (this.trainer.state === "running" ? this.trainer.pause() : this.trainer.go()));
@@ -40,30 +45,52 @@ class Page {
     // The panel forgets the last race, whose runs had the same names.
     mount({ parentElement: node("panel"), data: { run: null, base: null } });
     mount({ parentElement: node("panel"), data: { run: "0", base: null, runs, connect: this.trainer.connect } });
-    this.begun = toQuery({ ...settings, alpha: 0, half_life: 0 }, declared);
+    this.begun = this.fixed();
+    this.tries.show(this.place);
     this.follow();
+  }
+
+  /** Show one of the things to see. */
+  see(place) {
+    Object.assign(this.settings, defaults(this.declared), TRIES[place].settings);
+    this.place = place;
+    this.controls.show();
+    this.address();
+    this.start();
   }
 
   /** A setting was changed: some act on the race, others on the next one. */
   changed(key) {
-    const query = toQuery(this.settings, this.declared);
+    if (LIVE.includes(key)) this.trainer.retune({ [key]: this.settings[key] });
+    // What is to be seen holds for its own settings, but for those that are to be moved.
+    else this.place = -1;
+    this.address();
+    this.follow();
+  }
+
+  /** Write the settings into the address and into the link to the lab. */
+  address() {
+    const start = { ...defaults(this.declared), ...TRIES[this.place]?.settings };
+    const query = [this.place < 0 ? "" : `try=${this.place + 1}`, toQuery(this.settings, start)].filter(Boolean).join("&");
     history.replaceState(null, "", query ? `?${query}` : location.pathname);
     this.link.href = this.labAddress();
-    if (LIVE.includes(key)) this.trainer.retune({ [key]: this.settings[key] });
-    this.follow();
   }
 
   /** Write what the buttons do, and how the race ended. */
   follow() {
     const { state } = this.trainer;
     const over = FINAL.has(state);
-    const other = this.begun !== toQuery({ ...this.settings, alpha: 0, half_life: 0 }, this.declared);
-    write(node("start"), other ? "Start with these settings" : "Start anew");
+    write(node("start"), this.begun === this.fixed() ? "Start anew" : "Start with these settings");
     write(node("pause"), state === "paused" ? "Go on" : "Pause");
     node("pause").disabled = over || state === "queued";
     node("step").disabled = state !== "paused";
     write(node("verdict"), over ? verdict(this.trainer.results) : "");
     document.body.dataset.state = state;
+  }
+
+  /** The settings that a race keeps from its start to its end, as a text. */
+  fixed() {
+    return JSON.stringify({ ...this.settings, ...Object.fromEntries(LIVE.map((key) => [key, null])) });
   }
 
   /** The link to the dashboard, and where that is. */

@@ -5,10 +5,9 @@ const SIGMA = [1e-6, 1e6];
 
 /** @typedef {Record<string, any> & { race: string[], sigmas: number[] }} Settings by the keys of a spec, and the race's methods. */
 
-/** The settings that an address asks for, and a sentence for each part of it that could not be read. */
-export function fromQuery(query, declared) {
+/** Take what an address asks for into settings; returns a sentence for each part of it that could not be read. */
+export function fromQuery(query, declared, settings) {
   const faults = [];
-  const settings = defaults(declared);
   const tasks = Number(query.get("tasks"));
   if (tasks >= 1 && tasks <= declared.sigmas.length) settings.sigmas = withTasks([], tasks, declared);
   for (const key of [...Object.keys(declared.options), "race"]) {
@@ -19,7 +18,7 @@ export function fromQuery(query, declared) {
       faults.push(/** @type {Error} */ (error).message);
     }
   }
-  return { settings, faults };
+  return faults;
 }
 
 /** @returns {Settings} */
@@ -29,9 +28,8 @@ export function defaults(declared) {
   return { ...start, sigmas: declared.start.sigmas, race: ["gradnorm", "equal"] };
 }
 
-/** The address of settings: all that differs from the defaults. */
-export function toQuery(settings, declared) {
-  const start = defaults(declared);
+/** The query of settings: all that differs from those at the start. */
+export function toQuery(settings, start) {
   const changed = Object.keys(start).filter((key) => String(settings[key]) !== String(start[key]));
   return changed.map((key) => `${key}=${settings[key]}`).join("&");
 }

@@ -13,11 +13,11 @@ export function verdict(results) {
   if (!sound.length) return "";
   const [best, second] = sound.sort((a, b) => a.last.task_normalized_loss - b.last.task_normalized_loss);
   const left = short(best.last.task_normalized_loss);
-  const after = `after ${best.last.step.toLocaleString("en")} steps`;
+  const after = `After ${best.last.step.toLocaleString("en")} steps`;
   const tasks = best.last.loss_ratios.length;
   const won = second
-    ? `${best.title} wins: ${after} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, with ${second.title} ${short(second.last.task_normalized_loss)}.`
-    : `${best.title} has ${left} left of the ${tasks} first losses ${after}, on the test set.`;
+    ? `Winner: ${best.title}. ${after} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, with ${second.title} ${short(second.last.task_normalized_loss)}.`
+    : `${best.title}: ${after.toLowerCase()} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, where ${tasks} were at the start.`;
   const parts = [won, ...(second && tasks > 1 ? gains(best.last.loss_ratios, second.last.loss_ratios) : []), rise(results)];
   return parts.filter(Boolean).join(" ");
 }

@@ -26,7 +26,10 @@ MOST_TASKS = 10
 # What the site says otherwise: how long a browser has the patience for, and the updates that it knows.
 OWN: dict[str, dict[str, Any]] = {
     "steps": {"high": 20_000},
-    "update": {"choices": ("closed", "log")},
+    "update": {
+        "choices": ("closed", "log"),
+        "help": "closed: the weights that meet the targets, smoothed. log: multiply by exp(∓0.01).",
+    },
     "sigmas": {"help": "One σ > 0 a task, as in 1,100."},
 }
 # Streamlit's names of colours, and those of its CSS variables.

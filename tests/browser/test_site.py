@@ -72,7 +72,7 @@ def test_a_race_runs_and_draws_in_the_browser_alone(site, open_page):
         contender = page.get_by_test_id(f"contender-{place}")
         assert contender.get_attribute("data-points") == "60"
         assert name in contender.inner_text()
-    assert "wins: after 60 steps" in page.locator("#verdict").inner_text()
+    assert "After 60 steps" in page.locator("#verdict").inner_text()
     # Charts are drawn where they are on screen.
     page.wait_for_function("() => document.querySelectorAll('.gn-chart:not(.gn-is-empty) canvas').length >= 2")
 
@@ -115,3 +115,12 @@ def test_a_race_is_steered_and_handed_to_the_lab(site, open_page):
     assert urlsplit(page.url).query == "alpha=1.5&steps=20000&sigmas=1,2,3&race=gradnorm,equal,uncertainty"
     page.get_by_role("button", name="Start with these settings").click()
     page.wait_for_selector("[data-testid=contender-2]", timeout=PATIENCE)
+
+    page.get_by_role("button", name="Nothing to balance").click()
+    assert urlsplit(page.url).query == "try=6"
+    assert sigmas.input_value() == "5, 5"
+    assert "nothing to gain" in page.locator("#watch").inner_text()
+    # What is said to be seen is not said of other settings.
+    page.get_by_label("Uncertainty weighting").check()
+    page.get_by_role("button", name="Start with these settings").click()
+    assert page.locator("#watch").inner_text() == ""

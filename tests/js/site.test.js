@@ -18,12 +18,15 @@ const DECLARED = {
   start: { alpha: 0.12, update: "closed", seed: 0, learning_rate: 1e-3, sigmas: [1, 100] },
   sigmas: [2, 3, 4],
 };
-const settled = (query) => fromQuery(new URLSearchParams(query), DECLARED);
+const settled = (query) => {
+  const settings = defaults(DECLARED);
+  return { faults: fromQuery(new URLSearchParams(query), DECLARED, settings), settings };
+};
 
 test("an address gives back what was written, and holds what differs from the defaults alone", () => {
-  assert.equal(toQuery(defaults(DECLARED), DECLARED), "");
+  assert.equal(toQuery(defaults(DECLARED), defaults(DECLARED)), "");
   const settings = { ...defaults(DECLARED), alpha: 1.5, sigmas: [1, 2, 3], race: ["equal"] };
-  const query = toQuery(settings, DECLARED);
+  const query = toQuery(settings, defaults(DECLARED));
   assert.equal(query, "alpha=1.5&sigmas=1,2,3&race=equal");
   assert.deepEqual(settled(query), { settings, faults: [] });
 });
@@ -62,10 +65,10 @@ const result = (title, ...ratios) => ({ title, evaluations: [evaluation(0, ratio
 test("a verdict names the winner, who gained and who paid", () => {
   assert.equal(
     verdict([result("Equal weights", 0.7, 0.43), result("GradNorm", 0.45, 0.5)]),
-    "GradNorm wins: after 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.950 on the test set, with Equal weights 1.13. Task 1 gains most (0.450 of its first loss is left, not 0.700). Task 2 pays for it (0.500, not 0.430).",
+    "Winner: GradNorm. After 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.950 on the test set, with Equal weights 1.13. Task 1 gains most (0.450 of its first loss is left, not 0.700). Task 2 pays for it (0.500, not 0.430).",
   );
   assert.match(verdict([result("A", 0.5, 0.5), result("B", 0.6, 0.6)]), /No task pays for it\.$/);
-  assert.equal(verdict([result("A", 0.5), result("B", 0.6)]), "A wins: after 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.500 on the test set, with B 0.600.");
+  assert.equal(verdict([result("A", 0.5), result("B", 0.6)]), "Winner: A. After 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.500 on the test set, with B 0.600.");
 });
 
 test("a verdict tells which loss rose most on the way", () => {
@@ -74,6 +77,6 @@ test("a verdict tells which loss rose most on the way", () => {
 });
 
 test("a verdict on one run tells what is left; on runs that were lost, nothing", () => {
-  assert.equal(verdict([result("GradNorm", 0.5, 0.5)]), "GradNorm has 1.00 left of the 2 first losses after 4,000 steps, on the test set.");
+  assert.equal(verdict([result("GradNorm", 0.5, 0.5)]), "GradNorm: after 4,000 steps Σ Lᵢ/Lᵢ(0) is 1.00 on the test set, where 2 were at the start.");
   assert.equal(verdict([{ title: "A", evaluations: [] }, { title: "B", evaluations: [evaluation(0, [NaN])] }]), "");
 });

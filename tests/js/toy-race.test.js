@@ -63,11 +63,14 @@ test("a run that diverges says so, and the others go on", () => {
   assert.equal(sound.at(-1).state, "finished");
 });
 
-test("weights of GradNorm sum to T, and bring the norms near each other", () => {
+test("GradNorm's weights sum to T; with α = 0 both targets are one, and the norms come near it", () => {
   const { race, told } = raced([{ ...SPEC, alpha: 0, half_life: 1, steps: 40, eval_every: 40 }]);
   while (!race.over) race.step();
   const records = told[0].filter(({ type }) => type === "record").map(({ record }) => record);
-  for (const { weights } of records) assert.ok(Math.abs(weights[0] + weights[1] - 2) < 1e-12);
+  for (const { weights, targets } of records) {
+    assert.ok(Math.abs(weights[0] + weights[1] - 2) < 1e-12);
+    assert.equal(targets[0], targets[1]);
+  }
   const [first, second] = records.at(-1).gradient_norms;
   assert.ok(Math.abs(Math.log(first / second)) < 0.5, `${first} ${second}`);
 });

