@@ -71,6 +71,11 @@ test("a verdict names the winner, who gained and who paid", () => {
   assert.equal(verdict([result("A", 0.5), result("B", 0.6)]), "Winner: A. After 4,000 steps Σ Lᵢ/Lᵢ(0) is 0.500 on the test set, with B 0.600.");
 });
 
+test("a contender that broke off is not compared", () => {
+  const broken = { title: "B", evaluations: [evaluation(0, [0.1, 0.1])] };
+  assert.match(verdict([result("A", 0.5, 0.5), broken]), /^A: after 4,000 steps/);
+});
+
 test("a verdict tells which loss rose most on the way", () => {
   const drowned = { title: "Equal weights", evaluations: [evaluation(0, [1, 1]), evaluation(1200, [20, 1.1]), evaluation(4000, [0.7, 0.43])] };
   assert.match(verdict([result("GradNorm", 0.45, 0.5), drowned]), /On the way task 1 rose to 20\.0 times its first loss with Equal weights, at step 1,200\.$/);
