@@ -147,9 +147,7 @@ def answers(sigmas: tuple[float, ...], examples: int = 60) -> Answers:
     whole = [np.asarray(targets, float) for targets in source.test.targets]
     rows = tuple(targets[:examples, 0] for targets in whole)
     # The targets tell what went into tanh, but where it is so close to ±1 that its digits are lost.
-    before = tuple(
-        np.arctanh((row / sigma).clip(-0.9999, 0.9999)) for row, sigma in zip(rows, sigmas, strict=True)
-    )
+    before = tuple(np.arctanh((row / sigma).clip(-0.9999, 0.9999)) for row, sigma in zip(rows, sigmas, strict=True))
     return Answers(before, rows, np.array([np.square(targets).mean() for targets in whole]))
 
 
@@ -201,7 +199,7 @@ def invented(third: str, alpha: float, steps: int = 240) -> Invented:
     t = np.arange(steps, dtype=float)
     last = np.ones(steps) if third == "stuck" else 0.001 + 0.999 * np.exp(-t / 4)
     losses = np.stack([0.05 + 0.95 * np.exp(-t / 40), 0.05 + 0.95 * np.exp(-t / 80), last], axis=1)
-    method = GradNormMethod(alpha=alpha, half_life=10.0)
+    method = GradNormMethod(update="closed", alpha=alpha, half_life=10.0)
     state = method.start(torch.ones(3), ("regression",) * 3)
     weights: list[list[float]] = []
     rates: list[list[float]] = []

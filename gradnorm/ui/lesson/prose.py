@@ -37,7 +37,7 @@ def parse(text: str, source: str, short: str = "") -> Prose:
 
     The question ends with its options, "- [ ] …" each, of which one is ticked: "- [x] …".
     text: the file's content.  source: the file's name, for messages.  short: the step's name; the title if empty.
-    Raises ProseError if the title, the text or a section is missing, empty or out of order, or one option is not ticked.
+    Raises ProseError if the title, the text or a section is missing, empty or out of order, or no option is ticked.
     """
     heading, _, rest = text.strip().partition("\n")
     if not heading.startswith("# ") or not heading[2:].strip():
@@ -64,8 +64,8 @@ def parse(text: str, source: str, short: str = "") -> Prose:
     return Prose(short or title, title, told, attempt, question, answer, tuple(o for _, o in options), ticked[0])
 
 
-def read(folder: Path) -> tuple[Prose, ...]:
-    """Return the steps in a folder, from its files N-short.md for N = 1, 2, ….
+def read(folder: Path) -> dict[str, Prose]:
+    """Return the steps in a folder by name, in order, from its files N-name.md for N = 1, 2, ….
 
     Raises ProseError if there are no files, a number is missing, or a file is malformed.
     """
@@ -73,7 +73,8 @@ def read(folder: Path) -> tuple[Prose, ...]:
     numbers = [path.name.split("-")[0] for path in files]
     if not files or numbers != [str(i + 1) for i in range(len(files))]:
         raise ProseError(f"{folder} should hold 1-….md, 2-….md and so on. Found {', '.join(numbers) or 'nothing'}.")
-    return tuple(
-        parse(path.read_text(encoding="utf-8"), path.name, path.stem.partition("-")[2].replace("-", " ").capitalize())
-        for path in files
-    )
+    names = [path.stem.partition("-")[2] for path in files]
+    return {
+        name: parse(path.read_text(encoding="utf-8"), path.name, name.replace("-", " ").capitalize())
+        for name, path in zip(names, files, strict=True)
+    }

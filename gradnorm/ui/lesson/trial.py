@@ -25,7 +25,7 @@ class Slider:
     start: float
     unit: str = ""
 
-    def text(self, value: float) -> str:
+    def text(self, value: Any) -> str:
         """Return how a stop is written, on the slider and in the charts."""
         return f"{value:g}{self.unit}"
 
@@ -47,7 +47,7 @@ class Choice:
         """The one that is chosen at first."""
         return next(iter(self.names))
 
-    def text(self, value: str) -> str:
+    def text(self, value: Any) -> str:
         """Return how a choice is written."""
         return self.names[value]
 
@@ -80,10 +80,12 @@ class Trial:
 
     controls: those above the picture; Play moves the first slider.
     picture: from the values of the controls, the stops of the first slider that were tried in order, and the look.
+    across: whether the x axis of its first figure is that slider, so that a class can be drawn into it.
     """
 
     controls: tuple[Control, ...]
     picture: Callable[[Values, Sequence[float], Look], Picture]
+    across: bool = False
 
     @property
     def slider(self) -> Slider:

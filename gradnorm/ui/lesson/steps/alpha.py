@@ -29,4 +29,4 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     )
 
 
-TRIAL = Trial((ALPHA,), _picture)
+TRIAL = Trial((ALPHA,), _picture, across=True)

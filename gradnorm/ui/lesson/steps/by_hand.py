@@ -36,4 +36,4 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     )
 
 
-TRIAL = Trial((RATIO,), _picture)
+TRIAL = Trial((RATIO,), _picture, across=True)

@@ -31,8 +31,9 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     for figure in figures:
         figure.update_yaxes(range=[0.65, 1.35])
     equal, balanced = (late(course.rates) for course in courses.values())
+    alts = [f"Relative inverse rates of three tasks, {name}" for name in courses]
     return Picture(
-        [(figure, f"Relative inverse rates of three tasks, {name}") for figure, name in zip(figures, courses, strict=True)],
+        list(zip(figures, alts, strict=True)),
         f"Over the last 40 steps r = {vector(equal)} with equal weights and {vector(balanced)} with GradNorm: "
         f"{spread(equal):.2f} and {spread(balanced):.2f} from the least to the largest.",
         settings(sigmas, gradnorm()),

@@ -35,4 +35,4 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     )
 
 
-TRIAL = Trial((SCALE,), _picture)
+TRIAL = Trial((SCALE,), _picture, across=True)
