@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradnorm.ui.lesson import prose
-from gradnorm.ui.lesson.page import pages
+from gradnorm.ui.lesson.contents import steps
 from gradnorm.ui.lesson.steps import TRIALS
 
 GOOD = "# Title\n\nText.\n\n## Try\nDo.\n\n## Question\nWhy?\n\n## Answer\nSo.\n"

@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from gradnorm.ui.lesson.classroom import CLASSROOMS, ClassroomError
-from gradnorm.ui.lesson.place import CLASS, Place
+from gradnorm.ui.lesson.place import CLASS, Place, does
 
 _STUDENT = "lesson.student"
 
@@ -56,8 +56,7 @@ def button(here: Place) -> None:
             f"Leave class {here.audience[:5]}",
             type="tertiary",
             key="lesson-leave",
-            on_click=_leave,
-            args=(here,),
+            on_click=does(here, lambda: _leave(here)),
         )
         return
     with st.popover("Class", type="tertiary", key="lesson-class-menu", icon=":material/groups:"):
@@ -66,13 +65,13 @@ def button(here: Place) -> None:
                 "Students open an address of your class on their own devices. Their pages follow your step, and the "
                 "values of their sliders appear as dots on your chart."
             )
-            st.button("Open a class", type="primary", key="lesson-open-class", on_click=_open, args=(here,))
+            st.button("Open a class", type="primary", key="lesson-open-class", on_click=does(here, lambda: _open(here)))
             return
         code, _ = _led(here)
         st.markdown("Your students open this address:")
         st.code(_address(code), language=None)
         st.markdown("It ends a few hours after you leave. Keep your own address to yourself: whoever has it leads.")
-        st.button("End the class", key="lesson-end-class", on_click=_end, args=(here,))
+        st.button("End the class", key="lesson-end-class", on_click=does(here, lambda: _end(here)))
 
 
 def _address(code: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from gradnorm.charts.lesson import Look
 from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import Step, steps
-from gradnorm.ui.lesson.place import Place, arrive
+from gradnorm.ui.lesson.place import Place, arrive, does
 from gradnorm.ui.lesson.shown import trial
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
@@ -17,6 +17,7 @@ from gradnorm.ui.widgets import show
 
 ASSETS = assets()
 _LIST = "lesson.list"
+KEYS = "← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present"
 
 
 def lesson() -> None:
@@ -25,8 +26,9 @@ def lesson() -> None:
     audience.keep_in_step(here)
     _dress(here)
     with st.container(key="lesson"):
-        if here.fault:
-            st.warning(plain(here.fault), icon=":material/signpost:")
+        fault, here.fault = here.fault, ""
+        if fault:
+            st.warning(plain(fault), icon=":material/signpost:")
         if audience.lost(here):
             st.warning(
                 "There is no such class (any more). You can go on by yourself; for another class, open its address.",
@@ -54,32 +56,28 @@ def _bar(here: Place) -> None:
     """Show the buttons that turn pages, and all steps by name; keys press them."""
     number, last = here.step.number, len(steps())
     with st.container(horizontal=True, vertical_alignment="center", key="lesson-nav"):
-        _turn("Previous", "←, PageUp", "lesson-previous", number > 1, lambda: here.go(steps()[number - 2]))
+        _turn("Previous", "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
         _list(here)
         st.markdown(f"**{number} / {last}**", width="content")
         st.button(
             "Stop the tour" if here.touring else "Tour",
             key="lesson-tour",
-            on_click=_tour,
-            args=(here,),
+            on_click=does(here, lambda: _tour(here)),
             type="tertiary",
-            help="Plays every step and turns the pages by itself",
         )
         audience.button(here)
         st.button(
             "Leave" if here.presenting else "Present",
-            help="Key P",
             key="lesson-present",
-            on_click=_present,
-            args=(here,),
+            on_click=does(here, lambda: _present(here)),
             type="tertiary",
         )
-        _turn("Next", "→, PageDown", "lesson-next", number < last, lambda: here.go(steps()[number]))
+        _turn("Next", "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
 
 
-def _turn(label: str, keys: str, key: str, possible: bool, go: Callable[[], None]) -> None:
+def _turn(label: str, key: str, possible: bool, go: Callable[[], None]) -> None:
     kind = "primary" if label == "Next" else "secondary"
-    st.button(label, help=f"Keys {keys}", key=key, disabled=not possible, on_click=go, type=kind)
+    st.button(label, key=key, disabled=not possible, on_click=go, type=kind)
 
 
 def _list(here: Place) -> None:
@@ -96,7 +94,7 @@ def _list(here: Place) -> None:
             range(1, len(steps()) + 1),
             format_func=lambda number: f"{number} {steps()[number - 1].words.short}",
             key=_LIST,
-            on_change=chosen,
+            on_change=does(here, chosen),
             label_visibility="collapsed",
         )
 
@@ -122,6 +120,8 @@ def _step(here: Place, look: Look) -> None:
                 st.info(words.attempt, icon=":material/touch_app:")
         with st.container(key="lesson-question"):
             _question(here, here.step)
+        with st.container(key="lesson-keys"):
+            st.caption(KEYS)
     # Last, since it may train for a second; the text is there to read meanwhile.
     with right, st.container(key="lesson-trial"):
         trial(here, look)
@@ -141,21 +141,20 @@ def _question(here: Place, step: Step) -> None:
     def turned() -> None:
         here.revealed ^= {name}
 
-    with st.container(horizontal=True, key="lesson-options"):
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson-options"):
         st.segmented_control(
             "Your guess",
             range(len(words.options)),
             format_func=words.options.__getitem__,
             key=key,
-            on_change=guessed,
+            on_change=does(here, guessed),
             label_visibility="collapsed",
             required=name in here.guesses,
         )
         st.button(
             "Hide the answer" if name in here.revealed else "Answer",
-            help="Key Enter",
             key="lesson-reveal",
-            on_click=turned,
+            on_click=does(here, turned),
             type="tertiary",
         )
     if name in here.revealed:

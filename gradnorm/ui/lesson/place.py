@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,7 +28,9 @@ class Place:
     audience: the code of the class that is followed, or "".  teaching: code and token of the class that is led, or "".
     playing: whether the slider moves by itself.  touring: whether the pages turn by themselves, too.
     since: when playing last moved something, in seconds.
-    fault: what is wrong with the address, or "".
+    fault: what the page has to say of an address or a class, until it has said it, or "".
+    written: the address as written last, None for a tab that has written none.
+    acted: whether somebody has done something on the page since it was drawn.
     """
 
     step: Step
@@ -44,6 +46,7 @@ class Place:
     since: float = 0.0
     fault: str = ""
     written: dict[str, str] | None = None
+    acted: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -105,12 +108,25 @@ def place() -> Place:
     return cast("Place", st.session_state.setdefault(_PLACE, Place(steps()[0])))
 
 
+def does(here: Place, action: Callable[[], None]) -> Callable[[], None]:
+    """Return what a widget calls: the action, with a note that somebody acted on the page."""
+
+    def act() -> None:
+        here.acted = True
+        action()
+
+    return act
+
+
 def arrive() -> Place:
-    """Return where this tab is. An address that is not the one written last was opened by somebody, and counts."""
+    """Return where this tab is. An address that is not the one written last was opened by somebody, and counts.
+
+    But when somebody acts on the page, the browser may not have heard of the last address yet, and sends an older one.
+    """
     here, query = place(), dict(st.query_params)
-    here.fault = ""
-    if query != here.written:
+    if query != here.written and not here.acted:
         here.read(query)
+    here.acted = False
     write(here)
     return here
 

@@ -15,7 +15,7 @@ from gradnorm.charts.lesson import Look
 from gradnorm.config.spec import RunSpec
 from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import steps
-from gradnorm.ui.lesson.place import Place, place, write
+from gradnorm.ui.lesson.place import Place, does, place, write
 from gradnorm.ui.lesson.trial import Choice, Control, Picture, Slider
 from gradnorm.ui.widgets import show
 
@@ -40,9 +40,9 @@ def _trial(look: Look) -> None:
         for control in here.step.trial.controls:
             _control(here, control)
         label, icon = ("Pause", ":material/pause:") if here.playing else ("Play", ":material/play_arrow:")
-        if st.button(label, icon=icon, key="lesson-play", help="Space bar"):
+        if st.button(label, icon=icon, key="lesson-play"):
             play(here)
-            st.rerun()
+            _redraw(here)
     # Only the first run of a server has to wait for torch.
     loading = "" if "torch" in sys.modules else ", after loading PyTorch (once)"
     with st.spinner(f"Training a small network{loading} …"):
@@ -51,8 +51,15 @@ def _trial(look: Look) -> None:
     with st.container(key="lesson-reading"):
         st.markdown(picture.reading)
     _onward(picture)
+    here.acted = False
     if not here.playing:
         write(here)
+
+
+def _redraw(here: Place) -> None:
+    """Draw the whole page anew, at the place where it is by now."""
+    here.acted = True
+    st.rerun()
 
 
 def play(here: Place) -> None:
@@ -77,10 +84,10 @@ def _advance(here: Place) -> None:
         here.put(slider.key, slider.stops[place_of + 1])
     elif here.touring:
         here.go(steps()[here.step.number % len(steps())])
-        st.rerun()
+        _redraw(here)
     else:
         here.playing = False
-        st.rerun()
+        _redraw(here)
 
 
 def _control(here: Place, control: Control) -> None:
@@ -97,10 +104,17 @@ def _control(here: Place, control: Control) -> None:
 
     match control:
         case Slider():
-            st.select_slider(control.label, control.stops, key=key, format_func=control.text, on_change=moved)
+            st.select_slider(
+                control.label, control.stops, key=key, format_func=control.text, on_change=does(here, moved)
+            )
         case Choice():
             st.segmented_control(
-                control.label, list(control.names), key=key, format_func=control.text, on_change=moved, required=True
+                control.label,
+                list(control.names),
+                key=key,
+                format_func=control.text,
+                on_change=does(here, moved),
+                required=True,
             )
 
 
