@@ -130,7 +130,7 @@ def test_it_can_be_used_by_keyboard_alone_and_play_ends_where_all_say_the_same(l
     tab.press("Home")
     tab.wait_for_reading("After 0 steps")
     tab.press("Space")
-    title = tab.page.locator(".js-plotly-plot .gtitle")
+    title = tab.page.locator(".js-plotly-plot:visible .gtitle")
     expect(title).to_have_text("Gradient norms after 150 steps", timeout=PATIENCE)
     expect(tab.page).to_have_url(re.compile(r"step=norms&t=150$"), timeout=PATIENCE)
     expect(tab.button("play")).to_have_text(re.compile("Play"), timeout=PATIENCE)

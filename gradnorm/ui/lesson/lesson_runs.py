@@ -98,7 +98,12 @@ def settings(sigmas: tuple[float, ...], method: Mapping[str, Any]) -> dict[str, 
 
 def trained(sigmas: tuple[float, ...], method: Mapping[str, Any]) -> Course:
     """Return a run on the toy; arguments as in `settings`."""
-    return run(json.dumps(settings(sigmas, method)))
+    return run(spelled(settings(sigmas, method)))
+
+
+def spelled(flat: Mapping[str, Any]) -> str:
+    """Return flat keys of a spec as the text that `run` takes."""
+    return json.dumps(dict(flat))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

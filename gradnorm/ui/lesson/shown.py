@@ -91,7 +91,8 @@ def _advance(here: Place) -> None:
 
 
 def _control(here: Place, control: Control) -> None:
-    key = f"lesson-{here.step.name}-{control.key}"
+    # While it moves by itself it is another widget, which can't be moved: what a browser says of it comes too late.
+    key = f"lesson-{here.step.name}-{control.key}{'-moving' if here.playing else ''}"
     show(key, here.settings[control.key])
 
     def moved() -> None:
@@ -99,23 +100,19 @@ def _control(here: Place, control: Control) -> None:
         value = st.session_state[key]
         here.put(control.key, control.start if value is None else value)
         if control == here.step.trial.slider:
-            here.playing = here.touring = False
             audience.tell(here)
 
+    common: dict[str, Any] = {
+        "key": key,
+        "format_func": control.text,
+        "on_change": None if here.playing else does(here, moved),
+        "disabled": here.playing,
+    }
     match control:
         case Slider():
-            st.select_slider(
-                control.label, control.stops, key=key, format_func=control.text, on_change=does(here, moved)
-            )
+            st.select_slider(control.label, control.stops, **common)
         case Choice():
-            st.segmented_control(
-                control.label,
-                list(control.names),
-                key=key,
-                format_func=control.text,
-                on_change=does(here, moved),
-                required=True,
-            )
+            st.segmented_control(control.label, list(control.names), required=True, **common)
 
 
 def _charts(here: Place, picture: Picture, look: Look) -> None:
@@ -125,8 +122,9 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
     counts = {slider.text(stop): votes[stop] for stop in slider.stops if votes[stop]}
     if here.step.trial.across and counts:
         charts.add_votes(picture.figures[0][0], counts, look)
-    for column, (figure, alt), i in zip(st.columns(len(picture.figures)), picture.figures, range(9), strict=False):
-        column.plotly_chart(figure, config=_CONFIG, alt=alt, key=f"lesson-chart-{i}")
+    for column, (figure, alt) in zip(st.columns(len(picture.figures)), picture.figures, strict=True):
+        # Without a key, which would make another chart of each figure: this one is moved on.
+        column.plotly_chart(figure, config=_CONFIG, alt=alt)
     if here.teaching:
         if counts and not here.step.trial.across:
             strip = charts.class_strip(counts, places, f"your class: {slider.label}", look)

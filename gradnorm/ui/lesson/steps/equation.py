@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from gradnorm.charts import lesson as charts
 from gradnorm.charts.lesson import Look
-from gradnorm.ui.lesson.lesson_runs import EQUAL, WAVE, gradnorm, run
+from gradnorm.ui.lesson.lesson_runs import EQUAL, WAVE, gradnorm, run, spelled
 from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
 from gradnorm.ui.lesson.wording import listed, rows, vector
 
@@ -18,7 +17,7 @@ HALF_LIFE = 30.0
 
 def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     alpha = values["alpha"]
-    equal, course = (run(json.dumps({**WAVE, **method})) for method in (EQUAL, gradnorm(alpha, HALF_LIFE)))
+    equal, course = (run(spelled({**WAVE, **method})) for method in (EQUAL, gradnorm(alpha, HALF_LIFE)))
     figures = [
         charts.lines(
             listed(course.tested),
