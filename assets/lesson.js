@@ -26,6 +26,8 @@ if (!("gradnormLesson" in window)) {
       if (!told().step || !(key in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (active?.matches?.(WRITTEN_IN) || document.querySelector(MENUS)) return;
       if ((key === "Enter" || key === " ") && active?.matches?.(PRESSED)) return;
+      // Of options that exclude each other only one can be tabbed to; arrows lead on.
+      if (key.startsWith("Arrow") && active?.matches?.("[role=radio]")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       const button = /** @type {HTMLButtonElement | null} */ (

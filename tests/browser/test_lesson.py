@@ -141,7 +141,8 @@ def test_it_can_be_used_by_keyboard_alone_and_play_ends_where_all_say_the_same(l
     tab.press("Enter")
     tab.wait_for_step("rates")
     expect(tab.answer).to_have_count(0)
-    tab.tab_to("BUTTON .*The same")
+    tab.tab_to("BUTTON .*Half as large")
+    tab.press("ArrowRight")
     tab.press("Enter")
     expect(tab.answer).to_have_text(re.compile("^Right"), timeout=PATIENCE)
 
