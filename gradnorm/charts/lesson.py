@@ -202,7 +202,7 @@ def class_strip(votes: Mapping[str, int], places: Sequence[str], x: str, look: L
     _categories(figure, places)
     add_votes(figure, votes, look)
     figure.update_yaxes(visible=False)
-    figure.update_layout(height=120, margin_t=4, showlegend=False)
+    figure.update_layout(height=90, margin_t=4, margin_b=4, showlegend=False)
     return figure
 
 
