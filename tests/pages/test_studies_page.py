@@ -70,7 +70,7 @@ def test_a_study_on_a_cluster_says_what_sends_its_runs_there(tab):
     page.rerun()
     assert (
         f"sent to Ray by the command that started it. If that has ended, go on with `gradnorm study resume {made}`"
-        in (texts(page))
+        in texts(page)
     )
 
 
