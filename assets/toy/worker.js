@@ -41,10 +41,6 @@ const orders = {
   retune({ changes }) {
     race.retune(changes);
   },
-  stop() {
-    state = "stopped";
-    for (const place of race.going) race.end(place, "stopped", `Stopped by hand after ${race.taken.toLocaleString("en")} steps.`);
-  },
 };
 
 self.onmessage = ({ data }) => orders[data.type](data);
