@@ -70,8 +70,8 @@ class Lesson:
     def click_the_slider(self, part: float) -> None:
         """Click the first slider's track. part: how far along it, from 0 to 1."""
         slider = self.page.locator(".st-key-lesson-controls .stSlider").first
-        whole, thumb = slider.bounding_box(), slider.locator("[role=slider], input").first.bounding_box()
-        self.page.mouse.click(whole["x"] + part * whole["width"], thumb["y"] + thumb["height"] / 2)
+        whole, value = slider.bounding_box(), slider.get_by_test_id("stSliderThumbValue").bounding_box()
+        self.page.mouse.click(whole["x"] + part * whole["width"], value["y"] + value["height"] + 6)
 
     def wait_for_reading(self, pattern: str) -> None:
         expect(self.reading).to_have_text(re.compile(pattern), timeout=PATIENCE)
