@@ -109,11 +109,12 @@ export class Panel {
     return this.watched?.state ?? null;
   }
 
-  /** Take what Streamlit passes: other runs, another state, new ways to report. */
+  /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply({ data, setStateValue, setTriggerValue }) {
     this.report = setStateValue;
     this.trigger = setTriggerValue;
-    const { run = null, base = "", state, runs = [] } = data ?? {};
+    const { run = null, base = "", state, runs = [], connect } = data ?? {};
+    this.connect = connect;
     const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
     const resumed = over && state !== undefined && !FINAL.has(state);
     this.passed = state;
@@ -248,9 +249,8 @@ export class Panel {
 
   /** Update the words and numbers around the charts. */
   write() {
-    const { watched } = this;
     if (this.history) this.table.update(this.history);
-    if (watched?.status) this.header.progress(watched.status, watched.step);
+    if (this.watched?.status) this.header.progress(this.watched.status, this.watched.step);
     this.raceBar.update();
     this.leaders.update();
     this.charts.forEach((chart) => chart.speak());
