@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.live.downloads import end_without_slow_clients
+from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.routes import live_routes
 
 # Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
@@ -30,7 +32,8 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    return live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
+    hub = partial(Hub, asked=lambda run: lab.lab().asked(run))
+    return live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), hub, lab.trouble)
 
 
 def middleware() -> list[Middleware]:

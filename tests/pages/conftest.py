@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -70,6 +72,12 @@ class Tab:
 
     @property
     def query(self) -> dict[str, str]:
+        """What the address holds; that of a page just opened is written by the browser, which is not here."""
+        added = [
+            part.proto for part in self.at.get("bidi_component") if part.proto.component_name == "gradnorm_address"
+        ]
+        if added:
+            return dict(parse_qsl(json.loads(added[0].json)["query"]))
         found = {}
         for key, value in dict(self.at.query_params).items():
             found[key] = value[0] if isinstance(value, list) else value
