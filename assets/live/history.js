@@ -74,7 +74,7 @@ export class History {
     const alphas = this.events.some(({ key }) => key === "alpha") ? [] : rows.marks;
     const moved = alphas.map(({ step, alpha }) => ({ step, label: `α ${tick(alpha)}` }));
     const { held = [], forked_at: start = 0 } = this.run;
-    if (held.length) moved.unshift({ step: (start ?? 0) + 1, label: `holds ${held.join(", ")}` });
+    if (held.length) moved.unshift({ step: (start ?? 0) + 1, label: `hold ${held.join(", ")}` });
     return [...moved, ...this.events].sort((a, b) => a.step - b.step);
   }
 

@@ -197,8 +197,6 @@ class Event:
         words = {"paused": ("resumed", "paused"), "checkpoint": ("no checkpoint", "checkpoint")}
         if self.key in words:
             return words[self.key][bool(self.value)]
-        if self.key == "hold":
-            return f"holds {short(self.value)}"
         return f"{'α' if self.key == 'alpha' else self.key.replace('_', ' ')} {short(self.value)}"
 
 

@@ -233,7 +233,9 @@ def open_run(run_id: str) -> None:
     except SpecError as error:
         # Records outlive the code that wrote them: the run can be watched even if its spec is no longer valid.
         st.session_state[_RUN] = run_id
-        st.session_state[_FAULT] = f"This run can be watched, but its settings are not valid in this version. {error}"
+        st.session_state[_FAULT] = (
+            f"This run can be watched, but its settings are not valid in this version. {on_page(error)}"
+        )
 
 
 def write_address() -> None:

@@ -28,7 +28,9 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     show(key, _shown(option, value))
 
     def report() -> None:
-        changed(option.key, st.session_state[key])
+        typed = st.session_state[key]
+        whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
+        changed(option.key, int(typed) if whole else typed)
 
     common: dict[str, Any] = {
         "label": option.title,
@@ -47,9 +49,12 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         low, high, step = option.extra["slider"]
         st.slider(min_value=float(low), max_value=float(max(high, math.ceil(value))), step=step, **common)
     elif option.kind == "integer":
-        st.number_input(min_value=int(option.low or 0), max_value=int(option.high or 2**31), step=1, **common)
+        # As a float: of "1e3" a whole-number field reads 1. Without a value of its own it can be left empty.
+        low, high = float(option.low or 0), float(option.high or 2**31)
+        st.number_input(min_value=low, max_value=high, step=1.0, format="%.0f", value=None, **common)
     else:
-        st.number_input(min_value=0.0, max_value=option.high, step=value / 10 or None, format="%g", **common)
+        step = value / 10 or None
+        st.number_input(min_value=0.0, max_value=option.high, step=step, format="%g", value=None, **common)
 
 
 def show(key: str, value: Any) -> None:
@@ -92,4 +97,4 @@ def _shown(option: Option, value: Any) -> Any:
         return ", ".join(f"{v:g}" for v in value)
     if option.kind == "names":
         return names_as_text(value)
-    return float(value) if option.kind == "number" else value
+    return float(value) if option.kind in ("number", "integer") else value

@@ -53,3 +53,71 @@ def test_back_and_forward_go_through_ten_changes(server, open_page):
         assert tab.page.url == url
     expect(tab.panel).to_have_attribute("data-run", run, timeout=PATIENCE)
     assert tab.controls() == end
+
+
+def test_two_tabs_that_steer_one_run_agree(server, open_page):
+    one = open_page(f"{server.url}/?{LONG}")
+    one.press("Start")
+    one.wait_for_step(3)
+    two = open_page(f"{server.url}/?run={one.run}")
+    for paused in (False, True):
+        if paused:
+            one.press("Pause")
+            one.wait_for_state("paused")
+            two.wait_for_state("paused")
+        for mine, other in ((one, two), (two, one)):
+            mine.nudge("Asymmetry α", "ArrowRight", times=3, pause=50)
+            mine.settle()
+            # Both slow down while they are drawn, on a machine that is shared: how long it took is said below.
+            expect(other.page.get_by_test_id("stSidebar")).to_contain_text(f"{alpha(mine)}", timeout=PATIENCE)
+            began = time.monotonic()
+            while alpha(other) != alpha(mine):
+                other.page.wait_for_timeout(20)
+                assert time.monotonic() - began < 10
+    assert alpha(one) == alpha(two) == "0.24"
+    one.press("Resume")
+    one.wait_for_step(one.step + 3)
+    title = re.compile(r"α 0.12 → … → 0.24 at step")
+    for tab in (one, two):
+        expect(tab.panel.get_by_role("heading").first).to_have_text(title, timeout=PATIENCE)
+        assert "alpha=0.24" in tab.page.url
+    runs = open_page.page()
+    runs.goto(f"{server.url}/runs")
+    expect(runs.locator("table").get_by_text(title)).to_be_attached(timeout=PATIENCE)
+
+
+def test_reset_asks_what_becomes_of_a_run_and_start_queues_a_second(server, open_page):
+    tab = open_page(f"{server.url}/?{LONG}")
+    tab.press("Start")
+    tab.wait_for_step(1)
+    first = tab.run
+    tab.press("Reset")
+    tab.press("Cancel")
+    expect(tab.button("Cancel")).to_have_count(0, timeout=PATIENCE)
+    change(tab, lambda: tab.press("Start"))
+    tab.wait_for_state("queued")
+    assert server.store.info(first).state == "running"
+    tab.press("Reset")
+    change(tab, lambda: tab.press("Stop it"))
+    assert server.store.info(first).state == "running"
+    change(tab, lambda: tab.page.go_back())  # to the second run, which was stopped
+    change(tab, lambda: tab.page.go_back())
+    expect(tab.panel).to_have_attribute("data-run", first, timeout=PATIENCE)
+    tab.press("Reset")
+    change(tab, lambda: tab.press("Let it go on"))
+    expect(tab.panel).to_have_attribute("data-run", "", timeout=PATIENCE)
+    assert server.store.info(first).state == "running"
+
+
+def test_what_was_typed_wrongly_is_said(server, open_page):
+    tab = open_page(f"{server.url}/?tasks=3&sigmas=1,10,100")
+    tab.write("Tasks", "")
+    tab.says(r"tasks should be a whole number in \[1, 64\]. Found nothing. Change “Tasks” on this page")
+    expect(tab.page.get_by_label("Tasks", exact=True)).to_have_value("3")
+    tab.write("Tasks", "2.5")
+    tab.says(r"tasks should be a whole number .*Found 2.5")
+    expect(tab.page.get_by_label("Tasks", exact=True)).to_have_value("3")
+    tab.page.get_by_label("Tasks", exact=True).fill("1e3")
+    expect(tab.page.get_by_text("must be less than or equal to 64")).to_be_visible(timeout=PATIENCE)
+    tab.write("Steps", "1e3")
+    tab.wait_for_query("steps=1000")

@@ -8,6 +8,7 @@ from streamlit.components import v2
 from gradnorm.config.variants import MOST_CONTENDERS, labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.runs.titles import named_alike
 from gradnorm.ui.lab import lab
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
@@ -68,7 +69,8 @@ def contenders(info: RunInfo) -> list[dict[str, str]]:
 
 
 def _label(info: RunInfo, name: str) -> str:
-    """Add the step of a fork: a fork with its parent's settings would have the same name."""
+    """Add how α was moved, and the step of a fork: a fork with its parent's settings would have the same name."""
+    name = named_alike(name, info.title)
     return f"{name}, fork at {info.forked_at:,}" if info.forked_at else name
 
 
