@@ -1,8 +1,9 @@
 /** What the page around the panel knows, and what it is told: Streamlit runs it again for whatever is new. */
 
 const MOST_TELLS = 20;
-// What this tab itself has asked of the run, the page may be about to say.
-const HEARSAY = 200;
+// What this tab itself has asked of the run, the page may be about to say: it is waited for, but not for long.
+const HEARSAY = 150;
+const MOST_WAITS = 20;
 
 /** The wire to Streamlit of one panel. */
 export class Page {
@@ -45,15 +46,20 @@ export class Page {
   }
 
   /** Tell what is asked of the run, if that was another tab: the controls here show what it uses. */
-  compare() {
+  compare(waited = 0) {
     clearTimeout(this.comparing);
-    const { panel } = this;
-    const asked = () => JSON.stringify(panel.watched?.status?.asked ?? {});
-    const differs = () => asked() !== this.asked;
-    if (differs()) this.comparing = setTimeout(() => differs() && this.report?.("asked", `${panel.id} ${asked()}`), HEARSAY);
+    const asked = JSON.stringify(this.panel.watched?.status?.asked ?? {});
+    if (asked === this.asked) return;
+    if (waited && (waited > MOST_WAITS || !isBusy())) this.report?.("asked", `${this.panel.id} ${asked}`);
+    else this.comparing = setTimeout(() => this.compare(waited + 1), HEARSAY);
   }
 
   close() {
     clearTimeout(this.comparing);
   }
+}
+
+/** True while Streamlit runs the page, as far as it says so. */
+function isBusy() {
+  return document.querySelector("[data-testid=stApp]")?.getAttribute("data-test-script-state") === "running";
 }

@@ -11,7 +11,9 @@ import apsw
 from gradnorm.runs.plain import short
 from gradnorm.runs.run_table import change
 
-_ALPHA = re.compile(r"α [^·]*?(?= ·|,|$)")
+# In a title, whose parts have a dot between; and in the name of a run among others.
+_OF_TITLE = re.compile(r"α [^·]*?(?= ·|$)")
+_OF_NAME = re.compile(r"α \S+")
 
 
 def retitle(db: apsw.Connection, number: int) -> None:
@@ -21,7 +23,7 @@ def retitle(db: apsw.Connection, number: int) -> None:
     events = [(step, json.loads(value)) for step, value in db.execute(moved, (number,))]
     if found is None or found[1] is None:  # of a script, which gives its runs titles of its own
         return
-    title = _ALPHA.sub(f"α {moves(found[1], events)}", found[0], count=1)
+    title = _OF_TITLE.sub(f"α {moves(found[1], events)}", found[0], count=1)
     if title != found[0]:
         change(db, "title = ?", "number = ?", (title, number))
 
@@ -44,5 +46,5 @@ def moves(start: float, events: Sequence[tuple[int, float]]) -> str:
 
 def named_alike(name: str, title: str) -> str:
     """Return another name of a run with the α that its title gives; itself if there is none in either."""
-    found = _ALPHA.search(title)
-    return _ALPHA.sub(found[0], name, count=1) if found else name
+    found = _OF_TITLE.search(title)
+    return _OF_NAME.sub(found[0], name, count=1) if found else name

@@ -36,12 +36,25 @@ _replace = v2.component("gradnorm_address", js=_JS, isolate_styles=False)
 
 def query() -> dict[str, str]:
     """Return what the address holds of a page's own: neither Streamlit's parameters nor the live panel's."""
-    foreign = (_OF_STREAMLIT, _OF_THE_VIEW)
-    return {key: value for key, value in dict(st.query_params).items() if not key.startswith(foreign)}
+    return {key: values[-1] for key, values in all_values().items() if values}
+
+
+def all_values() -> dict[str, list[str]]:
+    """Return the same with all values of each key."""
+    keys = [key for key in st.query_params if not key.startswith((_OF_STREAMLIT, _OF_THE_VIEW))]
+    return {key: st.query_params.get_all(key) for key in keys}
+
+
+def is_meant() -> bool:
+    """Return whether the address is what to show, and not what the tab showed last: a link of the page's own is bare.
+
+    What Back and Forward lead to is meant even if it is bare.
+    """
+    return bool(query()) or went_back()
 
 
 def went_back() -> bool:
-    """Whether the page is drawn for Back or Forward: then the address is right, and the tab's state is not."""
+    """Return whether the page is drawn for Back or Forward: the address is right then, and the tab's state is not."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 
@@ -69,19 +82,20 @@ def read(settings: Mapping[str, str]) -> tuple[RunSpec | None, list[str]]:
     return None, told
 
 
-def write(wanted: Mapping[str, str], *, arrived: bool) -> None:
+def write(wanted: Mapping[str, str | list[str]], *, arrived: bool) -> None:
     """Write a query into the address.
 
     arrived: whether the page has just been opened; then the browser's history gets no new entry.
     """
-    if arrived:
-        _replace(key="address", data={"query": urlencode(wanted)})
+    if all_values() == {key: [value] if isinstance(value, str) else value for key, value in wanted.items()}:
         return
-    if query() != wanted:
-        now = dict(st.query_params)
-        same = now.get("run") == wanted.get("run")
-        view = {key: value for key, value in now.items() if same and key.startswith(_OF_THE_VIEW)}
-        st.query_params.from_dict({**wanted, **view})
+    if arrived:
+        _replace(key="address", data={"query": urlencode(wanted, doseq=True)})
+        return
+    now = dict(st.query_params)
+    same = now.get("run") == wanted.get("run")
+    view = {key: value for key, value in now.items() if same and key.startswith(_OF_THE_VIEW)}
+    st.query_params.from_dict({**wanted, **view})
 
 
 def _spec(settings: Mapping[str, str]) -> RunSpec:

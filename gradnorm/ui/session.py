@@ -15,6 +15,7 @@ from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import address
 from gradnorm.ui.lab import lab
+from gradnorm.ui.widgets import renew
 from gradnorm.ui.words import on_page
 
 Value = TypeVar("Value")
@@ -68,8 +69,9 @@ def shown() -> None:
 def follow(info: RunInfo | None) -> None:
     """Show what the watched run uses of the live settings, which other tabs may have changed."""
     live, flat = _used(info), spec().flat()
-    if any(flat[key] != value for key, value in live.items()):
+    if others := [key for key, value in live.items() if flat[key] != value]:
         st.session_state[_SPEC] = changed(flat, live)
+        renew(others)
 
 
 def steer() -> dict[str, Any]:

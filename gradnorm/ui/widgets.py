@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,9 @@ from gradnorm.common.declarations import names_as_text
 from gradnorm.config.options import Option
 
 Changed = Callable[[str, Any], None]
+
+# How often an option's widgets were made anew.
+_TURNS = "gradnorm.turns"
 
 # Round numbers for scales that span orders of magnitude: 0.001 … 50,000 by 1, 2, 5, and 0.1 … 10 in finer steps.
 WIDE = tuple(float(f"{mantissa}e{power}") for power in range(-3, 5) for mantissa in (1, 2, 5))
@@ -24,7 +27,7 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     value: what the widget shows; settings are kept in the session's spec, not in widgets.
     changed: called with the option's key and the new value when the user changes it.
     """
-    key = f"option:{option.key}"
+    key = key_of(f"option:{option.key}", option.key)
     show(key, _shown(option, value))
 
     def report() -> None:
@@ -55,6 +58,23 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     else:
         step = value / 10 or None
         st.number_input(min_value=0.0, max_value=option.high, step=step, format="%g", value=None, **common)
+
+
+def renew(options: Iterable[str]) -> None:
+    """Make the widgets of these options anew when they are next drawn.
+
+    A value that the page changes by itself reaches the browser late. What the browser says until then of the old
+    widget would be taken for the visitor's wish.
+    """
+    turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
+    for option in options:
+        turns[option] = turns.get(option, 0) + 1
+
+
+def key_of(name: str, option: str) -> str:
+    """Return the key of a widget of this option, which has another one after each `renew`."""
+    turn = st.session_state.get(_TURNS, {}).get(option, 0)
+    return f"{name} {turn}" if turn else name
 
 
 def show(key: str, value: Any) -> None:

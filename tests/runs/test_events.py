@@ -57,16 +57,16 @@ def test_the_title_says_the_alpha_that_was_used(store):
     run = store.create("toy-2 · GradNorm α 0.12 · seed 0", spec, ["a", "b"], queued=False)
     store.append(run, step_records(1, 5), events=[Event(4, "hold", [1], 1.0)])
     assert store.info(run).title == "toy-2 · GradNorm α 0.12 · seed 0"
-    store.append(run, step_records(6, 900), events=[Event(800, "alpha", 2.06, 2.0)])
-    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 800 · seed 0"
-    store.append(run, [], events=[Event(901, "alpha", 2.06, 3.0), Event(901, "alpha", 1.5, 3.0)])
-    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → … → 1.5 at step 901 · seed 0"
+    store.append(run, step_records(6, 1900), events=[Event(1800, "alpha", 2.06, 2.0)])
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 1,800 · seed 0"
+    store.append(run, [], events=[Event(1901, "alpha", 2.06, 3.0), Event(1901, "alpha", 1.5, 3.0)])
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → … → 1.5 at step 1,901 · seed 0"
     sink = io.BytesIO()
     document.write(store, run, sink)
     assert json.loads(sink.getvalue())["title"] == store.info(run).title
     # Steps that are made again are without what changed in them.
-    store.rewind(run, 850, 850)
-    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 800 · seed 0"
+    store.rewind(run, 1850, 1850)
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 1,800 · seed 0"
     store.rewind(run, 5, 5)
     assert store.info(run).title == "toy-2 · GradNorm α 0.12 · seed 0"
 

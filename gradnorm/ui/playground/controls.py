@@ -18,7 +18,7 @@ from gradnorm.runs.plain import short
 from gradnorm.ui import navigation, session
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
-from gradnorm.ui.widgets import FINE, scale_slider, show, widget
+from gradnorm.ui.widgets import FINE, key_of, scale_slider, show, widget
 from gradnorm.ui.words import titles
 
 _CUSTOM = "Custom"
@@ -134,7 +134,8 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
 
     with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
         for i, task in enumerate(tasks):
-            scale_slider(f"Priority of {plain(task)}", f"priority:{i}", held[i], change(i), FINE, option.help)
+            key = key_of(f"priority:{i}", option.key)
+            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i), FINE, option.help)
 
 
 def _none_if_equal(priorities: Sequence[float]) -> list[float]:
