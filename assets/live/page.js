@@ -31,6 +31,7 @@ export class Page {
 
   /** Tell the state again: while Streamlit is cut off, as after the server's restart, what it is told is lost. */
   remind() {
+    this.compare();
     if (this.told && this.told < MOST_TELLS && this.state !== this.panel.state) this.tell();
   }
 
@@ -48,9 +49,10 @@ export class Page {
   /** Tell what is asked of the run, if that was another tab: the controls here show what it uses. */
   compare(waited = 0) {
     clearTimeout(this.comparing);
-    const asked = JSON.stringify(this.panel.watched?.status?.asked ?? {});
-    if (asked === this.asked) return;
-    if (waited && (waited > MOST_WAITS || !isBusy())) this.report?.("asked", `${this.panel.id} ${asked}`);
+    const { watched } = this.panel;
+    const asked = JSON.stringify(watched?.status?.asked ?? {});
+    if (!watched || watched.final || asked === this.asked) return;
+    if (waited && (waited > MOST_WAITS || !isBusy())) this.report?.("asked", `${this.panel.id} ${asked} ${Date.now()}`);
     else this.comparing = setTimeout(() => this.compare(waited + 1), HEARSAY);
   }
 

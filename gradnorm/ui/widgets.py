@@ -31,6 +31,8 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     show(key, _shown(option, value))
 
     def report() -> None:
+        if key != key_of(f"option:{option.key}", option.key):
+            return  # of a widget that `renew` has put another one in the place of
         typed = st.session_state[key]
         whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
         changed(option.key, int(typed) if whole else typed)

@@ -128,14 +128,18 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
     """Show one log-scale slider per task, in an expander if there are many; the settings below take any number."""
     held = [float(p) for p in priorities] or [1.0] * len(tasks)
 
-    def change(i: int) -> Callable[[float], None]:
-        # Where all are equal to 1 the option is left out, so that a preset is again what it was.
-        return lambda p: _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
+    def change(i: int, key: str) -> Callable[[float], None]:
+        def changed(p: float) -> None:
+            # Where all are equal to 1 the option is left out, so that a preset is again what it was.
+            if key == key_of(f"priority:{i}", option.key):
+                _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
+
+        return changed
 
     with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
         for i, task in enumerate(tasks):
             key = key_of(f"priority:{i}", option.key)
-            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i), FINE, option.help)
+            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i, key), FINE, option.help)
 
 
 def _none_if_equal(priorities: Sequence[float]) -> list[float]:
