@@ -216,7 +216,7 @@ def test_a_run_is_paused_stepped_retuned_and_stopped(tab):
     page = tab(**LONG)
     page.press("start")
     page.wait_until("running")
-    assert page.enabled() == {"pause", "step", "stop", "reset"}
+    assert page.enabled() == {"start", "pause", "step", "stop", "reset"}
     page.press("pause")
     held = page.wait_until("paused")
     assert page.at.button(key="pause").label == "Resume"
@@ -250,7 +250,7 @@ def test_a_run_that_ends_while_the_page_is_drawn(tab, monkeypatch):
     (panel,) = page.at.get("bidi_component")
     told = json.loads(panel.proto.json)["state"]
     # The panel reports what differs from what it was told; told of the end, it would leave the buttons as they are.
-    assert ("start" in page.enabled()) == (told == "finished")
+    assert ("stop" in page.enabled()) == (told != "finished")
 
 
 def test_a_first_step_from_nothing(tab):
@@ -259,6 +259,9 @@ def test_a_first_step_from_nothing(tab):
     wait_for(lambda: lab().store.info(page.query["run"]).steps == 1)
     page.wait_until("paused")
     page.press("reset")
+    assert page.query["run"]
+    page.press("reset stop")
+    assert "run" not in page.query
     wait_for(lambda: lab().store.runs()[0].state == "stopped")
 
 

@@ -34,7 +34,8 @@ def runbar(info: RunInfo | None) -> None:
             icon=":material/play_arrow:",
             type="primary",
             on_click=session.once(_start),
-            key="start",
+            # Another button while a run trains, so that a double click queues no second run.
+            key=f"start {info.run}" if info is not None and trained else "start",
             help="Train with the settings on the left. A run that trains now goes on; the new one may wait for it.",
         )
         if info is not None and info.state == "paused":
