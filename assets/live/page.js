@@ -63,5 +63,6 @@ export class Page {
 
 /** True while Streamlit runs the page, as far as it says so. */
 function isBusy() {
-  return document.querySelector("[data-testid=stApp]")?.getAttribute("data-test-script-state") === "running";
+  const state = document.querySelector("[data-testid=stApp]")?.getAttribute("data-test-script-state") ?? "notRunning";
+  return state !== "notRunning";
 }

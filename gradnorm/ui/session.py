@@ -15,7 +15,7 @@ from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import address
 from gradnorm.ui.lab import lab
-from gradnorm.ui.widgets import renew
+from gradnorm.ui.widgets import renew, sent
 from gradnorm.ui.words import on_page
 
 Value = TypeVar("Value")
@@ -41,7 +41,7 @@ def restore() -> None:
     said = address.query()
     if not (first or (said and (arrived() or address.went_back()))):
         return
-    before = watched()
+    before, former = watched(), spec().flat()
     st.session_state.pop(_EXTRA, None)
     watch(None)
     run = said.pop("run", None)
@@ -50,6 +50,8 @@ def restore() -> None:
     # Also with a run: they are what the tab showed, with the settings as changed since the run's start.
     found, told = address.read(said)
     st.session_state[_SPEC] = found or (spec() if watched() else preset(START))
+    flat = spec().flat()
+    renew(key for key in flat if not first and former.get(key) != flat[key])
     if told:
         tell(" ".join([fault(), *told, "The page shows what is usual in its place."]).strip())
     if before is not None and before == watched():
@@ -62,7 +64,8 @@ def arrived() -> bool:
 
 
 def shown() -> None:
-    """Note that the page has been drawn."""
+    """Note that the page has been drawn to its end."""
+    sent()
     st.session_state[_PAGE] = address.page()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradnorm.common.declarations import names_as_text
 from gradnorm.config.options import Option
@@ -15,6 +16,8 @@ Changed = Callable[[str, Any], None]
 
 # How often an option's widgets were made anew.
 _TURNS = "gradnorm.turns"
+# The keys of widgets that were given a value in a run of the page that has not come to its end.
+_UNSENT = "gradnorm.unsent"
 
 # Round numbers for scales that span orders of magnitude: 0.001 … 50,000 by 1, 2, 5, and 0.1 … 10 in finer steps.
 WIDE = tuple(float(f"{mantissa}e{power}") for power in range(-3, 5) for mantissa in (1, 2, 5))
@@ -83,10 +86,25 @@ def show(key: str, value: Any) -> None:
     """Make the widget with this key show `value`. Must be called before the widget is created.
 
     A widget that shows it already is left alone: Streamlit sends every assigned value to the browser, where it would
-    undo what the user has typed since.
+    undo what the user has typed since. It does not send what was assigned in a run that it then cut off: the next one
+    assigns it again.
     """
-    if key not in st.session_state or st.session_state[key] != value:
+    unsent: set[str] = st.session_state.setdefault(_UNSENT, set())
+    if key in unsent or key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+        if is_whole_page():
+            unsent.add(key)
+
+
+def sent() -> None:
+    """Note that the page was drawn to its end, so that the browser has all that was assigned."""
+    st.session_state[_UNSENT] = set[str]()
+
+
+def is_whole_page() -> bool:
+    """Return whether all of the page is drawn, and not a fragment of it alone."""
+    context = get_script_run_ctx()
+    return context is not None and not context.fragment_ids_this_run
 
 
 def scale_slider(

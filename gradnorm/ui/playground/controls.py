@@ -110,11 +110,12 @@ def _choice(
     titles: what is shown for each name.  chosen: the current name; None is shown as "Custom".
     changed: called with a newly chosen name.  text: the help.
     """
-    widget_key = f"choice:{key}"
+    widget_key = key_of(f"choice:{key}", key)
     show(widget_key, chosen or _CUSTOM)
 
     def report() -> None:
-        if (name := st.session_state[widget_key]) != _CUSTOM:
+        current = widget_key == key_of(f"choice:{key}", key)
+        if current and (name := st.session_state[widget_key]) != _CUSTOM:
             changed(name)
 
     def title(name: str) -> str:
