@@ -21,7 +21,7 @@ export class Contender {
     this.state = null;
     /** What is wrong with the connection, as the header knows it. */
     this.link = "";
-    /** @type {Feed | null} */
+    /** @type {Pick<Feed, "final" | "ended" | "send" | "close"> | null} */
     this.feed = null;
     /** @type {number[]} */
     this.checkpoints = [];
@@ -58,14 +58,15 @@ export class Contender {
 
   listen() {
     this.feed?.close();
-    this.feed = new Feed({
+    const asked = {
       base: this.base,
       run: this.id,
       since: () => this.history?.rows.last() ?? 0,
       onText: (message) => this.receive(message),
       onRows: (rows) => this.take(rows),
       onLink: (link) => this.panel.linked(this, link),
-    });
+    };
+    this.feed = this.panel.connect?.(asked) ?? new Feed(asked);
   }
 
   receive(message) {

@@ -73,6 +73,7 @@ export class Header {
     this.clear();
     this.shown = run;
     this.node.classList.remove("gn-no-run");
+    if (run.base === null) return;
     const at = `${run.base}/live/${encodeURIComponent(run.id)}/export/`;
     const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: `Download this run: ${text}` }, text));
     this.files.replaceChildren(element("span", { class: "gn-files-label" }, "Download"), ...links);

@@ -113,9 +113,10 @@ export class Panel {
     return this.watched?.state ?? null;
   }
 
-  /** Take what Streamlit passes: other runs, another state, new ways to report. */
+  /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply(component) {
-    const { run = null, base = "", state, runs = [] } = component.data ?? {};
+    const { run = null, base = "", state, runs = [], connect } = component.data ?? {};
+    this.connect = connect;
     const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.page.state));
     const resumed = over && state !== undefined && !FINAL.has(state);
     this.page.hear(component);

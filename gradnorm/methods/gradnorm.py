@@ -107,7 +107,9 @@ class GradNormMethod(Method):
         "adam: as in the paper. sgd: plain gradient descent.",
     )
     weight_learning_rate: float = step_size(
-        0.01, "Step size of the weights; not of closed. The paper: 0.025 with adam."
+        0.01,
+        "Step size of the weights; not of closed. The paper: 0.025 with adam.",
+        **{"with": {"update": ["log", "adam", "sgd"]}},
     )
 
     half_life: float = Field(
@@ -116,7 +118,7 @@ class GradNormMethod(Method):
         le=1e6,
         title="Half-life",
         description="Of closed: the steps after which what was measured counts half.",
-        json_schema_extra={"live": True},
+        json_schema_extra={"live": True, "with": {"update": ["closed"]}},
     )
     every: int = Field(
         default=1,
