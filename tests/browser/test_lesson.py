@@ -205,7 +205,7 @@ def test_a_class_follows_its_teacher_and_its_sliders_are_dots(lesson):
 
 
 def test_a_class_that_is_not_there_is_said(lesson):
-    tab = lesson("/lesson?class=NOONE&step=alpha")
+    tab = lesson("/lesson?step=alpha&class=NOONE")
     tab.wait_for_step("alpha")
     expect(tab.page.get_by_text("There is no such class")).to_be_visible()
     tab.button("leave").click()
