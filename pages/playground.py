@@ -5,7 +5,9 @@ import streamlit as st
 from gradnorm.ui import session
 from gradnorm.ui.live.panel import live_panel
 from gradnorm.ui.playground import server_notice
+from gradnorm.ui.playground.by_hand import sliders
 from gradnorm.ui.playground.controls import controls
+from gradnorm.ui.playground.first import first
 from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
 from gradnorm.ui.playground.script import script
@@ -16,7 +18,11 @@ with st.sidebar:
     controls()
 # Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
-runbar(info)
+if info is None:
+    first()
+else:
+    runbar(info)
+    sliders(info)
 script(info)
 server_notice.notice()
 notice(info)

@@ -42,12 +42,12 @@ export class Header {
     this.clear();
   }
 
-  /** No run: say how to get one, in the room a run's header would take. */
+  /** No run: say what is shown instead, in the room a run's header would take. */
   clear() {
     this.pill.hidden = true;
     this.files.replaceChildren();
     this.node.classList.add("gn-no-run");
-    write(this.title, "No run yet: press Start");
+    write(this.title, "A prepared race, recorded earlier");
     for (const node of [this.detail, this.message, this.link]) write(node, "");
     this.bar.style.transform = "scaleX(0)";
   }

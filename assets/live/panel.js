@@ -10,6 +10,7 @@ import { tasksOf } from "./lines.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
 import { loadStyles, observeCharts } from "./shell.js";
+import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
 import { horizon } from "./ticks.js";
@@ -53,6 +54,7 @@ export class Panel {
     this.toolbar = new Toolbar(this.choices);
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
+    this.stage = new Stage(this);
     this.grid = element("div", { class: "gn-grid" });
     const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
     this.root.append(...parts.map(({ node }) => node));
@@ -66,9 +68,9 @@ export class Panel {
       if (this.alive) this.look();
     });
     this.observers = observeCharts(this);
-    const slots = [["weights", "weights"], ["norms", "norms"], ["test", "test"], ["more", this.choices.more]];
+    const slots = [["test", "test"], ["weights", "weights"], ["norms", "norms"], ["more", this.choices.more]];
     this.charts = slots.map(([slot, view]) => new Chart(this, slot, view, this.observers));
-    this.grid.append(...this.charts.map(({ node }) => node));
+    this.grid.append(this.stage.node, ...this.charts.map(({ node }) => node));
     this.toolbar.configure([]);
   }
 
@@ -113,10 +115,11 @@ export class Panel {
   apply({ data, setStateValue, setTriggerValue }) {
     this.report = setStateValue;
     this.trigger = setTriggerValue;
-    const { run = null, base = "", state, runs = [] } = data ?? {};
+    const { run = null, base = "", state, runs = [], prepared = null } = data ?? {};
     const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
     const resumed = over && state !== undefined && !FINAL.has(state);
     this.passed = state;
+    this.prepared = prepared;
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
@@ -174,6 +177,7 @@ export class Panel {
       this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
     this.charts.forEach((chart) => chart.configure());
+    this.stage.configure();
     this.raceBar.configure();
     this.leaders.configure();
     this.travelBar.configure();
@@ -278,6 +282,7 @@ export class Panel {
     if (this.told && this.told < MOST_TELLS && this.passed !== this.state) this.tell();
     if (!this.theme.read()) return;
     this.paintTheme();
+    this.stage.configure();
     this.recolor();
   }
 

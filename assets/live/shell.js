@@ -1,8 +1,8 @@
 /** What surrounds the charts: style sheets, and observers of their size and visibility. */
 import { element } from "./dom.js";
 
-const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css"];
-const NEARBY = "150px";
+const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css"];
+const NEARBY = "400px";
 
 /** Load the style sheets beside the DOM (a shadow root would not see those of the page), then call `ready`. */
 export function loadStyles(root, ready) {

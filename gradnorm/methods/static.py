@@ -1,4 +1,4 @@
-"""Static weights: chosen before training and never changed."""
+"""Static weights: chosen by a person, before training or by hand while it goes on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradnorm.methods.gradnorm import GradNormMethod
 
 
 class StaticWeights(Method):
-    """Keep the weights v that you choose: w_i = T·v_i / Σ_j v_j at every step.
+    """Keep the weights v that you choose: w_i = T·v_i / Σ_j v_j at every step, until you choose others.
 
     With the mean weights E_t[w_i(t)] of a GradNorm run this is "GradNorm Static" of the GradNorm paper.
 
@@ -40,6 +40,7 @@ class StaticWeights(Method):
         (),
         title="Weights w",
         description="One positive number for each task, as in 1,3. They are scaled to sum to T. Left out: all equal.",
+        json_schema_extra={"live": True},
     )
 
     @field_validator("weights", mode="before")

@@ -15,7 +15,7 @@ from gradnorm.ui.lab import lab
 
 Value = TypeVar("Value")
 
-START = "toy-2"
+START = "first-race"
 _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
@@ -89,7 +89,8 @@ def change(changes: Mapping[str, Any]) -> bool:
 
     changes: new values by key, as in `RunSpec.flat`.  If they make no valid spec, nothing changes and `fault` says why.
     """
-    base = spec().flat()
+    # What the start preset sets is for its own data set: another one begins with what suits it.
+    base = {} if "dataset" in changes and spec() == preset(START) else spec().flat()
     try:
         st.session_state[_SPEC] = changed(base, changes)
     except SpecError as error:

@@ -66,7 +66,7 @@ class Tab:
     def enabled(self) -> set[str]:
         """The run bar's buttons that can be pressed."""
         keys = ("start", "pause", "step", "stop", "reset")
-        return {key for key in keys if not self.at.button(key=key).disabled}
+        return {button.key for button in self.at.button if button.key in keys and not button.disabled}
 
     @property
     def query(self) -> dict[str, str]:

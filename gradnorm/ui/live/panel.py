@@ -9,6 +9,7 @@ from gradnorm.config.variants import MOST_CONTENDERS, labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.lab import lab
+from gradnorm.ui.live import prepared
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
 
@@ -33,7 +34,7 @@ _live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 
 
 def live_panel(info: RunInfo | None) -> None:
-    """Show a run live, beside the runs it is compared with; an empty panel for None.
+    """Show a run live, beside the runs it is compared with; for None the prepared race.
 
     The page is run again when the run's state changes or a fork is asked for.
     """
@@ -41,7 +42,8 @@ def live_panel(info: RunInfo | None) -> None:
         "base": base_path(),
         "run": info.run if info else None,
         # A tuple: given a list, Streamlit imports pandas (half a second on the first page) to check for a table.
-        "runs": tuple(contenders(info)) if info else (),
+        "runs": tuple(contenders(info)) if info else prepared.contenders(),
+        "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
     }
     _live_panel(key=_KEY, data=data, on_state_change=lambda: None, on_fork_change=_fork)

@@ -121,7 +121,7 @@ def _start_with() -> dict[str, Any]:
         for key, value in OwnTable.recommended.items()
         if key in spec and spec[key] in (default[key], start.get(key))
     }
-    if spec["steps"] != default["steps"]:
+    if spec["steps"] not in (default["steps"], start["steps"]):
         suits.pop("epochs", None)
     return suits
 
