@@ -11,6 +11,7 @@ from gradnorm.ui.playground.first import first
 from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
 from gradnorm.ui.playground.script import script
+from gradnorm.ui.playground.verdict import verdict
 
 session.restore()
 session.arrive()
@@ -22,6 +23,7 @@ if info is None:
     first()
 else:
     runbar(info)
+    verdict(info)
     sliders(info)
 script(info)
 server_notice.notice()

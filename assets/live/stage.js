@@ -61,9 +61,9 @@ export class Stage {
     this.update();
   }
 
-  /** Show the newest numbers, or those of the step that is held. */
+  /** Show the newest numbers, or those of the step that is held; false where nothing is shown. */
   update() {
-    if (this.node.hidden) return;
+    if (this.node.hidden) return false;
     const { history } = this.panel;
     const at = this.held < 0 ? history.rows.newestRow(Math.max(0, history.layout.gradient_norms)) : this.held;
     const now = measured(history, at);
@@ -73,6 +73,7 @@ export class Stage {
       network.show(network.member === this.panel.lead ? now : measured(own, nearest(own.rows, now.step)));
     }
     this.write(now);
+    return true;
   }
 
   write(now) {

@@ -49,7 +49,7 @@ def test_the_race_is_run_live_with_the_settings_and_an_address_shows_it(tab):
 
 def test_weights_are_held_by_hand_against_gradnorm(tab):
     page = tab(**{key: value for key, value in LONG.items() if key != "pace"})
-    page.press("start by hand")
+    page.press("start by hand None")
     page.wait_until("running")
     runs = {info.spec["method"]: info for info in lab().store.runs()}
     assert set(runs) == {"static", "gradnorm"}

@@ -31,7 +31,8 @@ def play_by_hand() -> None:
         "Play the weights by hand",
         icon=":material/back_hand:",
         on_click=session.once(_start),
-        key="start by hand",
+        # Another one for each watched run, as for a race.
+        key=f"start by hand {session.watched()}",
         help="Hold the sliders yourself, against GradNorm from the same start. Can you beat it?",
     )
 
