@@ -14,15 +14,18 @@ from gradnorm.config.variants import against_equal
 from gradnorm.lab.lab import Lab
 from gradnorm.runs.store import RunStore
 from gradnorm.ui.live import prepared, wire
+from gradnorm.ui.live.answers import Answers
 
 FILE = Path(__file__).parents[1] / "assets" / "live" / f"{prepared.NAME}.json"
 # Every so many steps a row: a chart has no more columns of pixels for them.
 STRIDE = 4
+# Steps between two looks at what the networks answer.
+CHECKPOINTS = 80
 
 
 def main() -> None:
     """Train, wait, write."""
-    specs = against_equal(preset(prepared.NAME, {"device": "cpu"}))
+    specs = against_equal(preset(prepared.NAME, {"device": "cpu", "checkpoint_every": CHECKPOINTS}))
     with tempfile.TemporaryDirectory() as home:
         store = RunStore(home)
         lab = Lab(store)
@@ -37,7 +40,7 @@ def main() -> None:
 
 def recorded(store: RunStore, trained: str, run: str, label: str) -> dict[str, object]:
     """Return one run as the page replays it. trained: its id in the store.  run, label: what the page calls it."""
-    snapshot = store.read(trained, evaluated_since=-1)
+    snapshot, answers = store.read(trained, evaluated_since=-1), Answers(store)
     rows = wire.thin(snapshot.rows, STRIDE)
     hello = {**json.loads(wire.hello(snapshot.info)), "run": run, "stride": STRIDE}
     return {
@@ -47,6 +50,7 @@ def recorded(store: RunStore, trained: str, run: str, label: str) -> dict[str, o
         "status": {**json.loads(wire.status(snapshot.info, None)), "message": None},
         "width": rows.shape[1],
         "rows": base64.b64encode(rows.astype("<f4").tobytes()).decode(),
+        "answers": [json.loads(answers.of(trained, step)) for step in store.checkpoints.steps(trained)],
         "evaluations": json.loads(wire.evaluations(snapshot.evaluations))["rows"],
     }
 

@@ -23,6 +23,7 @@ export class Replay {
     this.timer = 0;
     this.sent = 0;
     this.tested = 0;
+    this.seen = null;
     prepared(base, name).then(
       ({ runs }) => !this.closed && this.begin(runs.find((each) => each.run === run)),
       () => {}, // a page without it is the page without a run
@@ -66,6 +67,8 @@ export class Replay {
     const rows = record.evaluations.slice(this.tested).filter((each) => each.step <= step);
     this.tested += rows.length;
     if (rows.length) this.onText({ type: "evaluations", rows });
+    const seen = record.answers?.findLast((each) => each.step <= step);
+    if (seen && seen !== this.seen) this.onText({ type: "answers", answers: (this.seen = seen) });
     const over = step >= record.status.steps;
     const state = over ? record.status.state : "running";
     this.onText({ ...record.status, state, step: Math.min(Math.floor(step), record.status.steps) });

@@ -19,6 +19,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "optimizer": "adam",
             "learning_rate": 0.002,
             "eval_every": 20,
+            "checkpoint_every": 100,
         },
         # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
         "toy-10": {

@@ -115,6 +115,13 @@ class Source(ABC):
         """
         return [self.batch(step, size) for step in range(first, first + count)]
 
+    def line(self, positions: Sequence[float]) -> Batch | None:
+        """Return the examples at these places of a line through the inputs, where tasks are functions to be drawn.
+
+        None where they are not.
+        """
+        return None
+
 
 def unbound(inputs: Tensor, targets: Sequence[Tensor]) -> list[Batch]:
     """Return N batches from tensors whose first axis is the batch's number.

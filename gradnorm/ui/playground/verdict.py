@@ -29,20 +29,23 @@ def verdict(info: RunInfo) -> None:
         return
     if not found.text:
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="verdict"):
-        st.markdown(f"**{plain(found.head)}** {plain(found.more)}", width="stretch")
-        if info.recorded or lab().store.read_only:
-            return
-        if found.wants_equal:
-            st.button(
-                "Run it with equal weights",
-                icon=":material/balance:",
-                on_click=session.once(partial(_equal, info.run)),
-                key=f"equal {info.run}",
-                help="The same data, network and batches, with all weights 1. Both are then drawn together.",
-            )
-        if len(info.tasks) > 1:
-            play_by_hand()
+    with st.container(border=True, gap="small", key="verdict"):
+        st.markdown(f"**{plain(found.head)}** {plain(found.more)}")
+        if len(info.tasks) > 1 and not info.recorded and not lab().store.read_only:
+            with st.container(horizontal=True, gap="small"):
+                if found.wants_equal:
+                    _with_equal_weights(info.run)
+                play_by_hand()
+
+
+def _with_equal_weights(run: str) -> None:
+    st.button(
+        "Run it with equal weights",
+        icon=":material/balance:",
+        on_click=session.once(partial(_equal, run)),
+        key=f"equal {run}",
+        help="The same data, network and batches, with all weights 1. Both are then drawn together.",
+    )
 
 
 @lru_cache(maxsize=64)
