@@ -42,7 +42,7 @@ def recorded(store: RunStore, trained: str, run: str, label: str) -> dict[str, o
     """Return one run as the page replays it. trained: its id in the store.  run, label: what the page calls it."""
     snapshot, answers = store.read(trained, evaluated_since=-1), Answers(store)
     rows = wire.thin(snapshot.rows, STRIDE)
-    hello = {**json.loads(wire.hello(snapshot.info)), "run": run, "stride": STRIDE}
+    hello = {**json.loads(wire.hello(snapshot.info)), "run": run, "stride": STRIDE, "answers": False}
     return {
         "run": run,
         "label": label,

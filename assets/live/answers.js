@@ -6,6 +6,8 @@ import { MOST_TASKS } from "./network.js";
 const WIDTH = 220;
 const HEIGHT = 96;
 const MOST_RUNS = 2;
+// Beyond so many tasks curves are drawn small.
+const FEW = 4;
 const GLOSS = {
   curves: "one output of each task along a line through the inputs: the truth in grey, the answer in colour; and how far all outputs are off",
   rows: "a few test examples: the truth, and below it the network’s answer",
@@ -51,6 +53,7 @@ export class Answers {
     if (!first) return;
     write(this.note, `after step ${count(first.step)}`);
     write(this.gloss, GLOSS[first.kind]);
+    this.body.classList.toggle("gn-small", run.tasks.length > FEW);
     this.body.replaceChildren(...(first.kind === "curves" ? this.curves(known) : [this.table(first)]));
   }
 

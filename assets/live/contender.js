@@ -103,13 +103,12 @@ export class Contender {
 
   /** Ask what the network answers after a step that there is a checkpoint of. */
   async ask(step) {
-    if (this.asked === step || this.silent) return;
+    if (this.asked === step || !this.run?.answers) return;
     this.asked = step;
     try {
       const answer = await fetch(`${this.base}/live/${encodeURIComponent(this.id)}/answers/${step}`);
-      // Nothing to see of this run, or no longer.
-      if (!answer.ok) this.silent = answer.status === 404;
-      else if (this.asked === step) this.answer(await answer.json());
+      // 204: the checkpoint has gone meanwhile.
+      if (answer.status === 200 && this.asked === step) this.answer(await answer.json());
     } catch {
       this.asked = null; // the connection is gone; the next checkpoint asks again
     }

@@ -47,7 +47,7 @@ export class Replay {
   begin(record) {
     this.record = record;
     this.values = floats(record.rows);
-    this.onText(record.hello);
+    this.onText(record.hello); // its answers come with it: there is nobody to ask
     // Who asked for less motion gets the end at once.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.show(Infinity);
     this.started = performance.now();

@@ -188,6 +188,12 @@ class Dataset(BaseModel, ABC):
         return any(network != "mlp" for network in cls.networks)
 
     @property
+    def plain_answers(self) -> bool:
+        """Whether a network's answers are curves, numbers or words, and quick to look at; maps are for the gallery."""
+        views = [form and form_named(form).view for form in self.task_forms]
+        return not self.by_path and all(view in ("classification", "regression") for view in views)
+
+    @property
     def advice(self) -> str:
         """One sentence that a user of these options should read before a run; empty if there is none."""
         return ""

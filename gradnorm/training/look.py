@@ -11,23 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from gradnorm.config.spec import RunSpec
-from gradnorm.datasets.base import Dataset, Source, Task
+from gradnorm.datasets.base import Source, Task
 from gradnorm.datasets.forms.registry import form_named
-from gradnorm.datasets.problems.base import Problem
 from gradnorm.models.build import build
 from gradnorm.runs.records import Checkpoint
 from gradnorm.training.checkpoint import unpack
 
 # Places on the line, and examples in the table.
 _POINTS, _ROWS = 49, 6
-_WORDS = frozenset({"classification", "regression"})
-
-
-def can_look(dataset: Dataset) -> bool:
-    """Whether answers of a data set are curves, numbers or words; the Gallery shows maps."""
-    if isinstance(dataset, Problem) or (dataset.by_path and dataset.name != "table"):
-        return False
-    return all(form_named(form).view in _WORDS for form in dataset.task_forms)
 
 
 def network_of(spec: RunSpec, source: Source, checkpoint: Checkpoint) -> nn.Module:
@@ -41,7 +32,7 @@ def network_of(spec: RunSpec, source: Source, checkpoint: Checkpoint) -> nn.Modu
 def look(source: Source, network: nn.Module) -> dict[str, Any]:
     """Return what there is to see: `curves`, or `rows` of test examples, each with truth and answer a task.
 
-    source: of a data set that `can_look` at.
+    source: of a data set with `plain_answers`.
     """
     places = np.linspace(-1, 1, _POINTS)
     line = source.line(places.tolist())
@@ -96,4 +87,6 @@ def _class(task: Task, index: int) -> str:
 
 
 def _number(values: Any, task: Task) -> str:
-    return f"{float(np.ravel(values)[0]):.4g} {task.unit}".strip()
+    value = float(np.ravel(values)[0])
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{number.replace('-', '−')} {task.unit}".strip()

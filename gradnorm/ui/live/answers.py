@@ -39,10 +39,10 @@ class Answers:
             return self._answer(run, step)
 
     def _look(self, run: str, step: int) -> str:
-        from gradnorm.training.look import can_look, look, network_of
+        from gradnorm.training.look import look, network_of
 
         spec = RunSpec.parse(self._store.info(run).spec)
-        if not can_look(spec.dataset):
+        if not spec.dataset.plain_answers:
             raise NoAnswerError(f"Answers of {spec.dataset.name} are no curves, numbers or words. See the Gallery.")
         checkpoint = self._store.checkpoints.read(run, step)
         source = self._source(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
