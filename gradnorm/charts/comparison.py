@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import plotly.graph_objects as go
 
+from gradnorm.charts.axes import LOG
 from gradnorm.charts.palette import Style, dash, task_style
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.curves import By, Curve
@@ -75,7 +76,7 @@ def curves(
         height=400 + 8 * len(lines),
     )
     if log:
-        figure.update_yaxes(type="log")
+        figure.update_yaxes(**LOG)
     return figure
 
 

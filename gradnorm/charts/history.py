@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from gradnorm.charts.axes import LOG
 from gradnorm.charts.palette import dash, task_style
 from gradnorm.runs.records import Snapshot
 
@@ -37,7 +38,7 @@ def weights(snapshot: Snapshot) -> go.Figure:
         style = task_style(i)
         line = {"color": style.light, "dash": dash(style.dash)}
         figure.add_scatter(x=steps, y=values[:, i], name=task, mode="lines", line=line)
-    figure.update_yaxes(type="log")
+    figure.update_yaxes(**LOG)
     for event in snapshot.events:
         figure.add_vline(
             x=event.step, line={"dash": "dot", "width": 1}, annotation={"text": event.label, "textangle": -90}

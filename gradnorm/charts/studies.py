@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from gradnorm.charts.axes import LOG
 from gradnorm.charts.lesson import Look
 
 Report = Mapping[str, Any]
@@ -44,7 +45,7 @@ def alpha_weights(report: Report, tasks: Sequence[str], look: Look) -> go.Figure
         y = [row["weights"][i] for row in rows]
         line = {"color": look.task(i), "width": 2.5}
         figure.add_scatter(x=[row["alpha"] for row in rows], y=y, name=task, mode="lines+markers", line=line)
-    figure.update_yaxes(type="log")
+    figure.update_yaxes(**LOG)
     return figure
 
 

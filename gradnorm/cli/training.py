@@ -15,7 +15,7 @@ from gradnorm.cli.output import ENDINGS, FAILED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.common.extras import require
 from gradnorm.config import memory
-from gradnorm.config.options import options
+from gradnorm.config.options import options, without_effect
 from gradnorm.config.spec import RunSpec, preset
 from gradnorm.config.variants import contenders, labels
 from gradnorm.config.variants import fork as forked
@@ -38,6 +38,7 @@ def train(arguments: argparse.Namespace) -> int:
         check_device(spec)
         check_files(spec, arguments)
         _say_notes(spec, arguments)
+        _say_what_has_no_effect(spec, arguments)
         memory.check(specs)
         store = RunStore(arguments.home)
         entries = [(each.title, each.settled().flat()) for each in specs]
@@ -73,6 +74,7 @@ def fork(arguments: argparse.Namespace) -> int:
         check_packages([spec])
         check_device(spec)
         check_files(spec, arguments)
+        _say_what_has_no_effect(spec, arguments)
         memory.check([spec])
         flat = spec.settled().flat()
         child = store.create(spec.title, flat, info.tasks, queued=False, parent=arguments.run, forked_at=arguments.at)
@@ -119,6 +121,13 @@ def _say_notes(spec: RunSpec, arguments: argparse.Namespace) -> None:
         advice = [spec.dataset.advice] if spec.dataset.advice else []
         for line in (*spec.dataset.notes(), *advice):
             print(line)
+
+
+def _say_what_has_no_effect(spec: RunSpec, arguments: argparse.Namespace) -> None:
+    """Tell of options that were given for nothing. Contenders of a race may have other values, so it tells of none."""
+    if getattr(arguments, "race", None) is None:
+        for sentence in without_effect(spec, changes(arguments)):
+            print(sentence, file=sys.stderr)
 
 
 def _train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,8 @@ class Option:
     title: what the pages call it.  help: one sentence.  default: its value if nobody sets it.
     low, high: the limits of a number; None where there is none.
     choices: the words of a choice; empty for any other kind.
-    extra: what else the field declares, such as {"live": True}, {"path": True} or {"slider": [low, high, step]}.
+    extra: what else the field declares, such as {"live": True}, {"path": True} or {"slider": [low, high, step]}, and
+        {"with": {key: values}} for an option that has an effect only where another one has one of these values.
     """
 
     key: str
@@ -42,6 +43,10 @@ class Option:
     def live(self) -> bool:
         """Whether it can be changed while a run trains."""
         return bool(self.extra.get("live"))
+
+    def counts(self, values: Mapping[str, Any]) -> bool:
+        """Return whether it has an effect. values: of all options of a spec, by key."""
+        return all(values[key] in wanted for key, wanted in self.extra.get("with", {}).items())
 
 
 def options(dataset: str | None = None, method: str | None = None) -> list[Option]:
@@ -75,6 +80,25 @@ def _joined(first: Option, second: Option) -> Option:
 def live_keys(spec: RunSpec) -> list[str]:
     """Return the keys of a spec that can be changed while its run trains, as in ["alpha"]."""
     return [option.key for option in options(spec.dataset.name, spec.method.name) if option.live]
+
+
+def without_effect(spec: RunSpec, given: Iterable[str]) -> list[str]:
+    """Return a sentence for each option that somebody gave although it has no effect beside the others.
+
+    given: keys, as on a command line; those that the spec does not have are passed over.
+    """
+    values, known = spec.flat(), {option.key: option for option in options(spec.dataset.name, spec.method.name)}
+    return [
+        f"{_flag(key)} has an effect only with {_flag(other)} {' or '.join(wanted)}. "
+        f"Found {values[other]}. Give one of these, or leave {_flag(key)} out."
+        for key in given
+        if key in known and not known[key].counts(values)
+        for other, wanted in known[key].extra["with"].items()
+    ]
+
+
+def _flag(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
 
 
 def options_of(part: str, model: type[BaseModel]) -> Iterator[Option]:

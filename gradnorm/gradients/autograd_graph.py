@@ -16,6 +16,8 @@ End = tuple[Node, int]
 _SEVERAL = -1
 # Stands between the outputs of DistributedDataParallel and the network.
 _SINK = "_DDPSinkBackward"
+# What may hand each gradient on to a place of its own.
+_HAND_ON = frozenset({"UnbindBackward0", _SINK})
 # Stands for all that torch.compile has made one program of.
 _COMPILED = "CompiledFunctionBackward"
 # Stands below each module whose parameters FSDP shards.
@@ -185,18 +187,19 @@ def _origin(end: End) -> End:
     DistributedDataParallel sends all outputs. Tasks share these nodes, but nothing that would mix their gradients.
     """
     node, number = end
-    while node is not None:
-        if node.name() == "UnbindBackward0" and _name(node.next_functions[0][0]) == "StackBackward0":
-            node, number = node.next_functions[0][0].next_functions[number]
-        elif node.name() == _SINK:
+    while (kind := _name(node)) in _HAND_ON:
+        if kind == _SINK:
             node, number = node.next_functions[number]
+        elif _name(node.next_functions[0][0]) == "StackBackward0":
+            node, number = node.next_functions[0][0].next_functions[number]
         else:
             break
     return node, number
 
 
 def _name(node: Node | None) -> str:
-    return "" if node is None else node.name()
+    # The nodes asked for have a class each; `node.name()` would make a string at each call.
+    return type(node).__name__
 
 
 def wrapped(losses: Sequence[Tensor | None]) -> tuple[bool, bool]:
@@ -217,8 +220,8 @@ def wrapped(losses: Sequence[Tensor | None]) -> tuple[bool, bool]:
         if node is not None and node not in seen:
             seen.add(node)
             stack.extend(below for below, _ in node.next_functions)
-    first = any(node.name() == _SINK and node.ddp_weakref().static_graph for node in seen)
-    return first, any(node.name() == _SHARDED for node in seen)
+    first = any(_name(node) == _SINK and node.ddp_weakref().static_graph for node in seen)
+    return first, any(_name(node) == _SHARDED for node in seen)
 
 
 def _users(tops: Iterable[Node]) -> dict[Node, list[End]]:

@@ -162,10 +162,10 @@ def _ratios(signal: Signal, initial: PerTask) -> tuple[PerTask, PerTask]:
     return ratios, rates
 
 
-def step_size(default: float, description: str) -> Any:
+def step_size(default: float, description: str, **extra: Any) -> Any:
     """Return the declaration of a weight learning rate in (0, 1] that may be changed during a run.
 
-    default: its default.  description: the line of help.
+    default: its default.  description: the line of help.  extra: what else is declared; see `Option.extra`.
     """
     return Field(
         default,
@@ -173,7 +173,7 @@ def step_size(default: float, description: str) -> Any:
         le=1,
         title="Weight learning rate",
         description=description,
-        json_schema_extra={"live": True},
+        json_schema_extra={"live": True, **extra},
     )
 
 

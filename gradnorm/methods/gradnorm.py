@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 Update = Literal["closed", "log", "adam", "sgd"]
 
-# exp of it is far beyond every weight, and far from overflowing.
-_LARGEST = 60.0
-
 
 class GradNormMethod(Method):
     """Pull every task's gradient norm towards the mean norm times its relative inverse training rate to the α.
@@ -110,7 +107,9 @@ class GradNormMethod(Method):
         "adam: as in the paper. sgd: plain gradient descent.",
     )
     weight_learning_rate: float = step_size(
-        0.01, "Step size of the weights; not of closed. The paper: 0.025 with adam."
+        0.01,
+        "Step size of the weights; not of closed. The paper: 0.025 with adam.",
+        **{"with": {"update": ["log", "adam", "sgd"]}},
     )
 
     half_life: float = Field(
@@ -119,7 +118,7 @@ class GradNormMethod(Method):
         le=1e6,
         title="Half-life",
         description="Of closed: the steps after which what was measured counts half.",
-        json_schema_extra={"live": True},
+        json_schema_extra={"live": True, "with": {"update": ["closed"]}},
     )
     every: int = Field(
         default=1,
@@ -237,24 +236,23 @@ class GradNormMethod(Method):
 
         wanted: p_i·r_i^α.  norms: ‖∇_W L_i‖.  sound: whether this step counts.
         """
-        log, squared = wanted.log(), 2 * norms.log()
+        log, squared = wanted.log(), norms.log() * 2
         # A task without a gradient asks for no weight that could be named; it keeps what it has.
-        counts = log.isfinite() & squared.isfinite() & sound
-        old, keep = state.memory, 0.5 ** (self.every / self.half_life)
+        counts = ((log + squared).abs() < math.inf) & sound
+        keep, log_keep, log_new = _shares(self.every / self.half_life)
+        old = state.memory
         memory = {
             # The sum of the factors of the means, so that the first steps count in full (Adam's bias correction).
-            "total": keep * old["total"] + (1 - keep),
-            "log": keep * old["log"] + (1 - keep) * log,
+            "total": old["total"] * keep + (1 - keep),
+            "log": old["log"] * keep + log * (1 - keep),
             # The logarithm of the mean of squares: a square itself could leave the range of its type.
-            "squared": squared + (keep * (old["squared"] - squared).clamp(max=_LARGEST).exp() + (1 - keep)).log(),
+            "squared": (old["squared"] + log_keep).logaddexp(squared + log_new),
         }
         memory = {name: value.where(counts, old[name]) for name, value in memory.items()}
         total = memory["total"]
+        # NaN for a task that has shown no gradient yet: only ratios count, and it is in the middle of the others.
         smoothed = memory["log"] / total - (memory["squared"] - total.log()) / 2
-        # Only ratios count. A task that has shown no gradient yet is in the middle of the others.
-        smoothed = smoothed.where(total > 0, float("nan"))
-        smoothed = (smoothed - smoothed.nanmean(-1, keepdim=True)).nan_to_num(0.0)
-        return smoothed.clamp(-_LARGEST, _LARGEST).exp(), memory
+        return (smoothed - smoothed.nanmean(-1, keepdim=True)).nan_to_num(0.0).exp(), memory
 
     def _one_step(self, state: State, gradient: PerTask) -> tuple[PerTask, dict[str, PerTask]]:
         rate, w = self.weight_learning_rate, state.weights
@@ -264,6 +262,16 @@ class GradNormMethod(Method):
             return w - rate * gradient, {}
         step, memory = adam_step(state.memory, gradient, rate)
         return w + step, memory
+
+
+def _shares(halvings: Any) -> tuple[Any, Any, Any]:
+    """Return the share of a mean that is left of it, and the logarithms of that and of the rest.
+
+    halvings: by how many half-lives the mean ages, > 0; a number, or a tensor of shape [n, 1].
+    """
+    keep, log_keep = 0.5**halvings, -halvings * math.log(2)
+    new = 1 - keep
+    return keep, log_keep, math.log(new) if isinstance(new, float) else new.log()
 
 
 def _without(values: PerTask, tasks: Sequence[int]) -> PerTask:

@@ -27,7 +27,7 @@ def test_weights_have_a_line_a_task_in_its_colour(snapshot):
     figure = history.weights(snapshot)
     assert [line.name for line in figure.data] == ["a", "b"]
     assert [line.line.color for line in figure.data] == [task_style(0).light, task_style(1).light]
-    assert figure.layout.yaxis.type == "log"
+    assert (figure.layout.yaxis.type, figure.layout.yaxis.tickformat) == ("log", "~g")
     for line in figure.data:
         assert len(line.x) <= history.MOST_POINTS
     assert figure.data[0].y[0] == pytest.approx(1 / 3000)

@@ -51,7 +51,7 @@ def test_the_weights_against_alpha_have_a_line_a_task():
     assert [trace.name for trace in figure.data] == ["a", "b"]
     assert list(figure.data[0].x) == [0.0, 1.0, 2.0]
     assert list(figure.data[0].y) == [1.5] * 3
-    assert figure.layout.yaxis.type == "log"
+    assert (figure.layout.yaxis.type, figure.layout.yaxis.tickformat) == ("log", "~g")
 
 
 def test_figure_4_has_a_point_a_network_and_marks_the_methods():

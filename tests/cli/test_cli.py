@@ -134,6 +134,12 @@ def test_train_measures_a_run_against_equal_weights_of_the_same_home(run_cli):
     assert ", from the same start. " in verdict
 
 
+def test_an_option_without_effect_is_told(run_cli):
+    given = ("train", *FAST, "--steps", "5", "--weight-learning-rate", "0.1")
+    assert "--weight-learning-rate has an effect only with --update log" in run_cli(*given)[2]
+    assert "effect" not in run_cli(*given, "--update", "log")[2]
+
+
 def test_train_names_the_tasks_in_trouble_and_what_to_do(run_cli, train, monkeypatch):
     monkeypatch.setattr("gradnorm.cli.training.troubles", lambda *_: [Trouble(1, "task 2 cannot improve, it seems.")])
     _, out, _ = run_cli("train", *FAST, "--steps", "5")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradnorm.common.declarations import names_as_text
-from gradnorm.config.options import options
+from gradnorm.config.options import options, without_effect
 from gradnorm.config.spec import PRESETS, RunSpec, SpecError, carried, changed, datasets, methods, preset
 from gradnorm.datasets.by_path.own_table import target_of
 
@@ -161,6 +161,28 @@ def test_what_is_live_is_what_the_methods_say():
     live = {"alpha", "weight_learning_rate", "hold", "smoothing", "sharpness", "lookback"}
     live |= {"half_life", "priorities", "least", "most"}
     assert {o.key for o in options() if o.live} == live
+
+
+def test_options_that_do_nothing_beside_the_others_are_told():
+    closed, log = (RunSpec.parse({"method": "gradnorm", "update": update}) for update in ("closed", "log"))
+    assert without_effect(closed, ["alpha", "half_life", "unknown"]) == []
+    (told,) = without_effect(closed, ["alpha", "weight_learning_rate"])
+    assert told == (
+        "--weight-learning-rate has an effect only with --update log or adam or sgd. Found closed. "
+        "Give one of these, or leave --weight-learning-rate out."
+    )
+    assert without_effect(log, ["weight_learning_rate"]) == []
+    assert len(without_effect(log, ["half_life"])) == 1
+    # Other methods have a weight learning rate without conditions.
+    assert without_effect(RunSpec.parse({"method": "uncertainty"}), ["weight_learning_rate"]) == []
+
+
+def test_what_an_option_hangs_on_is_there_with_values_that_it_can_have():
+    for dataset, method in PAIRS:
+        by_key = {option.key: option for option in options(dataset, method)}
+        for option in by_key.values():
+            for other, wanted in option.extra.get("with", {}).items():
+                assert set(wanted) < set(by_key[other].choices)
 
 
 @pytest.mark.parametrize(("dataset", "method", "option"), BOUNDED, ids=lambda v: getattr(v, "key", v))

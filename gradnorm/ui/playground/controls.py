@@ -77,7 +77,7 @@ def _own_table(values: Mapping[str, Any]) -> None:
 
 def _show(by_key: dict[str, Option], values: dict[str, Any], key: str) -> None:
     if key in by_key:
-        widget(by_key[key], values[key], _change)
+        widget(by_key[key], values[key], _change, disabled=not by_key[key].counts(values))
 
 
 def _change(key: str, value: Any) -> None:
