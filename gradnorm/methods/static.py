@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -70,12 +71,15 @@ class StaticWeights(Method):
         Raises ValueError for a wrong number of weights.
         """
         self.check(len(ones))
-        state = fresh_state(ones)
-        total = sum(self.weights)
-        for i, weight in enumerate(self.weights):
-            state.weights[i] = weight * len(ones) / total
-        return state
+        return replace(fresh_state(ones), weights=self._chosen(ones))
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return the weights of `state` again; arguments as in `Method.decide`."""
-        return Decision(state.weights, {})
+        """Return the chosen weights, those of this step as well; arguments as in `Method.decide`."""
+        chosen = self._chosen(state.weights)
+        return Decision(chosen, {}, used=chosen)
+
+    def _chosen(self, like: PerTask) -> PerTask:
+        """Return the weights, scaled to sum to T; those of `like`, shape [T], where none are chosen."""
+        total = sum(self.weights)
+        scaled = [weight * len(self.weights) / total for weight in self.weights]
+        return like.new_tensor(scaled).expand_as(like) if scaled else like.clone()
