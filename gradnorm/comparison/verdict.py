@@ -16,6 +16,7 @@ _DRAW, _SAME = 0.01, 0.005
 _NOTHING = 0.98
 # So much further apart the pulls of a rival have to be for being named as the reason.
 _APART = 2.0
+_BY_HAND = "Weights by hand"
 # So many rivals are named.
 _NAMED = 3
 
@@ -102,7 +103,7 @@ def _results(runs: Sequence[ComparedRun], step: int, pulls: Pulls) -> list[_Resu
 
 def _name(group: Group) -> str:
     moved = group.spec.get("method") == "static" and any(change.key == "weights" for change in group.runs[0].changes)
-    return "Weights by hand" if moved else group.label
+    return _BY_HAND if moved else group.label
 
 
 def _at(run: ComparedRun, step: int) -> tuple[Evaluation, ...]:
@@ -153,7 +154,7 @@ def _single(result: _Result, when: str) -> tuple[str, Sequence[str]]:
 def _race(results: Sequence[_Result], when: str) -> tuple[str, Sequence[str]]:
     """Say who won and by how much; then which task gained, which lost, and why. results: the best first."""
     best, *others = results
-    rival = next((each for each in others if each.group.spec.get("method") == "equal"), others[0])
+    rival = _rival(best, others)
     against = ", ".join(f"{each.name} {each.total:.3g}" for each in others[:_NAMED])
     more = f" and {len(others) - _NAMED} more up to {others[-1].total:.3g}" if len(others) > _NAMED else ""
     start = ", from the same start" if _same_start(results) else ""
@@ -162,6 +163,15 @@ def _race(results: Sequence[_Result], when: str) -> tuple[str, Sequence[str]]:
     else:
         head = f"{best.name} won{when}{_seeds(best)}: Σ {best.total:.3g} against {against}{more}{start}."
     return head, [sentence for sentence in (_tasks(best, rival), _why(best, rival)) if sentence]
+
+
+def _rival(best: _Result, others: Sequence[_Result]) -> _Result:
+    """Return whom the best is measured against: hand and GradNorm by each other, all else by equal weights."""
+    hand = next((each for each in (best, *others) if each.name == _BY_HAND), None)
+    if hand is not None and hand is not best:
+        return hand
+    kinds = ("gradnorm", "equal") if hand is not None else ("equal",)
+    return next((each for kind in kinds for each in others if each.group.spec.get("method") == kind), others[0])
 
 
 def _tasks(best: _Result, rival: _Result) -> str:

@@ -173,6 +173,19 @@ def test_weights_that_were_moved_by_hand_are_called_so(store):
     )
 
 
+def test_hand_and_gradnorm_are_measured_by_each_other_though_equal_weights_were_run_too(store):
+    hand = preset("toy-2", {"method": "static", "weights": (1, 1), "steps": 20}).flat()
+    runs = store.create_race([("made", each) for each in (hand, SPEC)], ["task 1", "task 2"], queued=False)
+    made(store, None, ONES, (0.4, 0.4), queue=runs[0], changes=[Event(5, "weights", [2.0, 1.0], 0.0)])
+    made(store, None, ONES, (0.3, 0.3), queue=runs[1])
+    made(store, EQUAL, ONES, (0.5, 0.5))
+    text = verdict_on(store, runs[0]).text
+    assert text.startswith(
+        "GradNorm α 0.12 won: Σ 0.6 against Weights by hand 0.8, Equal weights 1, from the same start."
+    )
+    assert "Beside Weights by hand, task 1 gained most" in text
+
+
 def test_a_run_is_no_rival_of_itself(store):
     parent = made(store, SPEC, ONES, (0.3, 0.6))
     assert rivals(store, store.info(parent)) == []
