@@ -31,9 +31,11 @@ export function observeCharts(panel) {
       if (chart?.dirty && isIntersecting) panel.schedule();
     }
   };
+  // The page scrolls inside an element of its own, of which rootMargin knows nothing.
+  const margins = { rootMargin: NEARBY, scrollMargin: NEARBY };
   return {
     // A frame later: resizing a canvas inside the callback would make the observer loop.
     resize: new ResizeObserver((entries) => requestAnimationFrame(() => panel.alive && resized(entries))),
-    seen: new IntersectionObserver(seen, { rootMargin: NEARBY }),
+    seen: new IntersectionObserver(seen, margins),
   };
 }
