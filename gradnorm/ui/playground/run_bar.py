@@ -18,6 +18,7 @@ from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import script
+from gradnorm.ui.playground.by_hand import play_by_hand
 
 
 def runbar(info: RunInfo) -> None:
@@ -45,6 +46,8 @@ def runbar(info: RunInfo) -> None:
                 key="static",
                 help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
+        if info.ended and len(info.tasks) > 1 and not info.recorded:
+            play_by_hand()
         gallery_link(info)
     _notes(info, going, steered)
 

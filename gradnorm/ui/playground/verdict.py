@@ -15,7 +15,6 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
-from gradnorm.ui.playground.by_hand import play_by_hand
 
 
 def verdict(info: RunInfo) -> None:
@@ -31,11 +30,8 @@ def verdict(info: RunInfo) -> None:
         return
     with st.container(border=True, gap="small", key="verdict"):
         st.markdown(f"**{plain(found.head)}** {plain(found.more)}")
-        if len(info.tasks) > 1 and not info.recorded and not lab().store.read_only:
-            with st.container(horizontal=True, gap="small"):
-                if found.wants_equal:
-                    _with_equal_weights(info.run)
-                play_by_hand()
+        if found.wants_equal and not lab().store.read_only:
+            _with_equal_weights(info.run)
 
 
 def _with_equal_weights(run: str) -> None:
