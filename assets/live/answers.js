@@ -48,9 +48,16 @@ export class Answers {
     const { run, lead } = this.panel;
     const known = run && run.tasks.length <= MOST_TASKS ? this.shown.filter((member) => member.answers) : [];
     const first = known.includes(lead) ? lead.answers : known[0]?.answers;
-    this.node.hidden = !first;
-    this.panel.grid.classList.toggle("gn-has-data", Boolean(first) && !this.panel.shared);
-    if (!first) return;
+    // Its room is kept from the start, so that nothing jumps when the first answers come.
+    const there = Boolean(first || (run?.answers && run.tasks.length <= MOST_TASKS));
+    this.node.hidden = !there;
+    this.panel.grid.classList.toggle("gn-has-data", there && !this.panel.shared);
+    if (!first) {
+      write(this.note, "");
+      write(this.gloss, "what the network answers, from the first checkpoint on");
+      this.body.replaceChildren();
+      return;
+    }
     write(this.note, `after step ${count(first.step)}`);
     write(this.gloss, GLOSS[first.kind]);
     this.body.classList.toggle("gn-small", run.tasks.length > FEW);

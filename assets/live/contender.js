@@ -116,7 +116,7 @@ export class Contender {
 
   answer(answers) {
     this.answers = answers;
-    this.panel.answered();
+    this.panel.stage.answers.configure();
   }
 
   take(rows) {

@@ -1,5 +1,4 @@
 /** The live panel: mounted once by Streamlit, fed by a WebSocket, redrawn on animation frames. */
-import { Answers } from "./answers.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Contender } from "./contender.js";
@@ -56,7 +55,6 @@ export class Panel {
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
     this.stage = new Stage(this);
-    this.answers = new Answers(this);
     this.grid = element("div", { class: "gn-grid" });
     const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
     this.root.append(...parts.map(({ node }) => node));
@@ -72,7 +70,7 @@ export class Panel {
     this.observers = observeCharts(this);
     const slots = [["test", "test"], ["weights", "weights"], ["norms", "norms"], ["more", this.choices.more]];
     this.charts = slots.map(([slot, view]) => new Chart(this, slot, view, this.observers));
-    this.grid.append(this.stage.node, this.answers.node, ...this.charts.map(({ node }) => node));
+    this.grid.append(...this.stage.nodes, ...this.charts.map(({ node }) => node));
     this.toolbar.configure([]);
   }
 
@@ -180,7 +178,6 @@ export class Panel {
     }
     this.charts.forEach((chart) => chart.configure());
     this.stage.configure();
-    this.answers.configure();
     this.raceBar.configure();
     this.leaders.configure();
     this.travelBar.configure();
@@ -217,12 +214,7 @@ export class Panel {
   /** A run has other checkpoints. */
   kept(member) {
     if (member === this.lead) this.travelBar.update();
-    this.answers.ask();
-  }
-
-  /** It is known what a run's network answers. */
-  answered() {
-    this.answers.configure();
+    this.stage.answers.ask();
   }
 
   /** Have Streamlit run the page again for the new state. Streamlit drops a value that it has been told before. */
@@ -292,7 +284,6 @@ export class Panel {
     if (!this.theme.read()) return;
     this.paintTheme();
     this.stage.configure();
-    this.answers.configure();
     this.recolor();
   }
 

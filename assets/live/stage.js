@@ -1,5 +1,6 @@
-/** The first card: the networks of the runs, and Algorithm 1 with the numbers of a step, which can be held. */
+/** The first cards: the networks of the runs with Algorithm 1 at a step, which can be held; and the data beside them. */
 import { lines, measured } from "./algorithm.js";
+import { Answers } from "./answers.js";
 import { count, significant } from "./format.js";
 import { element, notation, swatch, write } from "./dom.js";
 import { MOST_TASKS, Network } from "./network.js";
@@ -25,6 +26,8 @@ export class Stage {
     this.list = element("ol", { class: "gn-lines" });
     this.algorithm = element("div", { class: "gn-algorithm", "data-testid": "algorithm", role: "group", "aria-label": "Algorithm 1, line by line" }, [this.tools(), this.list]);
     this.node = element("section", { class: "gn-chart gn-stage", "data-testid": "network", hidden: true }, [head, element("p", { class: "gn-gloss" }, GLOSS), element("div", { class: "gn-stage-body" }, [this.figures, this.algorithm])]);
+    this.answers = new Answers(panel);
+    this.nodes = [this.node, this.answers.node];
     this.algorithm.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -43,6 +46,7 @@ export class Stage {
   /** Take the runs that are drawn anew. */
   configure() {
     const { run, lead, members, shared, tasks, theme } = this.panel;
+    this.answers.configure();
     const few = run && run.tasks.length <= MOST_TASKS;
     this.node.hidden = !few;
     if (!few) return;
