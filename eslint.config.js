@@ -16,6 +16,6 @@ export default [
       "no-self-compare": "off",
     },
   },
-  { files: ["assets/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["assets/**/*.js", "site/**/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["tests/js/**/*.js", "*.config.js"], languageOptions: { globals: globals.node } },
 ];

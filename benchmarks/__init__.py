@@ -18,6 +18,7 @@ NAMED: Mapping[str, str] = MappingProxyType(
         "startup": "from the command, and from a click on Start, to the first painted point",
         "rooms": "rooms rendered a second, at 128 pixels and at NYUv2's size",
         "streaming": "from a training step to a pixel",
+        "cluster": "records a second that one server takes in from a cluster",
     }
 )
 

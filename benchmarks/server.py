@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
 
-from gradnorm.lab import workers
+from gradnorm.lab import this_machine
 from gradnorm.runs.records import Outcome, Record, StepRecord
 from gradnorm.training.pacer import Pacer
 from gradnorm.ui.location import site
@@ -46,7 +46,7 @@ def main() -> None:
     """Serve until told to stop."""
     port, path = sys.argv[1:3]
     times = open(path, "ab", buffering=1 << 14)  # noqa: PTH123, SIM115
-    record_group = workers.record_group
+    record_group = this_machine.record_group
 
     def clocked(store: Any, runs: Sequence[str], items: Iterator[Any], *rest: Any) -> Any:
         (run,) = runs
@@ -56,7 +56,7 @@ def main() -> None:
         yield from record_group(store, runs, ((0, item) for item in _clocked(made, times)), *rest)
         times.flush()
 
-    workers.record_group = clocked
+    this_machine.record_group = clocked
     from streamlit.web import cli
 
     flags = ["--server.address", "127.0.0.1", "--server.port", port, "--server.headless", "true"]

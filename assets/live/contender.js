@@ -2,7 +2,6 @@
 import { Feed } from "./feed.js";
 import { FINAL } from "./header.js";
 import { History } from "./history.js";
-import { Replay } from "./replay.js";
 
 const KEYS = "ABCDEFGH";
 const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4], [14, 3, 2, 3, 2, 3]];
@@ -20,7 +19,7 @@ export class Contender {
     this.status = null;
     /** @type {string | null} */
     this.state = null;
-    /** @type {Feed | Replay | null} */
+    /** @type {Pick<Feed, "final" | "ended" | "send" | "close"> | null} */
     this.feed = null;
     /** @type {number[]} */
     this.checkpoints = [];
@@ -59,10 +58,15 @@ export class Contender {
 
   listen() {
     this.feed?.close();
-    const told = { base: this.base, run: this.id, onText: (message) => this.receive(message), onRows: (rows) => this.take(rows) };
-    const { prepared } = this.panel;
-    if (prepared) this.feed = new Replay({ ...told, name: prepared });
-    else this.feed = new Feed({ ...told, since: () => this.history?.rows.last() ?? 0, onLink: (link) => this.panel.linked(this, link) });
+    const asked = {
+      base: this.base,
+      run: this.id,
+      since: () => this.history?.rows.last() ?? 0,
+      onText: (message) => this.receive(message),
+      onRows: (rows) => this.take(rows),
+      onLink: (link) => this.panel.linked(this, link),
+    };
+    this.feed = this.panel.connect?.(asked) ?? new Feed(asked);
   }
 
   receive(message) {
@@ -99,6 +103,7 @@ export class Contender {
   keep(steps) {
     this.checkpoints = steps;
     this.panel.kept(this);
+    this.panel.stage.answers.ask();
   }
 
   /** Ask what the network answers after a step that there is a checkpoint of. */

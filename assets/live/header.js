@@ -57,6 +57,7 @@ export class Header {
     this.clear();
     write(this.title, "");
     this.node.classList.remove("gn-no-run");
+    if (base === null) return;
     const at = `${base}/live/${encodeURIComponent(run)}/export/`;
     const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: `Download this run: ${text}` }, text));
     this.files.replaceChildren(element("span", { class: "gn-files-label" }, "Download"), ...links);

@@ -9,6 +9,7 @@ import { Toolbar } from "./legend.js";
 import { tasksOf } from "./lines.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
+import { replaying } from "./replay.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
@@ -111,15 +112,15 @@ export class Panel {
     return this.watched?.state ?? null;
   }
 
-  /** Take what Streamlit passes: other runs, another state, new ways to report. */
+  /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply({ data, setStateValue, setTriggerValue }) {
     this.report = setStateValue;
     this.trigger = setTriggerValue;
-    const { run = null, base = "", state, runs = [], prepared = null } = data ?? {};
+    const { run = null, base = "", state, runs = [], connect, prepared } = data ?? {};
+    this.connect = connect ?? replaying(prepared);
     const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
     const resumed = over && state !== undefined && !FINAL.has(state);
     this.passed = state;
-    this.prepared = prepared;
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
@@ -176,11 +177,7 @@ export class Panel {
       this.toolbar.configure(this.tasks);
       this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
-    this.charts.forEach((chart) => chart.configure());
-    this.stage.configure();
-    this.raceBar.configure();
-    this.leaders.configure();
-    this.travelBar.configure();
+    [this.stage, ...this.charts, this.raceBar, this.leaders, this.travelBar].forEach((part) => part.configure());
     this.schedule();
   }
 
@@ -214,7 +211,6 @@ export class Panel {
   /** A run has other checkpoints. */
   kept(member) {
     if (member === this.lead) this.travelBar.update();
-    this.stage.answers.ask();
   }
 
   /** Have Streamlit run the page again for the new state. Streamlit drops a value that it has been told before. */
@@ -253,9 +249,8 @@ export class Panel {
 
   /** Update the words and numbers around the charts. */
   write() {
-    const { watched } = this;
     if (this.history) this.table.update(this.history);
-    if (watched?.status) this.header.progress(watched.status, watched.step);
+    if (this.watched?.status) this.header.progress(this.watched.status, this.watched.step);
     this.raceBar.update();
     this.leaders.update();
     this.charts.forEach((chart) => chart.speak());
@@ -283,8 +278,7 @@ export class Panel {
     if (this.told && this.told < MOST_TELLS && this.passed !== this.state) this.tell();
     if (!this.theme.read()) return;
     this.paintTheme();
-    this.stage.configure();
-    this.recolor();
+    this.arrange();
   }
 
   paintTheme() {

@@ -14,6 +14,11 @@ export function prepared(base, name) {
   return loaded.get(url);
 }
 
+/** What makes replays of a prepared race in place of feeds; undefined without one. */
+export function replaying(name) {
+  return name ? (asked) => new Replay({ ...asked, name }) : undefined;
+}
+
 /** Stands in for a `Feed`: says of one prepared run what is known of it as time goes by. */
 export class Replay {
   constructor({ base, name, run, onText, onRows }) {

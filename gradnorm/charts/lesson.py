@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,10 @@ import plotly.graph_objects as go
 from gradnorm.charts.palette import task_style
 
 Vector = Sequence[float]
-_NORMAL, _LARGE = 420, 600
+# Pixels. The page enlarges all of a step together where the screen has room.
+_SIZE, _HEIGHT = 14, 390
+# So many dots of a class fit on top of one another before they have to come closer.
+_VOTES = 12
 NORM_UNIT = "norm Gᵢ at the shared layer"
 
 # Where tasks are drawn as points, they also differ in shape.
@@ -20,10 +23,9 @@ _SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
 @dataclass(frozen=True)
 class Look:
-    """How a chart is drawn. dark: for a dark page.  large: for a lecture room."""
+    """How a chart is drawn. dark: for a dark page."""
 
     dark: bool = False
-    large: bool = False
 
     def task(self, index: int) -> str:
         """Return the hex colour of task `index` ≥ 0."""
@@ -39,11 +41,6 @@ class Look:
     def quiet(self) -> str:
         """The hex colour of marks in the background."""
         return "#9AA7B4" if self.dark else "#66727E"
-
-    @property
-    def size(self) -> int:
-        """The font size in pixels."""
-        return 20 if self.large else 14
 
 
 @dataclass(frozen=True)
@@ -69,15 +66,12 @@ def lines(
     ghosts: Sequence[tuple[str, Vector]] = (),
     log: bool = False,
     level: float | None = None,
-    short: bool = False,
-    legend: bool = True,
 ) -> go.Figure:
     """Return a chart with one line per task over the steps.
 
     x: steps, shape [n].  values: shape [n, T].  names: one for each task.  title, unit: of the chart and its y axis.
     ghosts: dotted reference lines that belong to no task, each a name and values of shape [n].
-    log: logarithmic y axis.  level: height of a thin horizontal line.  short: lower, for two charts on one page.
-    legend: False leaves it out.
+    log: logarithmic y axis.  level: height of a thin horizontal line.
     """
     figure = _figure(look, title, "step t", unit)
     if level is not None:
@@ -86,55 +80,51 @@ def lines(
         line = {"color": look.quiet, "dash": "dot", "width": 3}
         figure.add_scatter(x=list(x), y=list(ghost), name=name, mode="lines", line=line)
     for i, name in enumerate(names):
-        line = {"color": look.task(i), "width": 4 if look.large else 2.5}
+        line = {"color": look.task(i), "width": 2.5}
         figure.add_scatter(x=list(x), y=[row[i] for row in values], name=name, mode="lines", line=line)
     if log:
         figure.update_yaxes(type="log", dtick=1)
-    if short:
-        figure.update_layout(height=360 if look.large else 280)
-    if not legend:
-        figure.update_layout(showlegend=False, margin_t=50, height=(360 if look.large else 280) - 35)
     return figure
 
 
-def norm_bars(moments: Sequence[Bars], at: int, names: Sequence[str], look: Look) -> go.Figure:
-    """Return one bar per task for G_i, with an arrow to its target; the Play button runs through all moments.
+def dots(
+    points: Sequence[tuple[Vector, Vector]], names: Sequence[str], look: Look, *, title: str, x: str, y: str
+) -> go.Figure:
+    """Return a cloud of dots for each task.
 
-    moments: at least one, or ValueError is raised.  at: index of the moment to show first.  names: one for each task.
+    points: x and y of each task's dots, of equal lengths.  names: one for each task.
+    title, x, y: of the chart and its axes.
     """
-    if not moments:
-        raise ValueError("There should be at least one moment. Found none. Pass the norms of at least one step.")
-    # The axis stays fixed while the bars move, so that equal heights always mean equal norms.
-    top = 1.1 * max(max(*m.norms, *(m.targets or ())) for m in moments)
-    figure = _bar_figure(moments[at], names, look, top)
-    figure.frames = [
-        go.Frame(data=_bars(m, names, look, top), name=str(m.step), layout={"title": {"text": _moment_title(m)}})
-        for m in moments
-    ]
-    figure.update_layout(updatemenus=[_player(look)])
+    figure = _figure(look, title, x, y)
+    figure.update_layout(hovermode="closest")
+    for i, (across, up) in enumerate(points):
+        marker = {"color": look.task(i), "size": 7, "symbol": _SHAPES[i % len(_SHAPES)], "opacity": 0.75}
+        figure.add_scatter(x=list(across), y=list(up), name=names[i], mode="markers", marker=marker)
     return figure
 
 
-def target_bars(bars: Bars, names: Sequence[str], look: Look) -> go.Figure:
-    """Return G_i as bars, an arrow from each to its target, and the mean norm Ḡ as a horizontal line.
+def norm_bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.Figure:
+    """Return one bar per task for G_i, with an arrow to its target if there are targets.
 
-    bars: norms and targets at one step.  names: one for each task.
+    names: one for each task.  top: the upper end of the axis, > 0; one for all steps of a run, so that equal heights
+        always mean equal norms.
     """
-    figure = _bar_figure(bars, names, look, 1.1 * max(*bars.norms, *(bars.targets or ())))
-    figure.add_hline(
-        y=sum(bars.norms) / len(bars.norms),
-        line={"color": look.quiet, "width": 2, "dash": "dot"},
-        annotation={"text": "mean Ḡ", "font": {"size": look.size, "color": look.quiet}},
-        annotation_position="top left",
-    )
-    return figure
-
-
-def _bar_figure(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.Figure:
-    figure = _figure(look, _moment_title(bars), "", NORM_UNIT)
+    figure = _figure(look, f"Gradient norms after {bars.step} steps", "", NORM_UNIT)
     figure.add_traces(_bars(bars, names, look, top))
     figure.update_yaxes(range=[0, top])
     figure.update_layout(barmode="overlay")
+    return figure
+
+
+def target_bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.Figure:
+    """Return the same with the mean norm Ḡ as a horizontal line; arguments as in `norm_bars`."""
+    figure = norm_bars(bars, names, look, top)
+    figure.add_hline(
+        y=sum(bars.norms) / len(bars.norms),
+        line={"color": look.quiet, "width": 2, "dash": "dot"},
+        annotation={"text": "mean Ḡ", "font": {"size": _SIZE, "color": look.quiet}},
+        annotation_position="top left",
+    )
     return figure
 
 
@@ -153,13 +143,73 @@ def spread(
     stem = {"color": look.quiet, "width": 6}
     figure.add_scatter(x=stems_x, y=stems_y, mode="lines", line=stem, opacity=0.45, showlegend=False, hoverinfo="skip")
     for i, name in enumerate(names):
-        marker = {"color": look.task(i), "size": look.size, "symbol": _SHAPES[i % len(_SHAPES)]}
+        marker = {"color": look.task(i), "size": _SIZE, "symbol": _SHAPES[i % len(_SHAPES)]}
         y = [row[i] for row in ratios]
         figure.add_scatter(x=list(labels), y=y, name=name, mode="markers", marker=marker)
+    _categories(figure, places)
+    return figure
+
+
+def scores(
+    series: Sequence[tuple[str, Sequence[str], Vector]],
+    look: Look,
+    places: Sequence[str],
+    *,
+    title: str,
+    x: str,
+    y: str,
+    level: tuple[str, float] | None = None,
+) -> go.Figure:
+    """Return a number for each run that was tried, as marks over the places of a slider.
+
+    series: name, labels and values of equal lengths of each line of marks.  places: all labels that may come, in order.
+    title, x, y: of the chart and its axes.  level: name and height of a horizontal line.
+    """
+    figure = _figure(look, title, x, y)
+    figure.update_layout(hovermode="closest", showlegend=True)
+    if level is not None:
+        ends = {"x": [places[0], places[-1]], "y": [level[1]] * 2}
+        figure.add_scatter(**ends, name=level[0], mode="lines", line={"color": look.ink, "dash": "dot", "width": 3})
+    for i, (name, labels, values) in enumerate(series):
+        marker = {"color": look.task(i), "size": 13, "symbol": _SHAPES[i % len(_SHAPES)]}
+        figure.add_scatter(x=list(labels), y=list(values), name=name, mode="markers", marker=marker)
+    _categories(figure, places)
+    return figure
+
+
+def add_votes(figure: go.Figure, votes: Mapping[str, int], look: Look) -> None:
+    """Draw a class into a chart over a slider's places: one dot for each student, stacked from the bottom.
+
+    votes: how many students have their slider at each place.
+    """
+    most = max([_VOTES, *(2 * count for count in votes.values())])
+    figure.add_scatter(
+        x=[place for place, count in votes.items() for _ in range(count)],
+        y=[i + 0.5 for count in votes.values() for i in range(count)],
+        yaxis="y2",
+        name="your class",
+        mode="markers",
+        marker={"color": look.quiet, "size": 9, "line": {"width": 1, "color": look.ink}},
+        hoverinfo="skip",
+    )
+    figure.update_layout(yaxis2={"overlaying": "y", "range": [0, most], "visible": False, "fixedrange": True})
+
+
+def class_strip(votes: Mapping[str, int], places: Sequence[str], x: str, look: Look) -> go.Figure:
+    """Return a low chart of a class alone; arguments as in `add_votes` and `scores`."""
+    figure = _figure(look, "", x, "")
+    figure.add_scatter(x=[places[0]], y=[0], mode="markers", marker_opacity=0, showlegend=False, hoverinfo="skip")
+    _categories(figure, places)
+    add_votes(figure, votes, look)
+    figure.update_yaxes(visible=False)
+    figure.update_layout(height=90, margin_t=4, margin_b=4, showlegend=False)
+    return figure
+
+
+def _categories(figure: go.Figure, places: Sequence[str]) -> None:
     figure.update_xaxes(
         type="category", range=[-0.5, len(places) - 0.5], categoryorder="array", categoryarray=list(places)
     )
-    return figure
 
 
 def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]:
@@ -202,48 +252,21 @@ def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]
     ]
 
 
-def _moment_title(bars: Bars) -> str:
-    return f"Gradient norms at step {bars.step}"
-
-
-def _player(look: Look) -> dict[str, Any]:
-    timing = {"frame": {"duration": 110, "redraw": True}, "transition": {"duration": 90}, "mode": "immediate"}
-    halt = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
-    return {
-        "type": "buttons",
-        "direction": "right",
-        "showactive": False,
-        "x": 1,
-        "xanchor": "right",
-        "y": 1.02,
-        "yanchor": "bottom",
-        "pad": {"t": 0, "r": 0},
-        "bgcolor": "rgba(127,127,127,0.12)",
-        "bordercolor": look.quiet,
-        "font": {"size": look.size, "color": look.quiet},
-        "buttons": [
-            {"label": "▶ Play", "method": "animate", "args": [None, timing]},
-            {"label": "❚❚", "method": "animate", "args": [[None], halt]},
-        ],
-    }
-
-
 def _figure(look: Look, title: str, x: str, y: str) -> go.Figure:
-    size = look.size
     figure = go.Figure()
     figure.update_layout(
-        title={"text": title, "font": {"size": size + 2}, "y": 1, "yref": "container", "yanchor": "top"},
-        title_pad_t=14,
-        font={"size": size},
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": size}},
-        margin={"l": 20, "r": 20, "t": 85, "b": 20},
-        height=_LARGE if look.large else _NORMAL,
+        title={"text": title, "font": {"size": _SIZE + 2}, "y": 1, "yref": "container", "yanchor": "top"},
+        title_pad_t=8,
+        font={"size": _SIZE},
+        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": _SIZE}},
+        margin={"l": 20, "r": 20, "t": 72, "b": 10},
+        height=_HEIGHT,
         # A finger that scrolls the page must not zoom the chart.
         dragmode=False,
         hovermode="x unified" if x else "closest",
     )
     for axis, text in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(title={"text": text, "font": {"size": size, "color": look.quiet}})
-        axis(tickfont={"size": size - 1, "color": look.quiet})
+        axis(title={"text": text, "font": {"size": _SIZE, "color": look.quiet}})
+        axis(tickfont={"size": _SIZE - 1, "color": look.quiet})
         axis(fixedrange=True, automargin=True)
     return figure

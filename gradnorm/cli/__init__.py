@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from gradnorm.export.script import NoScriptError
         from gradnorm.export.slices import CutShortError
+        from gradnorm.lab.engine import EngineError
         from gradnorm.runs.checkpoint_files import CheckpointError
         from gradnorm.runs.faults import StoreError
         from gradnorm.runs.labels import LabelError
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = (
             NoScriptError,
             CutShortError,
+            EngineError,
             CheckpointError,
             StoreError,
             UnknownRunError,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from gradnorm.cli.engines import add_engine
 from gradnorm.cli.output import USAGE
 from gradnorm.cli.ranks import leads
 from gradnorm.comparison.curves import AXES
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
         table = commands.add_parser(name, help=f"the paper's Table {name[-1]}: {tasks}, beside each task alone")
         table.set_defaults(kind=TableStudy.kind, preset=None)
         _add_study_options(table, TableStudy, "--data")
+        add_engine(table)
         studied.append(table)
 
     runs = commands.add_parser("runs", help="list the runs of a home, name and tag them, put them into the trash")
@@ -117,11 +119,13 @@ def _add_studies(study: argparse.ArgumentParser) -> list[argparse.ArgumentParser
     for parser, kind in zip(parsers, KINDS.values(), strict=True):
         parser.add_argument("--preset", choices=list(PRESETS), help="start from a preset; options change it")
         _add_study_options(parser, kind)
+        add_engine(parser)
     listed = kinds.add_parser("list", help="list the studies of a home, newest first")
     shown = kinds.add_parser("show", help="print what a study says by now")
     resumed = kinds.add_parser("resume", help="go on with a study that was stopped or interrupted")
     for parser in (shown, resumed):
         parser.add_argument("study", help="the study's id")
+    add_engine(resumed)
     return [*parsers, listed, shown, resumed]
 
 

@@ -6,9 +6,10 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from gradnorm.cli.engines import engine_of
 from gradnorm.cli.output import STOPPED, check_writable, write_json
 from gradnorm.cli.paths import open_up, take_path
 from gradnorm.cli.training import StoppedBySignals, changes, check_device, check_files, check_packages
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # How often the bar moves and ended runs are noted.
 _SECONDS = 0.25
+# How long a study that was stopped waits for its runs: other machines hear of it later than this one.
+_SETTLED = 20.0
 
 
 def study(arguments: argparse.Namespace) -> int:
@@ -56,18 +59,24 @@ def _run(arguments: argparse.Namespace, study: str | None) -> int:
         from gradnorm.lab.study_keeper import StudyKeeper
         from gradnorm.runs.store import RunStore
 
-        made = _made(arguments) if study is None else None
+        made, own = _made(arguments) if study is None else None, "local"
         store = RunStore(arguments.home)
         if study is not None:
-            open_up(store.studies.info(study).spec["base"], arguments.home)
-        with closing(Lab(store)) as lab:
-            keeper = StudyKeeper(lab)
+            info = store.studies.info(study)
+            open_up(info.spec["base"], arguments.home)
+            own = info.engine
+        engine = engine_of(arguments, store.home, arguments.engine or own)
+        # What Ray tells of its nodes, it prints. Standard output is for the report alone.
+        with redirect_stdout(sys.stderr), closing(Lab(store, arguments.leases if engine else None, engine)) as lab:
+            keeper = StudyKeeper(lab, arguments.lease_runs)
             if made is not None:
                 study = keeper.launch(made)
             else:
                 assert study is not None
+                store.studies.set_engine(study, lab.engine.name)
                 keeper.resume(study)
             _watch(store, keeper, study, stopped)
+            _settle(store, study)
         if store.studies.info(study).state != "finished":
             print(f"gradnorm: stopped. Go on with: gradnorm study resume {study}", file=sys.stderr)
             return STOPPED
@@ -113,6 +122,13 @@ def _watch(store: RunStore, keeper: StudyKeeper, study: str, stopped: Control) -
                 bar.set_description(f"{now.ended} of {now.count} runs", refresh=False)
                 bar.set_postfix_str(f"best {now.best[1]:.4g}, {now.best[0]}" if now.best else "")
             time.sleep(_SECONDS)
+
+
+def _settle(store: RunStore, study: str) -> None:
+    """Wait a while for the runs of a study that was stopped, so that all that comes of them is recorded now."""
+    end = time.monotonic() + _SETTLED
+    while time.monotonic() < end and any(each.state == "running" for each in store.studies.members(study)):
+        time.sleep(_SECONDS)
 
 
 def _report(store: RunStore, study: str, arguments: argparse.Namespace) -> int:

@@ -24,6 +24,8 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "apsw": "recorder",
         "psutil": "recorder",
         "tqdm": "cli",
+        "ray": "ray",
+        "submitit": "slurm",
         "streamlit": "dashboard",
         "starlette": "dashboard",
         "uvicorn": "dashboard",
@@ -34,7 +36,12 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
 )
 # Extras that are part of another one.
 PARTS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"cli": frozenset({"recorder"}), "dashboard": frozenset({"surgery", "data", "recorder", "cli"})}
+    {
+        "cli": frozenset({"recorder"}),
+        "dashboard": frozenset({"surgery", "data", "recorder", "cli"}),
+        "ray": frozenset({"recorder", "cli"}),
+        "slurm": frozenset({"recorder", "cli"}),
+    }
 )
 # What pip calls a package that is imported by another name.
 _PIP_NAMES = MappingProxyType({"PIL": "pillow"})

@@ -12,7 +12,9 @@ from gradnorm.config.options import live_keys
 from gradnorm.config.parts import code_refusal
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.config.variants import equal_twin, fork, static
+from gradnorm.lab.engine import Engine
 from gradnorm.lab.resume import mean_weights
+from gradnorm.lab.this_machine import ThisMachine
 from gradnorm.lab.workers import Workers
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
@@ -33,13 +35,15 @@ class Lab:
     (one where there is none). Threads start with the first `launch` or `warm`. A run that is paused counts for nothing:
     another one trains meanwhile, and the paused one waits for a worker when it is to go on. Its single steps wait for
     nobody.
+
+    engine: trains the runs, those of its own studies alone; this machine trains all others.
     """
 
-    def __init__(self, store: RunStore, workers: int | None = None) -> None:
-        self.store = store
+    def __init__(self, store: RunStore, workers: int | None = None, engine: Engine | None = None) -> None:
+        self.store, self.engine = store, engine or ThisMachine()
         self._controls: dict[str, Control] = {}
         wanted = workers if workers is not None else _workers_from_environment()
-        self._workers = Workers(store, self._controls, wanted)
+        self._workers = Workers(store, self._controls, wanted, self.engine)
         if not store.read_only:
             try:
                 store.reap()
@@ -111,6 +115,8 @@ class Lab:
     def _queue(self, runs: Sequence[str], paused: bool) -> str:
         for run in runs:
             control = self._controls.setdefault(run, Control())
+            if control.stopping:  # of the time before, which a worker is about to put away
+                control = self._controls[run] = Control()
             if paused:
                 control.pause()
         self._workers.start()

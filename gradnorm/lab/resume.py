@@ -13,7 +13,8 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.damage import sentence
 from gradnorm.runs.faults import DamageError
-from gradnorm.runs.records import Record, RunInfo
+from gradnorm.runs.leases import lease_of
+from gradnorm.runs.records import Checkpoint, Record, RunInfo
 from gradnorm.runs.store import RunStore
 from gradnorm.training.control import Control
 
@@ -43,7 +44,16 @@ def records_of(
 def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
     from gradnorm.training.engine import Entry
 
-    spec = RunSpec.parse(info.spec)
+    store.leases.supersede(lease_of(info))
+    start, branch = rewound(store, info)
+    return Entry(RunSpec.parse(info.spec), control, partial(store.start, info.run), start, branch)
+
+
+def rewound(store: RunStore, info: RunInfo) -> tuple[Checkpoint | None, bool]:
+    """Take a run back to its newest sound checkpoint, and return it, with whether a fork begins there.
+
+    None for a run that begins at its start. Raises CheckpointError for a fork that has lost its checkpoint.
+    """
     start, faults = store.checkpoints.latest(info.run, info.steps)
     for fault in faults:
         log.warning("%s", fault)
@@ -54,7 +64,7 @@ def _entry(store: RunStore, info: RunInfo, control: Control) -> Entry:
     # A fork and a fresh start take their settings from the spec; a checkpoint has those of the step after it.
     from_spec = branch or start is None
     store.rewind(info.run, step, step - 1 if from_spec else step, step if from_spec else step + 1)
-    return Entry(spec, control, partial(store.start, info.run), start, branch)
+    return start, branch
 
 
 def mean_weights(store: RunStore, run: str) -> list[float]:

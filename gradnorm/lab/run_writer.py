@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from gradnorm.config.spec import SpecError
 from gradnorm.datasets.readers.folders import DataError
+from gradnorm.lab.engine import EngineError
 from gradnorm.runs.background_writer import BEAT_SECONDS, BLOCK_SECONDS
 from gradnorm.runs.block import Block
 from gradnorm.runs.checkpoint_files import CheckpointError
@@ -28,7 +29,7 @@ T = TypeVar("T")
 # A block is also written when it is this long.
 BLOCK_STEPS = 64
 # Errors whose message is meant for the user.
-_FORESEEN = (SpecError, DataError, CheckpointError, StoreError)
+_FORESEEN = (SpecError, DataError, CheckpointError, StoreError, EngineError)
 # Seconds after which a write that failed is tried again.
 RETRY_SECONDS = 0.5
 
@@ -194,26 +195,7 @@ class _Group:
                 del self.writers[index]
 
     def _insist(self, write: Callable[[], T]) -> T:
-        """Return what `write` returns, however often it has to be tried."""
-        control = self._control
-        while True:
-            try:
-                done = write()
-            except PASSING as error:
-                if control.trouble is None:
-                    log.warning("Records cannot be written now: %s. The runs wait; it is tried again.", error)
-                advice = "Free some space on the disk of the server, or end what holds its database."
-                control.trouble = (
-                    f"The run waits. {error}"
-                    if isinstance(error, StoreError)
-                    else f"The records cannot be written now ({error}). The run waits, and nothing is lost. {advice}"
-                )
-                time.sleep(RETRY_SECONDS)
-                continue
-            if control.trouble is not None:
-                log.warning("Records can be written again.")
-                control.trouble = None
-            return done
+        return insist(self._control, write)
 
 
 class _Writer:
@@ -274,6 +256,28 @@ class _Writer:
             log.warning("Run %s was removed while it trained.", self.run)
         self._block.clear()
         return False
+
+
+def insist(control: Control, write: Callable[[], T]) -> T:
+    """Return what `write` returns, however often it has to be tried. control: of a run that waits meanwhile."""
+    while True:
+        try:
+            done = write()
+        except PASSING as error:
+            if control.trouble is None:
+                log.warning("Records cannot be written now: %s. The runs wait; it is tried again.", error)
+            advice = "Free some space on the disk of the server, or end what holds its database."
+            control.trouble = (
+                f"The run waits. {error}"
+                if isinstance(error, StoreError)
+                else f"The records cannot be written now ({error}). The run waits, and nothing is lost. {advice}"
+            )
+            time.sleep(RETRY_SECONDS)
+            continue
+        if control.trouble is not None:
+            log.warning("Records can be written again.")
+            control.trouble = None
+        return done
 
 
 def failed(step: int, error: BaseException) -> Outcome:

@@ -53,11 +53,12 @@ class StudyKeeper:
 
     What a study should do is its state in the store; each process does so with those of its runs that it holds.
 
-    lab: trains the runs.
+    lab: trains the runs; studies on other engines than its own are left to whoever has theirs.
+    team: how many runs are trained in lock step at most, 1 … 32.
     """
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab, self._store = lab, lab.store
+    def __init__(self, lab: Lab, team: int | None = None) -> None:
+        self._lab, self._store, self._team = lab, lab.store, team or TEAM
         self._over = Event()
         self._thread = Thread(target=self._keep, name="gradnorm-studies", daemon=True)
         # The state of each study that was paused or stopped here, and whether none of its runs goes on any more.
@@ -97,10 +98,10 @@ class StudyKeeper:
                 "A study should be of a data set that any server of the home may train. "
                 f"Found {study.base['dataset']!r}, which executes a file of yours. Train it run by run: gradnorm train."
             )
-        for team in teams(study.wanted({})):
+        for team in teams(study.wanted({}), self._team):
             memory.check([member.spec for member in team])
         name = title or f"{study.title}: {RunSpec.parse(study.base).title.partition(' · ')[0]}"
-        made = self._store.studies.create(study.kind, name, study.model_dump(mode="json"))
+        made = self._store.studies.create(study.kind, name, study.model_dump(mode="json"), self._lab.engine.name)
         self.tend(made)
         return made
 
@@ -120,6 +121,8 @@ class StudyKeeper:
         and is finished where it wants nothing more. Raises UnknownStudyError, SpecError.
         """
         info = self._store.studies.info(study)
+        if info.state == "running" and info.engine != self._lab.engine.name:
+            return
         if info.state == "running":
             held = self._held.pop(study, None)
             members = self._noted(info)
@@ -186,7 +189,7 @@ class StudyKeeper:
         if self._asked.get(info.study) != counts:
             known = {member.key for member in members}
             wanted = study_of(info.kind, info.spec).wanted(results)
-            for team in teams([member for member in wanted if member.key not in known])[:1]:
+            for team in teams([member for member in wanted if member.key not in known], self._team)[:1]:
                 entries = [(member.key, member.spec.title, member.spec.settled().flat()) for member in team]
                 self._store.studies.add_team(info.study, entries, team[0].spec.dataset.task_names)
                 self._lab.warm()
@@ -222,8 +225,8 @@ class StudyKeeper:
                 self._store.studies.forget(info.study, member.key)
 
 
-def teams(members: Sequence[Member]) -> list[Sequence[Member]]:
-    """Return members in groups that are trained in lock step: of one data set and length, 32 at most.
+def teams(members: Sequence[Member], most: int = TEAM) -> list[Sequence[Member]]:
+    """Return members in groups that are trained in lock step: of one data set and length, and `most` at most.
 
     Networks for pictures are stepped one after another. They share the pictures of their seed, and no more than that.
     """
@@ -235,7 +238,7 @@ def teams(members: Sequence[Member]) -> list[Sequence[Member]]:
     made: list[Sequence[Member]] = []
     for group in alike.values():
         # Of equal size, so that none is left with a few runs that cost almost as much.
-        size = -(-len(group) // -(-len(group) // TEAM))
+        size = -(-len(group) // -(-len(group) // most))
         made += [group[at : at + size] for at in range(0, len(group), size)]
     return made
 

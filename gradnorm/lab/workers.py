@@ -10,8 +10,8 @@ from functools import partial
 from threading import Event, Lock, Semaphore, Thread
 
 from gradnorm.lab.endings import Endings
-from gradnorm.lab.resume import records_of
-from gradnorm.lab.run_writer import failed, record_group
+from gradnorm.lab.engine import Engine
+from gradnorm.lab.run_writer import failed
 from gradnorm.runs.background_writer import BEAT_SECONDS
 from gradnorm.runs.database import PASSING
 from gradnorm.runs.faults import StoreError
@@ -49,10 +49,13 @@ class Workers:
     controls: by the id of each run that was launched here; they get those of runs from elsewhere, and lose those of
         runs that are over.
     wanted: how many runs are trained at once; None for one a GPU. A run that is held counts for nothing.
+    engine: trains them.
     """
 
-    def __init__(self, store: RunStore, controls: MutableMapping[str, Control], wanted: int | None) -> None:
-        self._store, self._controls, self._wanted = store, controls, wanted
+    def __init__(
+        self, store: RunStore, controls: MutableMapping[str, Control], wanted: int | None, engine: Engine
+    ) -> None:
+        self._store, self._controls, self._wanted, self._engine = store, controls, wanted, engine
         self._threads: list[Thread] = []
         self._wake = Event()
         self._closing = False
@@ -140,7 +143,7 @@ class Workers:
     def _claim(self) -> Sequence[RunInfo]:
         """Take the next runs of the queue; none if it is empty, or cannot be read now."""
         try:
-            claimed = self._store.claim()
+            claimed = self._store.claim(self._engine.name)
         except (*PASSING, StoreError) as error:
             if self._unread is None:
                 log.warning("The queue cannot be read now: %s It is tried again.", error)
@@ -191,8 +194,9 @@ class Workers:
             log.exception("Runs failed: %s.", ", ".join(steps))
             ending = error
         finally:
-            for run in controls:
-                self._controls.pop(run, None)
+            for run, control in controls.items():
+                if self._controls.get(run) is control:  # it may be in the queue again
+                    del self._controls[run]
                 self._training.discard(run)
         for run in [info.run for index, info in enumerate(claimed) if index not in left and info.run in steps]:
             message = f"The server was shut down at step {steps[run]:,}. All records are kept."
@@ -208,11 +212,9 @@ class Workers:
         left: set[int],
     ) -> None:
         """Train claimed runs until they or this server end. steps: keeps those of the runs that have not ended."""
-        items = records_of(self._store, claimed, controls, left)
-        steering = list(controls.values())
-        held = partial(self._set_held, slot, steering)
-        with closing(record_group(self._store, list(controls), items, steering, left, held)) as recorded:
-            for run, item in recorded:
+        held = partial(self._set_held, slot, list(controls.values()))
+        with closing(self._engine.carry_out(self._store, claimed, controls, left, held)) as told:
+            for run, item in told:
                 steps[run] = item.step
                 if isinstance(item, Outcome):
                     del steps[run]

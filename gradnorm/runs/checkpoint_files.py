@@ -1,19 +1,15 @@
-"""Checkpoints as files: written whole or not at all, and checked when they are read.
-
-A file is a line of text (what it is, and the SHA-256 of the rest) followed by the engine's bytes.
-"""
+"""Checkpoints as files: written whole or not at all, and checked when they are read."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from hashlib import sha256
 from pathlib import Path
 
 from gradnorm.runs.records import Checkpoint
+from gradnorm.runs.sealed_files import SealError, read_sealed, sync, write_sealed
 
-_MAGIC = b"gradnorm checkpoint 1 "
+_KIND = "gradnorm checkpoint 1"
 _SUFFIX = ".ckpt"
 # Of one run, beside the two newest: enough to travel back in time by three per cent of the run.
 MOST_KEPT = 32
@@ -40,16 +36,9 @@ class Checkpoints:
         new = not folder.exists()
         for directory in (self._root, folder):  # not their parent: a home that was deleted is not to come back by this
             directory.mkdir(exist_ok=True)
-        path = self._path(run, checkpoint.step)
-        partial = path.with_suffix(".tmp")
-        with partial.open("wb") as file:
-            file.write(_MAGIC + sha256(checkpoint.payload).hexdigest().encode() + b"\n")
-            file.write(checkpoint.payload)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        for directory in (folder, self._root) if new else (folder,):
-            _sync(directory)
+        write_sealed(self._path(run, checkpoint.step), _KIND, checkpoint.payload)
+        if new:
+            sync(self._root)
         self._thin(run)
 
     def steps(self, run: str) -> list[int]:
@@ -86,18 +75,17 @@ class Checkpoints:
         """Return one checkpoint. Raises CheckpointError if it is missing or damaged."""
         path = self._path(run, step)
         try:
-            head, _, payload = path.read_bytes().partition(b"\n")
+            return Checkpoint(step, read_sealed(path, _KIND))
         except FileNotFoundError:
             kept = ", ".join(map(str, self.steps(run))) or "none"
             raise CheckpointError(
                 f"The step should be one with a checkpoint ({kept}). Found {step}. Choose one of these."
             ) from None
-        if head != _MAGIC + sha256(payload).hexdigest().encode():
+        except SealError:
             raise CheckpointError(
                 f"The checkpoint {path} should have the SHA-256 that it was written with. Found another: "
                 "it is damaged. Use the one before it."
-            )
-        return Checkpoint(step, payload)
+            ) from None
 
     def latest(self, run: str, until: int) -> tuple[Checkpoint | None, list[str]]:
         """Return the newest sound checkpoint of at most `until` steps, and what was wrong with newer ones."""
@@ -131,11 +119,3 @@ class Checkpoints:
         for step in steps[1:-2]:
             if step % stride:
                 self._path(run, step).unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

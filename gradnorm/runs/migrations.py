@@ -171,6 +171,18 @@ def _labels_and_studies(db: apsw.Connection) -> None:
     _studies(db)
 
 
+def _engines_and_leases(db: apsw.Connection) -> None:
+    """6 → 7: what trains the runs of each study, and how far what each lease sent has been taken in."""
+    db.execute("""
+    ALTER TABLE studies ADD COLUMN engine TEXT NOT NULL DEFAULT 'local';
+    CREATE TABLE leases (
+        lease TEXT PRIMARY KEY,
+        attempt INTEGER NOT NULL,
+        taken INTEGER NOT NULL DEFAULT 0
+    );
+    """)
+
+
 MIGRATIONS = (
     _runs_blocks_evaluations,
     _races_and_forks,
@@ -178,5 +190,6 @@ MIGRATIONS = (
     _checksums,
     _wishes,
     _labels_and_studies,
+    _engines_and_leases,
 )
 SCHEMA_VERSION = len(MIGRATIONS)

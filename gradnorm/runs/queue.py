@@ -21,10 +21,19 @@ class CannotGoOnError(ValueError):
     """The run cannot be continued as it is; the message says why and what to do."""
 
 
-def take_next(db: apsw.Connection) -> list[str]:
-    """Take the first run of the queue for this process, with its race, and return them; none if nothing waits."""
+# What trains a run: the engine of its study, or the machine itself where it is in none.
+_ENGINE = (
+    "coalesce((SELECT engine FROM study_runs JOIN studies USING (study) WHERE study_runs.run = runs.run), 'local')"
+)
+
+
+def take_next(db: apsw.Connection, engine: str) -> list[str]:
+    """Take the first run of the queue for this process, with its race, and return them; none if nothing waits.
+
+    engine: what this process trains with. Runs of studies on other engines are left.
+    """
     me = this_process()
-    waiting = [info for info, _ in listed(db, "WHERE state = 'queued' ORDER BY number")]
+    waiting = [info for info, _ in listed(db, f"WHERE state = 'queued' AND {_ENGINE} = ? ORDER BY number", (engine,))]
     first = waiting[:1]
     taken = [info.run for info in waiting if info in first or (info.race and info.race == first[0].race)]
     for run in taken:

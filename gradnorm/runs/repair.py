@@ -207,7 +207,7 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
 def _bring_studies(old: apsw.Connection, new: apsw.Connection) -> list[str]:
     """Write the studies into the new database, and return a sentence if they could not be read."""
     try:
-        for table, width in (("studies", 6), ("study_runs", 5)):
+        for table, width in (("studies", 7), ("study_runs", 5), ("leases", 3)):
             rows = fetch(old, f"SELECT * FROM {table}")
             new.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
     except (*UNREADABLE, apsw.ConstraintError) as error:

@@ -28,6 +28,7 @@ from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.damage import undescribed
 from gradnorm.runs.database import Database
 from gradnorm.runs.faults import gone, read_only, unusable
+from gradnorm.runs.leases import Leases
 from gradnorm.runs.ownership import check_owned, owned
 from gradnorm.runs.queue import CAN_GO_ON, CannotGoOnError, interrupt, put_back, take_next, take_out
 from gradnorm.runs.records import Evaluation, Event, Outcome, RunInfo, Snapshot, StepRecord
@@ -63,7 +64,7 @@ class RunStore:
     home: the directory, made if missing; None takes GRADNORM_HOME, else `runs/`. Homes of earlier versions are brought
         to today's schema when they are opened.
     checkpoints: the files with the states that a run can go on from.  wishes: what pages ask of scripts that record.
-    studies: named groups of runs.  catalogue: the list with names, tags and the trash.
+    studies: named groups of runs.  leases: runs trained elsewhere.  catalogue: the list with names, tags and the trash.
     read_only: whether nothing can be recorded.
     A home that can't be written can be read; what writes raises ReadOnlyHomeError there.
     Raises StoreError if the home cannot be used or was written by a newer version, DamageError if it is damaged.
@@ -92,6 +93,7 @@ class RunStore:
         self.checkpoints = Checkpoints(self.home / "checkpoints")
         self.wishes = Wishes(self._db)
         self.studies = Studies(self._db)
+        self.leases = Leases(self._db)
         self.catalogue = Catalogue(self._db, self.checkpoints)
 
     @property
@@ -140,10 +142,10 @@ class RunStore:
         with self._db.write() as db:
             return [insert(db, new_id(), title, spec, tasks, queued, race=race) for title, spec in contenders]
 
-    def claim(self) -> list[RunInfo]:
-        """Take the first run of the queue for this process, with its race; empty if the queue is."""
+    def claim(self, engine: str = "local") -> list[RunInfo]:
+        """Take the first run of the queue that `engine` trains for this process, with its race; empty if none waits."""
         with self._db.write() as db:
-            taken = take_next(db)
+            taken = take_next(db, engine)
         return [self.info(run) for run in taken]
 
     def append(

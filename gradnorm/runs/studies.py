@@ -21,7 +21,10 @@ class UnknownStudyError(LookupError):
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """A study as it is stored. spec: its options as plain JSON types.  created: seconds since 1970."""
+    """A study as it is stored. spec: its options as plain JSON types.  created: seconds since 1970.
+
+    engine: what trains its runs, as in `gradnorm.lab.engine`. Only a process with that engine takes them.
+    """
 
     study: str
     kind: str
@@ -29,6 +32,7 @@ class StudyInfo:
     spec: Mapping[str, Any]
     state: StudyState
     created: float
+    engine: str = "local"
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,14 @@ class Studies:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def create(self, kind: str, title: str, spec: Mapping[str, Any]) -> str:
-        """Return the id of a new study, which is running."""
+    def create(self, kind: str, title: str, spec: Mapping[str, Any], engine: str = "local") -> str:
+        """Return the id of a new study, which is running. engine: what trains its runs."""
         study = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
         with self._db.write() as db:
             db.execute(
-                "INSERT INTO studies (study, kind, title, spec, state, created) VALUES (?, ?, ?, ?, 'running', ?)",
-                (study, kind, title, json.dumps(dict(spec)), time.time()),
+                "INSERT INTO studies (study, kind, title, spec, state, created, engine) "
+                "VALUES (?, ?, ?, ?, 'running', ?, ?)",
+                (study, kind, title, json.dumps(dict(spec)), time.time(), engine),
             )
         return study
 
@@ -78,6 +83,11 @@ class Studies:
         self.info(study)
         with self._db.write() as db:
             db.execute("UPDATE studies SET state = ? WHERE study = ?", (state, study))
+
+    def set_engine(self, study: str, engine: str) -> None:
+        """Note what trains the runs of a study from now on."""
+        with self._db.write() as db:
+            db.execute("UPDATE studies SET engine = ? WHERE study = ?", (engine, study))
 
     def members(self, study: str) -> list[MemberInfo]:
         """Return the runs of a study, in the order in which they were made."""
@@ -139,10 +149,10 @@ class Studies:
             db.execute("DELETE FROM studies WHERE study = ?", (study,))
 
     def _read(self, rest: str, values: tuple[Any, ...] = ()) -> list[StudyInfo]:
-        query = f"SELECT study, kind, title, spec, state, created FROM studies {rest}"
+        query = f"SELECT study, kind, title, spec, state, created, engine FROM studies {rest}"
         with self._db.read() as db:
             rows = fetch(db, query, values)
         return [
-            StudyInfo(study, kind, title, json.loads(spec), state, created)
-            for study, kind, title, spec, state, created in rows
+            StudyInfo(study, kind, title, json.loads(spec), state, created, engine)
+            for study, kind, title, spec, state, created, engine in rows
         ]

@@ -20,6 +20,7 @@ from gradnorm.ui import lab
 from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
+from gradnorm.ui.lesson.class_route import class_routes
 from gradnorm.ui.live.downloads import end_without_slow_clients
 from gradnorm.ui.live.routes import live_routes
 
@@ -29,8 +30,9 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 
 def routes() -> list[BaseRoute]:
-    """Return the live routes, under Streamlit's base path and with its list of allowed origins."""
-    return live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
+    """Return the live routes and that of classes, under Streamlit's base path and with its list of allowed origins."""
+    live = live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
+    return [*class_routes(base_path(), _allowed_origins()), *live]
 
 
 def middleware() -> list[Middleware]:

@@ -1,18 +1,20 @@
-"""The lesson in a real browser: by keyboard alone, by address, before a class, on a phone."""
+"""The lesson in a real browser: by keyboard, clicker and mouse, by address, before a class, on a phone."""
 
 from __future__ import annotations
 
 import re
+from itertools import cycle
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from gradnorm.ui.lesson.page import pages
+from gradnorm.ui.lesson.contents import find, steps
 from tests.browser.playground import PATIENCE, Playground
 from tests.browser.test_looks import SIZES, check
 from tests.factories import wait_for
 
-STEPS = len(pages())
+STEPS = steps()
+LECTURE = {"width": 1280, "height": 720}
 
 _FOCUS = """() => {
   const node = document.activeElement;
@@ -27,14 +29,15 @@ class Lesson:
         self.page = page
         page.goto(url)
 
-    def wait_for_step(self, step: int) -> None:
+    def wait_for_step(self, name: str) -> None:
         """Wait until a step is drawn whole, its chart included."""
-        heading = self.page.get_by_role("heading", name=pages()[step - 1].title, exact=True)
+        step = find(name)
+        heading = self.page.get_by_role("heading", name=step.words.title, exact=True)
         expect(heading).to_be_visible(timeout=PATIENCE)
-        expect(self.page.get_by_text(f"{step} / {STEPS}", exact=True)).to_be_visible(timeout=PATIENCE)
-        expect(self.page).to_have_url(re.compile(rf"/lesson\?step={step}\b"), timeout=PATIENCE)
-        expect(self.reading).to_be_visible(timeout=PATIENCE)
+        expect(self.page.get_by_text(f"{step.number} / {len(STEPS)}", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(self.page).to_have_url(re.compile(rf"/lesson\?step={name}\b"), timeout=PATIENCE)
         self.wait_until_idle()
+        expect(self.reading).to_be_visible(timeout=PATIENCE)
         expect(self.page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
 
     def wait_until_idle(self) -> None:
@@ -46,21 +49,41 @@ class Lesson:
     def reading(self) -> Locator:
         return self.page.locator(".st-key-lesson-reading p")
 
-    def press(self, key: str, times: int = 1) -> None:
-        for _ in range(times):
-            self.page.keyboard.press(key)
+    @property
+    def answer(self) -> Locator:
+        return self.page.locator(".st-key-lesson-answer")
+
+    def button(self, name: str) -> Locator:
+        return self.page.locator(f".st-key-lesson-{name} button")
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
 
     def tab_to(self, what: str) -> None:
         """Press Tab until the focus is on something of this tag, label or text."""
-        for _ in range(60):
+        for _ in range(80):
             self.press("Tab")
             if re.search(what, self.page.evaluate(_FOCUS)):
                 return
         raise AssertionError(f"Tab does not lead to {what}.")
 
+    def click_the_slider(self, part: float) -> None:
+        """Click the first slider's track. part: how far along it, from 0 to 1."""
+        slider = self.page.locator(".st-key-lesson-controls .stSlider").first
+        whole, thumb = slider.bounding_box(), slider.locator("[role=slider], input").first.bounding_box()
+        self.page.mouse.click(whole["x"] + part * whole["width"], thumb["y"] + thumb["height"] / 2)
+
     def wait_for_reading(self, pattern: str) -> None:
         expect(self.reading).to_have_text(re.compile(pattern), timeout=PATIENCE)
         self.wait_until_idle()
+
+    def overflow(self) -> int:
+        """By how many pixels the page is higher than the window."""
+        return self.page.get_by_test_id("stMain").evaluate("node => node.scrollHeight - node.clientHeight")
+
+    def bar(self) -> tuple[float, float]:
+        box = self.button("next").bounding_box()
+        return round(box["x"]), round(box["y"])
 
 
 @pytest.fixture
@@ -71,95 +94,150 @@ def lesson(server, open_page):
     return opened
 
 
-def test_it_is_walked_to_the_end_by_keyboard_alone(lesson):
-    tab = lesson()
-    tab.wait_for_step(1)
-    # Change a control: arrow keys on a slider move the slider, not the page.
-    tab.tab_to("INPUT Scale of task 2")
-    tab.press("End")
-    tab.wait_for_reading("gradient norm at the shared layer is [12]\\d times")
-    tab.wait_for_step(1)
-    # Open an answer.
-    answer = tab.page.get_by_text("The gradient of a squared error is proportional to the error")
-    expect(answer).to_be_hidden()
-    tab.tab_to("SUMMARY .*Answer")
-    tab.press("Enter")
-    expect(answer).to_be_visible()
-    for step in range(2, STEPS + 1):
-        tab.press("ArrowRight")
-        tab.wait_for_step(step)
-        expect(tab.page.locator("details[open]")).to_have_count(0)
-    expect(tab.page.get_by_role("button", name="Next")).to_be_disabled()
-    tab.press("ArrowLeft")
-    tab.wait_for_step(STEPS - 1)
-
-
-def test_escape_leaves_a_slider_and_tab_leads_on(lesson):
-    tab = lesson("/lesson?step=4")
-    tab.wait_for_step(4)
-    tab.tab_to("INPUT Asymmetry")
-    tab.press("ArrowRight")
-    tab.wait_for_reading("targets are")
-    tab.press("Escape")
-    tab.press("ArrowRight")
-    tab.wait_for_step(5)
-    tab.tab_to("BUTTON .*Next")
-    tab.press("Enter")
-    tab.wait_for_step(6)
-
-
-def test_a_step_has_an_address_and_the_browser_goes_back(lesson):
-    tab = lesson("/lesson?step=5")
-    tab.wait_for_step(5)
-    tab.page.get_by_role("radio", name="7 Limits").or_(tab.page.get_by_role("button", name="7 Limits")).click()
-    tab.wait_for_step(7)
-    tab.page.go_back()
-    tab.wait_for_step(5)
-
-
-def test_an_unknown_step_is_the_first_with_a_word(lesson):
-    tab = lesson("/lesson?step=99")
-    tab.wait_for_step(1)
-    expect(tab.page.get_by_text(f"its steps are 1 to {STEPS}")).to_be_visible()
-
-
-def test_presenters_mode_by_key_is_larger_and_has_nothing_else_on_it(lesson):
-    tab = lesson("/lesson?step=2")
-    tab.wait_for_step(2)
-    text = tab.page.locator(".st-key-lesson-text p").first
-    label = tab.page.locator(".js-plotly-plot .xtick text").first
-
-    def size(where: Locator) -> float:
-        return float(where.evaluate("node => parseFloat(getComputedStyle(node).fontSize)"))
-
-    before = size(text), size(label)
+def test_it_is_walked_by_keys_clicker_and_mouse_in_turns_on_one_screen(lesson):
+    """A slider is touched at every step: the page's keys win all the same. The bar stays where it is."""
+    tab = lesson(viewport=LECTURE)
+    tab.wait_for_step("data")
+    bar, ways = tab.bar(), cycle(("ArrowRight", "PageDown", "mouse"))
+    for step, later in zip(STEPS, (*STEPS[1:], None), strict=True):
+        tab.click_the_slider(0.98)
+        tab.wait_until_idle()
+        expect(tab.answer).to_have_count(0)
+        tab.press("Enter")
+        expect(tab.answer).to_be_visible(timeout=PATIENCE)
+        assert tab.overflow() <= 0, step.name
+        assert tab.bar() == bar, step.name
+        if later is not None:
+            way = next(ways)
+            tab.button("next").click() if way == "mouse" else tab.press(way)
+            tab.wait_for_step(later.name)
+    expect(tab.button("next")).to_be_disabled()
     tab.press("p")
     expect(tab.page).to_have_url(re.compile("present=1"), timeout=PATIENCE)
-    wait_for(lambda: size(text) > 1.3 * before[0] and size(label) > 1.3 * before[1], PATIENCE / 1000)
-    expect(tab.page.get_by_role("link", name="Playground")).to_be_hidden()
+    expect(tab.page.get_by_role("link", name="Playground", exact=True)).to_be_hidden(timeout=PATIENCE)
+    for key, step in zip(cycle(("PageUp", "ArrowLeft")), STEPS[-2::-1], strict=False):
+        tab.press(key)
+        tab.wait_for_step(step.name)
+        assert tab.overflow() <= 0, step.name
+    expect(tab.button("previous")).to_be_disabled()
+
+
+def test_it_can_be_used_by_keyboard_alone_and_play_ends_where_all_say_the_same(lesson):
+    tab = lesson("/lesson?step=norms")
+    tab.wait_for_step("norms")
+    tab.tab_to("INPUT Steps done")
+    tab.press("ArrowUp")
+    tab.wait_for_reading("After 10 steps")
+    tab.press("Home")
+    tab.wait_for_reading("After 0 steps")
+    tab.press("Space")
+    title = tab.page.locator(".js-plotly-plot:visible .gtitle")
+    expect(title).to_have_text("Gradient norms after 150 steps", timeout=PATIENCE)
+    expect(tab.page).to_have_url(re.compile(r"step=norms&t=150$"), timeout=PATIENCE)
+    expect(tab.button("play")).to_have_text(re.compile("Play"), timeout=PATIENCE)
+    tab.wait_for_reading("After 150 steps")
+    expect(tab.page.locator("[data-testid=stSliderThumbValue]").first).to_have_text("150")
+    # Where Tab leads, Enter presses; it doesn't open the answer.
+    tab.tab_to("BUTTON .*Next")
+    tab.press("Enter")
+    tab.wait_for_step("rates")
+    expect(tab.answer).to_have_count(0)
+    tab.tab_to("BUTTON .*Half as large")
     tab.press("ArrowRight")
-    tab.wait_for_step(3)
-    assert "present=1" in tab.page.url
-    tab.press("p")
-    expect(tab.page.get_by_role("link", name="Playground")).to_be_visible(timeout=PATIENCE)
+    tab.press("Enter")
+    expect(tab.answer).to_have_text(re.compile("^Right"), timeout=PATIENCE)
 
 
-def test_the_bars_play_to_the_last_step(lesson):
-    tab = lesson("/lesson?step=2")
-    tab.wait_for_step(2)
-    title = tab.page.locator(".js-plotly-plot .gtitle")
-    expect(title).to_have_text("Gradient norms at step 1")
-    tab.page.locator(".updatemenu-button", has_text="Play").click()
-    expect(title).to_have_text("Gradient norms at step 160", timeout=PATIENCE)
+def test_what_is_set_is_in_the_address_and_the_browser_goes_back(lesson):
+    tab = lesson("/lesson?step=target&alpha=1.5&t=60")
+    tab.wait_for_step("target")
+    tab.wait_for_reading("targets are")
+    set_up = tab.reading.text_content()
+    tab.page.locator(".st-key-lesson-steps button").nth(8).click()
+    tab.wait_for_step("limits")
+    tab.click_the_slider(0.99)
+    expect(tab.page).to_have_url(re.compile(r"step=limits&alpha=3$"), timeout=PATIENCE)
+    tab.page.reload()
+    tab.wait_for_step("limits")
+    tab.wait_for_reading("100% of the total weight")
+    tab.page.go_back()
+    tab.wait_for_reading("12% of the total weight")
+    tab.page.go_back()
+    tab.wait_for_step("target")
+    expect(tab.reading).to_have_text(set_up)
+    with tab.page.context.expect_page() as opened:
+        tab.page.get_by_role("link", name="Open this in the Playground").click()
+    playground = Playground(opened.value)
+    playground.wait_until_drawn()
+    assert "sigmas=1%2C3%2C10" in opened.value.url
+    assert "alpha=1.5" in opened.value.url
+    expect(opened.value.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_a_class_follows_its_teacher_and_its_sliders_are_dots(lesson):
+    teacher = lesson("/lesson?step=data")
+    teacher.wait_for_step("data")
+    teacher.page.locator(".st-key-lesson-class-menu button").click()
+    teacher.page.get_by_role("button", name="Open a class").click()
+    address = teacher.page.locator("[data-testid=stPopoverBody] code")
+    expect(address).to_have_text(re.compile(r"/lesson\?class=[A-Z0-9]{5}$"), timeout=PATIENCE)
+    path = "/lesson" + address.text_content().partition("/lesson")[2]
+    teacher.press("Escape")
+    student = lesson(path)
+    student.wait_for_step("data")
+    expect(teacher.page.get_by_text("1 page is here")).to_be_visible(timeout=PATIENCE)
+    teacher.button("next").click()
+    teacher.wait_for_step("drowning")
+    student.wait_for_step("drowning")
+    # What the address says beside the step stays: a class outlives a reload on both sides.
+    teacher.page.reload()
+    teacher.page.locator(".st-key-lesson-steps button").nth(6).click()
+    teacher.wait_for_step("alpha")
+    student.wait_for_step("alpha")
+    student.click_the_slider(0.99)
+    student.wait_for_reading("α = 3")
+    student.page.get_by_role("radio", name="They get shorter").or_(
+        student.page.get_by_role("button", name="They get shorter")
+    ).click()
+    expect(teacher.page.locator(".js-plotly-plot .legendtext", has_text="your class")).to_be_visible(timeout=PATIENCE)
+    expect(teacher.page.get_by_text("They get shorter: 1")).to_be_visible(timeout=PATIENCE)
+    expect(student.page.get_by_text("your class")).to_have_count(0)
+
+
+def test_a_class_that_is_not_there_is_said(lesson):
+    tab = lesson("/lesson?class=NOONE&step=alpha")
+    tab.wait_for_step("alpha")
+    expect(tab.page.get_by_text("There is no such class")).to_be_visible()
+    tab.button("leave").click()
+    expect(tab.page.get_by_text("There is no such class")).to_be_hidden(timeout=PATIENCE)
+    assert "class=" not in tab.page.url
+
+
+def test_type_and_charts_grow_with_the_screen(lesson):
+    tab = lesson("/lesson?step=drowning", viewport=LECTURE)
+    tab.wait_for_step("drowning")
+
+    def sizes() -> list[float]:
+        shown = (".st-key-lesson-text p", ".js-plotly-plot .main-svg", ".js-plotly-plot .xtick text")
+        return [tab.page.locator(each).first.bounding_box()["height"] for each in shown]
+
+    before = sizes()
+    tab.page.set_viewport_size({"width": 1920, "height": 1080})
+    wait_for(lambda: all(b > 1.3 * a for a, b in zip(before, sizes(), strict=True)), PATIENCE / 1000)
+    assert tab.overflow() <= 0
+    # The chart still knows where the mouse is.
+    box = tab.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    expect(tab.page.locator(".js-plotly-plot .hoverlayer")).to_contain_text("160", timeout=PATIENCE)
 
 
 def test_a_new_step_begins_at_its_top(lesson):
-    tab = lesson("/lesson?step=3", viewport=SIZES["phone"])
-    tab.wait_for_step(3)
+    tab = lesson("/lesson?step=norms", viewport=SIZES["phone"])
+    tab.wait_for_step("norms")
     main = tab.page.get_by_test_id("stMain")
     main.evaluate("node => node.scrollTo(0, 900)")
-    tab.page.get_by_role("button", name="Next").click()
-    tab.wait_for_step(4)
+    tab.button("next").click()
+    tab.wait_for_step("rates")
     wait_for(lambda: main.evaluate("node => node.scrollTop") == 0, PATIENCE / 1000)
 
 
@@ -167,9 +245,9 @@ def test_the_playground_is_as_it_was(server, open_page):
     tab = open_page(f"{server.url}/?preset=toy-10")
     shown = tab.controls()
     tab.page.get_by_role("link", name="Lesson").click()
-    heading = tab.page.get_by_role("heading", name=pages()[0].title)
+    heading = tab.page.get_by_role("heading", name=STEPS[0].words.title)
     expect(heading).to_be_visible(timeout=PATIENCE)
-    tab.page.get_by_role("link", name="Playground").click()
+    tab.page.get_by_role("link", name="Playground", exact=True).click()
     again = Playground(tab.page)
     again.wait_until_drawn()
     assert again.controls() == shown
@@ -177,10 +255,11 @@ def test_the_playground_is_as_it_was(server, open_page):
     expect(tab.page.get_by_test_id("stAlert")).to_have_count(0)
 
 
-@pytest.mark.parametrize("step", range(1, STEPS + 1))
 @pytest.mark.parametrize(("size", "scheme"), [("desk", "light"), ("phone", "dark")])
-def test_every_step_can_be_read(lesson, step, size, scheme):
-    tab = lesson(f"/lesson?step={step}", viewport=SIZES[size], color_scheme=scheme)
-    tab.wait_for_step(step)
-    tab.page.wait_for_timeout(300)
-    check(tab.page)
+def test_every_step_can_be_read(lesson, size, scheme):
+    tab = lesson(viewport=SIZES[size], color_scheme=scheme)
+    for step in STEPS:
+        tab.wait_for_step(step.name)
+        tab.page.wait_for_timeout(300)
+        check(tab.page)
+        tab.press("PageDown")

@@ -8,7 +8,6 @@ from gradnorm.charts.palette import task_style
 
 NAMES = ("a", "b", "c")
 FIRST = Bars(1, (1.0, 2.0, 9.0), (4.0, 4.0, 4.0))
-LAST = Bars(9, (4.0, 5.0, 3.0), (4.0, 4.5, 3.5))
 
 
 def shown(figure):
@@ -37,46 +36,49 @@ def test_a_level_is_drawn_and_a_log_axis_is_one():
     assert figure.layout.yaxis.type == "log"
 
 
-def test_of_two_charts_one_has_the_legend():
-    def height(**options):
-        return lesson.lines([1], [(1.0,)], ("a",), Look(), title="", unit="", **options).layout.height
-
-    assert height(short=True, legend=False) < height(short=True) < height()
-
-
 def test_bars_are_norms_and_marks_are_centred_on_targets():
-    figure = lesson.norm_bars([FIRST, LAST], 0, NAMES, Look())
+    figure = lesson.norm_bars(FIRST, NAMES, Look(), 10.0)
     bars, marks, arrows = figure.data
     assert list(bars.y) == [1.0, 2.0, 9.0]
     assert list(bars.marker.color) == [task_style(i).light for i in range(3)]
     assert [base + y / 2 for base, y in zip(marks.base, marks.y, strict=True)] == pytest.approx([4.0] * 3)
     assert list(arrows.y) == [1.0, 4.0, None, 2.0, 4.0, None, 9.0, 4.0, None]
-
-
-def test_playing_moves_the_bars_on_an_axis_that_stands_still():
-    figure = lesson.norm_bars([FIRST, LAST], 1, NAMES, Look())
-    assert [frame.name for frame in figure.frames] == ["1", "9"]
-    assert list(figure.frames[0].data[0].y) == [1.0, 2.0, 9.0]
-    assert list(figure.data[0].y) == [4.0, 5.0, 3.0]
-    assert {len(frame.data) for frame in figure.frames} == {len(figure.data)}
-    assert figure.layout.yaxis.range[1] > 9
-    assert figure.layout.title.text.endswith("step 9")
-    assert figure.frames[0].layout.title.text.endswith("step 1")
-    assert [button.method for button in figure.layout.updatemenus[0].buttons] == ["animate", "animate"]
+    assert figure.layout.yaxis.range == (0, 10.0)
+    assert figure.layout.title.text.endswith("after 1 steps")
 
 
 def test_without_targets_there_are_no_marks():
-    figure = lesson.norm_bars([Bars(1, (1.0, 2.0, 3.0))], 0, NAMES, Look())
+    figure = lesson.norm_bars(Bars(1, (1.0, 2.0, 3.0)), NAMES, Look(), 4.0)
     assert list(shown(figure)) == ["norm"]
 
 
-def test_no_moment_is_an_error():
-    with pytest.raises(ValueError, match="at least one"):
-        lesson.norm_bars([], 0, NAMES, Look())
+def test_dots_are_a_cloud_a_task():
+    figure = lesson.dots([((1, 2), (3, 4)), ((5,), (6,))], ("a", "b"), Look(), title="T", x="across", y="up")
+    assert [(list(trace.x), list(trace.y)) for trace in figure.data] == [([1, 2], [3, 4]), ([5], [6])]
+    assert len({trace.marker.symbol for trace in figure.data}) == 2
+
+
+def test_scores_stand_at_the_place_of_their_stop_and_a_class_below_them():
+    marks = [("yours", ["b", "a"], [1.0, 2.0])]
+    figure = lesson.scores(marks, Look(), "abc", title="T", x="x", y="y", level=("rival", 0.5))
+    level, yours = figure.data
+    assert list(level.y) == [0.5, 0.5]
+    assert list(zip(yours.x, yours.y, strict=True)) == [("b", 1.0), ("a", 2.0)]
+    assert figure.layout.xaxis.categoryarray == ("a", "b", "c")
+    lesson.add_votes(figure, {"c": 2, "a": 1}, Look())
+    votes = figure.data[-1]
+    assert list(zip(votes.x, votes.y, strict=True)) == [("c", 0.5), ("c", 1.5), ("a", 0.5)]
+    assert votes.yaxis == "y2"
+
+
+def test_a_large_class_stays_in_the_chart():
+    figure = lesson.class_strip({"a": 300, "b": 1}, "abc", "x", Look())
+    assert max(figure.data[-1].y) < figure.layout.yaxis2.range[1]
+    assert len(figure.data[-1].y) == 301
 
 
 def test_the_mean_norm_is_a_line_across():
-    figure = lesson.target_bars(FIRST, NAMES, Look())
+    figure = lesson.target_bars(FIRST, NAMES, Look(), 10.0)
     assert [shape.y0 for shape in figure.layout.shapes] == [4.0]
     assert "Ḡ" in figure.layout.annotations[0].text
 
@@ -91,19 +93,3 @@ def test_each_run_has_a_stem_from_its_lowest_to_its_highest_task():
     # Room is kept for the run that is not there yet.
     assert list(figure.layout.xaxis.categoryarray) == ["equal", "0", "1"]
     assert tuple(figure.layout.xaxis.range) == (-0.5, 2.5)
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda look: lesson.lines([1], [(1.0,)], ("a",), look, title="", unit=""),
-        lambda look: lesson.norm_bars([FIRST], 0, NAMES, look),
-        lambda look: lesson.target_bars(FIRST, NAMES, look),
-        lambda look: lesson.spread(["1"], [(0.1, 0.2, 0.3)], NAMES, look, ["1"], ""),
-    ],
-)
-def test_a_lecture_room_gets_larger_letters(draw):
-    small, large = draw(Look()).layout, draw(Look(large=True)).layout
-    assert large.font.size >= 20 > small.font.size
-    assert large.height > small.height
-    assert large.xaxis.tickfont.size > small.xaxis.tickfont.size

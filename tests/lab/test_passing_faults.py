@@ -96,7 +96,7 @@ def test_the_next_run_starts_after_an_end_that_could_not_be_written(lab, monkeyp
         raise RuntimeError("broken")
         yield
 
-    monkeypatch.setattr("gradnorm.lab.workers.record_group", broken)
+    monkeypatch.setattr("gradnorm.lab.this_machine.record_group", broken)
     monkeypatch.setattr(store, "end", end)
     first = lab.launch(RunSpec.parse(TINY))
     wait_for(lambda: failures)
@@ -127,7 +127,7 @@ def test_an_end_that_is_owed_is_told_until_it_is_written(lab, monkeypatch):
         raise RuntimeError("broken")
         yield
 
-    monkeypatch.setattr("gradnorm.lab.workers.record_group", broken)
+    monkeypatch.setattr("gradnorm.lab.this_machine.record_group", broken)
     run = lab.launch(RunSpec.parse(TINY))
     wait_for(lambda: store.info(run).state == "running")
     with locked(store):
@@ -142,7 +142,7 @@ def test_an_end_that_is_owed_is_told_until_it_is_written(lab, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_is_gone_is_told_and_replaced(lab, monkeypatch):
-    def gone():
+    def gone(engine):
         raise SystemExit
 
     monkeypatch.setattr(lab.store, "claim", gone)

@@ -76,6 +76,20 @@ STUDIES = {
 }
 
 
+def test_a_study_on_another_engine_is_left_to_whoever_has_that(keeper, store):
+    study = keeper.launch(STUDIES["grid"])
+    members = len(store.studies.members(study))
+    store.studies.set_engine(study, "ray")
+    for run in store.studies.members(study):
+        store.withdraw(run.run)
+    keeper.tend(study)
+    keeper.tend_all()
+    assert len(store.studies.members(study)) == members
+    assert store.studies.info(study).state == "running"
+    keeper.stop(study)
+    assert store.studies.info(study).state == "stopped"
+
+
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_a_study_runs_to_its_end(study, keeper, store, run_to):
     made = keeper.launch(study)

@@ -164,7 +164,10 @@ def test_what_is_said_is_what_is_declared():
         "cli": ["recorder"],
         "dashboard": ["surgery,data,cli"],
         "all": ["dashboard"],
+        "ray": ["cli"],
+        "slurm": ["cli"],
     }
-    assert {"cli": {"recorder"}, "dashboard": {"surgery", "data", "cli", "recorder"}} == PARTS
+    clusters = {"ray": {"cli", "recorder"}, "slurm": {"cli", "recorder"}}
+    assert {"cli": {"recorder"}, "dashboard": {"surgery", "data", "cli", "recorder"}, **clusters} == PARTS
     assert set(EXTRA_OF) | {"playwright"} == OPTIONAL
     assert [re.split(">", line)[0] for line in project["dependencies"]] == ["torch", "numpy", "pydantic", "jaxtyping"]

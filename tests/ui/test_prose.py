@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from gradnorm.ui.lesson import prose
-from gradnorm.ui.lesson.page import pages
-from gradnorm.ui.lesson.steps import TRIALS
+from gradnorm.ui.lesson.contents import steps
 
-GOOD = "# Title\n\nText.\n\n## Try\nDo.\n\n## Question\nWhy?\n\n## Answer\nSo.\n"
+GOOD = "# Title\n\nText.\n\n## Try\nDo.\n\n## Question\nWhy?\n- [ ] A\n- [x] B\n\n## Answer\nSo.\n"
 
 
 def test_a_file_is_title_text_and_three_sections():
     words = prose.parse(GOOD, "1-a.md", "A")
-    assert words == prose.Prose("A", "Title", "Text.", "Do.", "Why?", "So.")
+    assert words == prose.Prose("A", "Title", "Text.", "Do.", "Why?", "So.", ("A", "B"), 1)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +25,9 @@ def test_a_file_is_title_text_and_three_sections():
         ("# Title\nText.", "Found none"),
         (GOOD.replace("Text.", ""), "under text"),
         (GOOD.replace("So.", ""), "under Answer"),
+        (GOOD.replace("[x]", "[ ]"), "Found 2, 0 ticked"),
+        (GOOD.replace("[ ]", "[x]"), "Found 2, 2 ticked"),
+        (GOOD.replace("- [ ] A\n", ""), "Found 1, 1 ticked"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(text, said):
@@ -37,7 +39,9 @@ def test_a_wrong_file_says_what_is_wrong(text, said):
 def test_steps_are_read_in_the_order_of_their_numbers(tmp_path):
     for i in range(1, 12):
         (tmp_path / f"{i}-step-{i}.md").write_text(GOOD)
-    assert [words.short for words in prose.read(tmp_path)] == [f"Step {i}" for i in range(1, 12)]
+    read = prose.read(tmp_path)
+    assert list(read) == [f"step-{i}" for i in range(1, 12)]
+    assert [words.short for words in read.values()] == [f"Step {i}" for i in range(1, 12)]
     (tmp_path / "3-step-3.md").unlink()
     with pytest.raises(prose.ProseError, match="2, 4"):
         prose.read(tmp_path)
@@ -48,9 +52,11 @@ def test_an_empty_folder_is_an_error(tmp_path):
         prose.read(tmp_path)
 
 
-def test_the_lesson_has_six_to_eight_short_steps():
-    assert 6 <= len(pages()) == len(TRIALS) <= 8
-    for words in pages():
-        assert len(words.text.split()) < 130, words.title
-        assert words.question.endswith(("?", "$.")), words.title
+def test_the_lesson_has_short_steps():
+    assert len(steps()) == 11
+    for step in steps():
+        words = step.words
+        assert len(words.text.split()) < 110, words.title
+        assert words.question.endswith(("?", ".", "…")), words.title
         assert words.text.count("$") % 2 == 0
+        assert len(set(words.options)) == 3

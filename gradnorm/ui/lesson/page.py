@@ -1,145 +1,164 @@
-"""The Lesson page: its address, the buttons from step to step, text and trial side by side, presenter's mode."""
+"""The Lesson page: the bar from step to step, text and trial side by side, presenter's mode."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 
 import streamlit as st
 
 from gradnorm.charts.lesson import Look
-from gradnorm.ui.lesson import prose
-from gradnorm.ui.lesson.steps import TRIALS
+from gradnorm.ui.lesson import audience
+from gradnorm.ui.lesson.contents import Step, steps
+from gradnorm.ui.lesson.place import Place, arrive, does
+from gradnorm.ui.lesson.shown import trial
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
 
 ASSETS = assets()
-_LAST, _LIST = "lesson.last", "lesson.list"
-
-
-@cache
-def pages() -> tuple[prose.Prose, ...]:
-    """Return the texts of all steps, read once per process. Raises ProseError if a file is malformed."""
-    return prose.read(ASSETS / "prose" / "lesson")
+_LIST = "lesson.list"
+KEYS = "← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present"
 
 
 def lesson() -> None:
-    """Show the step that the address names, `?step=3`; with `present=1` in presenter's mode."""
-    step, fault = _place()
-    presenting = st.query_params.get("present") == "1"
-    _write_address(step, presenting)
-    _dress(step, presenting)
+    """Show the step that the address names, `?step=alpha`; with `present=1` in presenter's mode."""
+    here = arrive()
+    audience.keep_in_step(here)
+    _dress(here)
     with st.container(key="lesson"):
-        _list(step)
+        fault, here.fault = here.fault, ""
         if fault:
             st.warning(plain(fault), icon=":material/signpost:")
+        if audience.lost(here):
+            st.warning(
+                "There is no such class (any more). You can go on by yourself; for another class, open its address.",
+                icon=":material/groups:",
+            )
         body = st.container()
         # Before the step itself, which may train for a second: the buttons are there at once.
-        _turns(step, presenting)
+        _bar(here)
         with body:
-            _step(step, Look(dark=st.context.theme.type == "dark", large=presenting))
+            _step(here, Look(dark=st.context.theme.type == "dark"))
 
 
-def _place() -> tuple[int, str]:
-    """Return the number of the step to show, from 1, and what is wrong with the address, or ""."""
-    wanted = st.query_params.get("step")
-    if wanted is None:
-        return int(st.session_state.get(_LAST, 1)), ""
-    numbers = {str(i + 1): i + 1 for i in range(len(pages()))}
-    if wanted in numbers:
-        return numbers[wanted], ""
-    return 1, f"This lesson has no step {wanted[:20]!r}. Its steps are 1 to {len(numbers)}. This is step 1."
-
-
-def _write_address(step: int, presenting: bool) -> None:
-    wanted = {"step": str(step), **({"present": "1"} if presenting else {})}
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
-    st.session_state[_LAST] = step
-
-
-def _go(step: int) -> None:
-    st.query_params["step"] = str(step)
-
-
-def _present(on: bool) -> None:
-    if on:
-        st.query_params["present"] = "1"
-    else:
-        st.query_params.pop("present", None)
-
-
-def _dress(step: int, presenting: bool) -> None:
+def _dress(here: Place) -> None:
     st.html(ASSETS / "lesson.css")
-    if presenting:
+    if here.presenting:
         st.html(ASSETS / "lesson-present.css")
-    # The step is part of the text, so that the script runs again when the step changes, and only then.
+    # What the script has to know. It is part of the text, so that the script runs again when it changes, and only then.
+    known = {"step": here.step.name, "steps": " ".join(step.name for step in steps()), "audience": here.audience}
+    told = " ".join(f'data-{key}="{value}"' for key, value in known.items())
     script = (ASSETS / "lesson.js").read_text(encoding="utf-8")
-    st.html(f"<script>/* step {step} */\n{script}</script>", unsafe_allow_javascript=True)
+    st.html(f'<div class="lesson-place" {told}></div><script>{script}</script>', unsafe_allow_javascript=True)
 
 
-def _list(step: int) -> None:
+def _bar(here: Place) -> None:
+    """Show the buttons that turn pages, and all steps by name; keys press them."""
+    number, last = here.step.number, len(steps())
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson-nav"):
+        _turn("Previous", "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
+        _list(here)
+        st.markdown(f"**{number} / {last}**", width="content")
+        st.button(
+            "Stop the tour" if here.touring else "Tour",
+            key="lesson-tour",
+            on_click=does(here, lambda: _tour(here)),
+            type="tertiary",
+        )
+        audience.button(here)
+        st.button(
+            "Leave" if here.presenting else "Present",
+            key="lesson-present",
+            on_click=does(here, lambda: _present(here)),
+            type="tertiary",
+        )
+        _turn("Next", "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
+
+
+def _turn(label: str, key: str, possible: bool, go: Callable[[], None]) -> None:
+    kind = "primary" if label == "Next" else "secondary"
+    st.button(label, key=key, disabled=not possible, on_click=go, type=kind)
+
+
+def _list(here: Place) -> None:
     """Show all steps by name; a click goes there."""
-    show(_LIST, step)
+    show(_LIST, here.step.number)
 
     def chosen() -> None:
         # None when the step that is shown is clicked again.
-        _go(st.session_state[_LIST] or step)
+        here.go(steps()[(st.session_state[_LIST] or here.step.number) - 1])
 
     with st.container(key="lesson-steps"):
         st.segmented_control(
             "Steps of the lesson",
-            range(1, len(pages()) + 1),
-            format_func=lambda i: f"{i} {pages()[i - 1].short}",
+            range(1, len(steps()) + 1),
+            format_func=lambda number: f"{number} {steps()[number - 1].words.short}",
             key=_LIST,
-            on_change=chosen,
+            on_change=does(here, chosen),
             label_visibility="collapsed",
         )
 
 
-def _turns(step: int, presenting: bool) -> None:
-    """Show the buttons that turn pages; the arrow keys and P press them."""
-    last = len(pages())
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="lesson-nav"
-    ):
-        st.button(
-            "Previous", shortcut="Left", key="lesson-previous", disabled=step == 1, on_click=_go, args=(step - 1,)
-        )
-        st.markdown(f"**{step} / {last}**", width="content")
-        st.button(
-            "Leave" if presenting else "Present",
-            shortcut="P",
-            key="lesson-present",
-            on_click=_present,
-            args=(not presenting,),
-            type="tertiary",
-        )
-        st.button(
-            "Next",
-            shortcut="Right",
-            key="lesson-next",
-            type="primary",
-            disabled=step == last,
-            on_click=_go,
-            args=(step + 1,),
-        )
+def _present(here: Place) -> None:
+    here.presenting = not here.presenting
 
 
-def _step(step: int, look: Look) -> None:
+def _tour(here: Place) -> None:
+    here.touring = here.playing = not here.touring
+    here.since = 0.0
+
+
+def _step(here: Place, look: Look) -> None:
     """Show a step's text on the left and its trial on the right; on a phone the question comes last."""
-    words = pages()[step - 1]
+    words = here.step.words
     left, right = st.columns([5, 7], gap="large")
     with left:
         with st.container(key="lesson-text"):
             st.header(words.title, anchor=False)
-            st.markdown(words.text)
-            st.info(words.attempt, icon=":material/touch_app:")
+            with st.container(key="lesson-words"):
+                st.markdown(words.text)
+                st.info(words.attempt, icon=":material/touch_app:")
         with st.container(key="lesson-question"):
-            st.markdown(f"**Question.** {words.question}")
-            # Each step has a key of its own, so that opening one answer does not open the next one.
-            with st.expander("Answer", key=f"lesson-answer-{step}"):
-                st.markdown(words.answer)
+            _question(here, here.step)
+        with st.container(key="lesson-keys"):
+            st.caption(KEYS)
     # Last, since it may train for a second; the text is there to read meanwhile.
     with right, st.container(key="lesson-trial"):
-        TRIALS[step - 1](look)
+        trial(here, look)
+
+
+def _question(here: Place, step: Step) -> None:
+    """Ask for a guess; the answer is shown after it, or when it is asked for."""
+    words, name, key = step.words, step.name, f"lesson-guess-{step.name}"
+    st.markdown(f"**Your guess?** {words.question}")
+    show(key, here.guesses.get(name))
+
+    def guessed() -> None:
+        here.guesses[name] = st.session_state[key]
+        here.revealed.add(name)
+        audience.tell(here)
+
+    def turned() -> None:
+        here.revealed ^= {name}
+
+    with st.container(horizontal=True, vertical_alignment="center", key="lesson-options"):
+        st.segmented_control(
+            "Your guess",
+            range(len(words.options)),
+            format_func=words.options.__getitem__,
+            key=key,
+            on_change=does(here, guessed),
+            label_visibility="collapsed",
+            required=name in here.guesses,
+        )
+        st.button(
+            "Hide the answer" if name in here.revealed else "Answer",
+            key="lesson-reveal",
+            on_click=does(here, turned),
+            type="tertiary",
+        )
+    if name in here.revealed:
+        with st.container(key="lesson-answer"):
+            guess = here.guesses.get(name)
+            verdict = "" if guess is None else "**Right.** " if guess == words.right else "**Not so.** "
+            st.markdown(verdict + words.answer)

@@ -50,6 +50,11 @@ def _shown(study: str, state: str) -> None:
         return
     _bar(info, now)
     _buttons(info)
+    if info.engine != "local" and info.state != "finished":
+        st.caption(
+            f"Its runs are sent to {info.engine.capitalize()} by the command that started it. If that has ended, "
+            f"go on with `gradnorm study resume {info.study}`."
+        )
     if now.ended == 0:
         st.info("Charts come with the first runs that end.")
     look = Look(dark=st.context.theme.type == "dark")

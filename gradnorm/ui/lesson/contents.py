@@ -1,0 +1,62 @@
+"""The steps of the lesson in order: each has its words and its trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from gradnorm.ui.lesson import prose
+from gradnorm.ui.lesson.steps import (
+    alpha,
+    by_hand,
+    data,
+    drowning,
+    equation,
+    limits,
+    norms,
+    rates,
+    renormalise,
+    target,
+    when_not,
+)
+from gradnorm.ui.lesson.trial import Trial
+from gradnorm.ui.location import assets
+
+# By the names of the files in assets/prose/lesson/, which are also those in the address.
+_TRIALS: dict[str, Trial] = {
+    "data": data.TRIAL,
+    "drowning": drowning.TRIAL,
+    "by-hand": by_hand.TRIAL,
+    "norms": norms.TRIAL,
+    "rates": rates.TRIAL,
+    "target": target.TRIAL,
+    "alpha": alpha.TRIAL,
+    "renormalise": renormalise.TRIAL,
+    "limits": limits.TRIAL,
+    "equation": equation.TRIAL,
+    "when-not": when_not.TRIAL,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. number: from 1.  name: in the address.  words, trial: what is read and what is tried."""
+
+    number: int
+    name: str
+    words: prose.Prose
+    trial: Trial
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """Return all steps, read once a process. Raises ProseError if a text is malformed, or is that of no step."""
+    words = prose.read(assets() / "prose" / "lesson")
+    if tuple(words) != tuple(_TRIALS):
+        raise prose.ProseError(f"The texts should be {', '.join(_TRIALS)}, in this order. Found {', '.join(words)}.")
+    return tuple(Step(i + 1, name, words[name], _TRIALS[name]) for i, name in enumerate(words))
+
+
+def find(name: str) -> Step | None:
+    """Return the step of a name, None if there is none."""
+    return next((step for step in steps() if step.name == name), None)

@@ -1,0 +1,45 @@
+"""A network that has to satisfy an equation: three terms, one solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradnorm.charts import lesson as charts
+from gradnorm.charts.lesson import Look
+from gradnorm.ui.lesson.lesson_runs import EQUAL, WAVE, gradnorm, run, spelled
+from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
+from gradnorm.ui.lesson.wording import listed, rows, vector
+
+ALPHA = Slider("alpha", "Asymmetry α", (0.0, 1.0, 2.0), 0.0)
+# In steps; these runs are longer than those on the toy.
+HALF_LIFE = 30.0
+
+
+def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
+    alpha = values["alpha"]
+    equal, course = (run(spelled({**WAVE, **method})) for method in (EQUAL, gradnorm(alpha, HALF_LIFE)))
+    figures = [
+        charts.lines(
+            listed(course.tested),
+            [[error] for error in course.errors],
+            [f"GradNorm, α = {alpha:g}"],
+            look,
+            title="Error of the solution",
+            unit="‖u − u*‖/‖u*‖",
+            ghosts=[("equal weights", listed(equal.errors))],
+        ),
+        charts.lines(
+            listed(course.steps), rows(course.weights), course.names, look, title="GradNorm's weights", unit="wᵢ(t)"
+        ),
+    ]
+    figures[0].update_yaxes(range=[0, 1.1])
+    figures[1].update_yaxes(range=[0, 3.1])
+    return Picture(
+        [(figures[0], "The error of the solution over the steps"), (figures[1], "The weight of each term")],
+        f"After {WAVE['steps']} steps the error is {course.errors[-1]:.2f} (equal weights: {equal.errors[-1]:.2f}). "
+        f"w = {vector(course.weights[-1])} for {', '.join(course.names)}.",
+        {**WAVE, **gradnorm(alpha, HALF_LIFE)},
+    )
+
+
+TRIAL = Trial((ALPHA,), _picture)

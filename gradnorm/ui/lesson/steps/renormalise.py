@@ -1,0 +1,41 @@
+"""The weights of one run with and without renormalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradnorm.charts import lesson as charts
+from gradnorm.charts.lesson import Look
+from gradnorm.ui.lesson.lesson_runs import SIGMAS, settings, step_by_step, trained, unrenormalized
+from gradnorm.ui.lesson.trial import Choice, Picture, Slider, Trial, Values
+from gradnorm.ui.lesson.wording import listed, rows, vector
+
+KEPT = Choice("renormalise", "Renormalisation", {"on": "On", "off": "Off"})
+RATE = Slider("rate", "Learning rate of the weights", (0.02, 0.04, 0.06, 0.08, 0.1), 0.06)
+
+
+def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
+    rate, kept = values["rate"], values["renormalise"]
+    course = trained(SIGMAS, step_by_step(rate))
+    weights = course.weights if kept == "on" else unrenormalized(course, rate)
+    figure = charts.lines(
+        listed(course.steps),
+        rows(weights),
+        [f"w{'₁₂₃'[i]} ({name})" for i, name in enumerate(course.names)],
+        look,
+        title=f"Loss weights, renormalisation {kept}",
+        unit="weight wᵢ(t), log scale",
+        ghosts=[("sum Σ wᵢ", listed(weights.sum(axis=1)))],
+        log=True,
+    )
+    figure.update_yaxes(range=[-1.7, 1.4])
+    end, ratio = weights[-1], weights[-1] / weights[-1, -1]
+    return Picture(
+        [(figure, "Loss weights over the steps")],
+        f"At the end w = {vector(end)} and the sum is {end.sum():.3g}. "
+        f"w₁ : w₂ : w₃ = {ratio[0]:.3g} : {ratio[1]:.3g} : 1.",
+        settings(SIGMAS, step_by_step(rate)),
+    )
+
+
+TRIAL = Trial((KEPT, RATE), _picture)

@@ -1,0 +1,33 @@
+"""GradNorm's targets at one step of a run with equal weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradnorm.charts import lesson as charts
+from gradnorm.charts.lesson import Bars, Look
+from gradnorm.ui.lesson.lesson_runs import EQUAL, SIGMAS, STEPS, gradnorm, settings, targets, trained
+from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
+from gradnorm.ui.lesson.wording import listed, vector
+
+ALPHA = Slider("alpha", "Asymmetry α", tuple(k / 2 for k in range(7)), 0.0)
+MOMENT = Slider("t", "Frozen after step", tuple(float(t) for t in range(0, STEPS, 30)), 150.0)
+
+
+def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
+    alpha, step = values["alpha"], int(values["t"])
+    course = trained(SIGMAS, EQUAL)
+    G, r = course.norms[step], course.rates[step]
+    wanted = targets(G, r, alpha)
+    bars = Bars(step, listed(G), listed(wanted))
+    return Picture(
+        [(charts.target_bars(bars, course.names, look, 1.1 * max(G.max(), wanted.max())), "Norms and their targets")],
+        f"Ḡ = {G.mean():.3g} and r = {vector(r)}, so the targets are {vector(wanted)}. "
+        f"The gradient loss that GradNorm makes small is L_grad = {np.abs(G - wanted).sum():.3g}.",
+        settings(SIGMAS, gradnorm(alpha)),
+    )
+
+
+TRIAL = Trial((ALPHA, MOMENT), _picture)

@@ -1,0 +1,39 @@
+"""How the lesson writes numbers, and numbers as plain lists for the charts."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from gradnorm.ui.lesson.lesson_runs import Numbers
+
+
+def times(ratio: float) -> str:
+    """Return "3.2 times" or "17 times"."""
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
+
+
+def vector(values: Numbers) -> str:
+    """Return "(0.1, 2, 3.45)" for values of shape [T]."""
+    return f"({', '.join(f'{v:.3g}' for v in values)})"
+
+
+def listed(values: Numbers) -> list[float]:
+    """Return values of shape [n] as a list."""
+    return cast("list[float]", values.tolist())
+
+
+def rows(values: Any) -> list[list[float]]:
+    """Return values of shape [n, T] as a list of rows."""
+    return cast("list[list[float]]", np.asarray(values).tolist())
+
+
+def late(values: Numbers) -> Numbers:
+    """Return the mean over the last 40 steps, shape [T], since a single batch is noisy."""
+    return values[-40:].mean(axis=0)
+
+
+def spread(values: Numbers) -> float:
+    """Return the distance from the least to the largest of shape [T]."""
+    return float(np.ptp(values))

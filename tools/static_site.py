@@ -1,0 +1,91 @@
+"""Writes the playground that needs no server: `python tools/static_site.py [FOLDER]`, build/site if it is left out.
+
+The folder holds static files alone, for any file server. It has the layout of the sources, so that their addresses of
+each other hold; what the sources of the site take from Python is written to `site/declared.json` and `site/theme.css`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gradnorm.charts.palette import task_style
+from gradnorm.config.options import options
+from gradnorm.config.spec import RunSpec, methods, preset
+from gradnorm.datasets.builtin.toy import sample_sigmas
+
+ROOT = Path(__file__).parents[1]
+METHODS = ("gradnorm", "equal", "uncertainty")
+KEYS = ("alpha", "update", "half_life", "learning_rate", "seed", "steps", "sigmas")
+MOST_TASKS = 10
+# What the site says otherwise: how long a browser has the patience for, and the updates that it knows.
+OWN: dict[str, dict[str, Any]] = {
+    "steps": {"high": 20_000},
+    "update": {
+        "choices": ("closed", "log"),
+        "help": "closed: the weights that meet the targets, smoothed. log: multiply by exp(∓0.01).",
+    },
+    "sigmas": {"help": "One σ > 0 a task, as in 1,100."},
+}
+# Streamlit's names of colours, and those of its CSS variables.
+COLORS = {
+    "primaryColor": "primary-color",
+    "backgroundColor": "background-color",
+    "secondaryBackgroundColor": "secondary-background-color",
+    "textColor": "text-color",
+    "borderColor": "border-color",
+}
+
+
+def build(folder: Path) -> None:
+    """Write the site to a folder; what was there before is removed."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / "site").is_dir():
+        raise SystemExit(
+            f"The folder should be empty, or hold a site. Found other files in {folder}. Name another folder."
+        )
+    files = {"site/declared.json": json.dumps(declared(), ensure_ascii=False, indent=1), "site/theme.css": theme()}
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("assets/live", "assets/toy", "assets/vendor", "site"):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "assets/logo.svg", folder / "assets")
+    (folder / "site/index.html").rename(folder / "index.html")
+    for path, text in files.items():
+        (folder / path).write_text(text, encoding="utf-8")
+
+
+def declared() -> dict[str, Any]:
+    """Return what Python declares and the site shows: methods, options, σ, the start and the colours of tasks."""
+    known = {option.key: vars(option) | {"extra": dict(option.extra)} for option in options("toy")}
+    return {
+        "methods": {
+            name: {
+                "title": methods()[name].title,
+                "summary": methods()[name].summary,
+                "spec": RunSpec.parse({"dataset": "toy", "method": name}).flat(),
+            }
+            for name in METHODS
+        },
+        "options": {key: known[key] | OWN.get(key, {}) for key in KEYS},
+        "sigmas": sample_sigmas(MOST_TASKS, 10.0, 0),
+        "start": preset("toy-2").flat(),
+        "palette": [asdict(task_style(i)) for i in range(MOST_TASKS)],
+    }
+
+
+def theme() -> str:
+    """Return the dashboard's colours as the CSS variables that the panel reads."""
+    themes = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
+    light, dark = themes["light"], themes["dark"]
+    lines = [f"  --st-{css}: light-dark({light[name]}, {dark[name]});" for name, css in COLORS.items()]
+    return "\n".join([":root {", "  color-scheme: light dark;", *lines, "}", ""])
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/site"
+    build(target)
+    print(f"The site is in {target}. Serve it, as with: python -m http.server -d {target}")
