@@ -12,7 +12,7 @@ from gradnorm.charts.palette import task_style
 
 Vector = Sequence[float]
 # Pixels. The page enlarges all of a step together where the screen has room.
-_SIZE, _HEIGHT = 14, 390
+_HEIGHT = 390
 # So many dots of a class fit on top of one another before they have to come closer.
 _VOTES = 12
 NORM_UNIT = "norm Gᵢ at the shared layer"
@@ -41,6 +41,11 @@ class Look:
     def quiet(self) -> str:
         """The hex colour of marks in the background."""
         return "#9AA7B4" if self.dark else "#66727E"
+
+    @property
+    def size(self) -> int:
+        """The font size in pixels."""
+        return 14
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def target_bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.
     figure.add_hline(
         y=sum(bars.norms) / len(bars.norms),
         line={"color": look.quiet, "width": 2, "dash": "dot"},
-        annotation={"text": "mean Ḡ", "font": {"size": _SIZE, "color": look.quiet}},
+        annotation={"text": "mean Ḡ", "font": {"size": look.size, "color": look.quiet}},
         annotation_position="top left",
     )
     return figure
@@ -143,7 +148,7 @@ def spread(
     stem = {"color": look.quiet, "width": 6}
     figure.add_scatter(x=stems_x, y=stems_y, mode="lines", line=stem, opacity=0.45, showlegend=False, hoverinfo="skip")
     for i, name in enumerate(names):
-        marker = {"color": look.task(i), "size": _SIZE, "symbol": _SHAPES[i % len(_SHAPES)]}
+        marker = {"color": look.task(i), "size": look.size, "symbol": _SHAPES[i % len(_SHAPES)]}
         y = [row[i] for row in ratios]
         figure.add_scatter(x=list(labels), y=y, name=name, mode="markers", marker=marker)
     _categories(figure, places)
@@ -255,10 +260,10 @@ def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]
 def _figure(look: Look, title: str, x: str, y: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
-        title={"text": title, "font": {"size": _SIZE + 2}, "y": 1, "yref": "container", "yanchor": "top"},
+        title={"text": title, "font": {"size": look.size + 2}, "y": 1, "yref": "container", "yanchor": "top"},
         title_pad_t=8,
-        font={"size": _SIZE},
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": _SIZE}},
+        font={"size": look.size},
+        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": {"size": look.size}},
         margin={"l": 20, "r": 20, "t": 72, "b": 10},
         height=_HEIGHT,
         # A finger that scrolls the page must not zoom the chart.
@@ -266,7 +271,7 @@ def _figure(look: Look, title: str, x: str, y: str) -> go.Figure:
         hovermode="x unified" if x else "closest",
     )
     for axis, text in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(title={"text": text, "font": {"size": _SIZE, "color": look.quiet}})
-        axis(tickfont={"size": _SIZE - 1, "color": look.quiet})
+        axis(title={"text": text, "font": {"size": look.size, "color": look.quiet}})
+        axis(tickfont={"size": look.size - 1, "color": look.quiet})
         axis(fixedrange=True, automargin=True)
     return figure
