@@ -5,10 +5,13 @@ import streamlit as st
 from gradnorm.ui import session
 from gradnorm.ui.live.panel import live_panel
 from gradnorm.ui.playground import server_notice
+from gradnorm.ui.playground.by_hand import sliders
 from gradnorm.ui.playground.controls import controls
+from gradnorm.ui.playground.first import first
 from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
 from gradnorm.ui.playground.script import script
+from gradnorm.ui.playground.verdict import verdict
 
 session.restore()
 session.arrive()
@@ -17,7 +20,12 @@ info = session.run()
 session.follow(info)
 with st.sidebar:
     controls()
-runbar(info)
+if info is None:
+    first()
+else:
+    runbar(info)
+    verdict(info)
+    sliders(info)
 script(info)
 server_notice.notice()
 notice(info)

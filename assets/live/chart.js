@@ -42,6 +42,7 @@ export class Chart {
   build() {
     this.title = element("h3", { class: "gn-title" });
     this.note = element("span", { class: "gn-note" });
+    this.gloss = element("p", { class: "gn-gloss" });
     const options = [["linear", "lin"], ["log", "log"]];
     this.scale = segments("y scale", options, (value) => this.panel.choices.setLog(this.name, value === "log"));
     const controls = element("div", { class: "gn-controls" }, this.scale);
@@ -57,13 +58,14 @@ export class Chart {
     this.empty = element("p", { class: "gn-empty" });
     const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [this.title, this.note]), controls]);
     const area = element("div", { class: "gn-area" }, [this.host, this.empty]);
-    this.node = element("section", { class: "gn-chart", "data-testid": `chart-${this.slot}`, "data-points": 0 }, [head, this.readout.node, area]);
+    this.node = element("section", { class: "gn-chart", "data-testid": `chart-${this.slot}`, "data-points": 0 }, [head, this.gloss, this.readout.node, area]);
   }
 
   /** Choose what to show; the plot is made again at the next draw. */
   setView(name) {
     this.name = name;
-    const { title, symbol } = this.view;
+    const { title, symbol, gloss } = this.view;
+    write(this.gloss, gloss);
     this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
     if (this.switcher) press(this.switcher, name);
     this.configure();
@@ -244,7 +246,7 @@ export class Chart {
 
   reason() {
     const { run, state } = this.panel;
-    if (!run) return this.panel.id ? "" : this.view.gloss;
+    if (!run) return "";
     if (this.sparse) return "No evaluation yet";
     if (!this.rows.count) return state === "queued" ? "Waiting in the queue" : "Waiting for the first step";
     return "Not measured by this method";

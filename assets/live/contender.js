@@ -25,6 +25,8 @@ export class Contender {
     this.feed = null;
     /** @type {number[]} */
     this.checkpoints = [];
+    /** What the network answers after some step. @type {any} */
+    this.answers = null;
     this.listen();
   }
 
@@ -73,6 +75,7 @@ export class Contender {
     if (message.type === "run") this.begin(message);
     if (message.type === "status") this.follow(message);
     if (message.type === "checkpoints") this.keep(message.steps ?? []);
+    if (message.type === "answers") this.answer(message.answers);
     if (message.type === "events" && this.history) {
       this.history.change(message.rows ?? [], message.known ?? 0);
       this.run.title = message.title ?? this.run.title;
@@ -104,6 +107,25 @@ export class Contender {
   keep(steps) {
     this.checkpoints = steps;
     this.panel.kept(this);
+    this.panel.stage.answers.ask();
+  }
+
+  /** Ask what the network answers after a step that there is a checkpoint of. */
+  async ask(step) {
+    if (this.asked === step || !this.run?.answers) return;
+    this.asked = step;
+    try {
+      const answer = await fetch(`${this.base}/live/${encodeURIComponent(this.id)}/answers/${step}`);
+      // 204: the checkpoint has gone meanwhile.
+      if (answer.status === 200 && this.asked === step) this.answer(await answer.json());
+    } catch {
+      this.asked = null; // the connection is gone; the next checkpoint asks again
+    }
+  }
+
+  answer(answers) {
+    this.answers = answers;
+    this.panel.stage.answers.configure();
   }
 
   take(rows) {

@@ -45,13 +45,13 @@ export class Header {
     this.clear();
   }
 
-  /** No run: say how to get one, in the room a run's header would take. */
+  /** No run: say what is shown instead, in the room a run's header would take. */
   clear() {
     this.shown = null;
     this.pill.hidden = true;
     this.files.replaceChildren();
     this.node.classList.add("gn-no-run");
-    write(this.title, "No run yet: press Start");
+    write(this.title, "A prepared race, recorded earlier");
     for (const node of [this.note, this.detail, this.message, this.link]) write(node, "");
     this.bar.style.transform = "scaleX(0)";
   }

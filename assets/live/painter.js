@@ -48,6 +48,7 @@ export class Painter {
     const turn = this.turn(due);
     for (const chart of turn) drawn = chart.draw() || drawn;
     if (turn.length < due.length) this.schedule();
+    drawn = this.panel.stage.update() || drawn;
     this.weigh(turn.length);
     if (drawn && this.fresh) this.announce();
     this.cost = performance.now() - this.painted;

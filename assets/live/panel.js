@@ -10,7 +10,9 @@ import { tasksOf } from "./lines.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
+import { replaying } from "./replay.js";
 import { loadStyles, observeCharts } from "./shell.js";
+import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
 import { TimeTravel } from "./travel.js";
@@ -55,6 +57,7 @@ export class Panel {
     this.toolbar = new Toolbar(this.choices);
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
+    this.stage = new Stage(this);
     this.grid = element("div", { class: "gn-grid" });
     const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
     this.root.append(...parts.map(({ node }) => node));
@@ -68,9 +71,9 @@ export class Panel {
       if (this.alive) this.look();
     });
     this.observers = observeCharts(this);
-    const slots = [["weights", "weights"], ["norms", "norms"], ["test", "test"], ["more", this.choices.more]];
+    const slots = [["test", "test"], ["weights", "weights"], ["norms", "norms"], ["more", this.choices.more]];
     this.charts = slots.map(([slot, view]) => new Chart(this, slot, view, this.observers));
-    this.grid.append(...this.charts.map(({ node }) => node));
+    this.grid.append(...this.stage.nodes, ...this.charts.map(({ node }) => node));
     this.toolbar.configure([]);
   }
 
@@ -115,8 +118,8 @@ export class Panel {
 
   /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply(component) {
-    const { run = null, base = "", state, runs = [], connect } = component.data ?? {};
-    this.connect = connect;
+    const { run = null, base = "", state, runs = [], connect, prepared } = component.data ?? {};
+    this.connect = connect ?? replaying(prepared);
     const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.page.state));
     const resumed = over && state !== undefined && !FINAL.has(state);
     this.page.hear(component);
@@ -175,10 +178,7 @@ export class Panel {
       this.toolbar.configure(this.tasks);
       this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
-    this.charts.forEach((chart) => chart.configure());
-    this.raceBar.configure();
-    this.leaders.configure();
-    this.travelBar.configure();
+    [this.stage, ...this.charts, this.raceBar, this.leaders, this.travelBar].forEach((part) => part.configure());
     this.schedule();
   }
 
@@ -271,7 +271,7 @@ export class Panel {
     this.page.remind();
     if (!this.theme.read()) return;
     this.paintTheme();
-    this.recolor();
+    this.arrange();
   }
 
   paintTheme() {

@@ -1,8 +1,8 @@
 /** What surrounds the charts: style sheets, and observers of their size and visibility. */
 import { element } from "./dom.js";
 
-const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css"];
-const NEARBY = "150px";
+const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css"];
+const NEARBY = "400px";
 
 /** Load the style sheets beside the DOM (a shadow root would not see those of the page), then call `ready`. */
 export function loadStyles(root, ready) {
@@ -31,9 +31,11 @@ export function observeCharts(panel) {
       if (chart?.dirty && isIntersecting) panel.schedule();
     }
   };
+  // The page scrolls inside an element of its own, of which rootMargin knows nothing.
+  const margins = { rootMargin: NEARBY, scrollMargin: NEARBY };
   return {
     // A frame later: resizing a canvas inside the callback would make the observer loop.
     resize: new ResizeObserver((entries) => requestAnimationFrame(() => panel.alive && resized(entries))),
-    seen: new IntersectionObserver(seen, { rootMargin: NEARBY }),
+    seen: new IntersectionObserver(seen, margins),
   };
 }

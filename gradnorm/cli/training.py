@@ -153,6 +153,8 @@ def _train(
             summary.mean_weights = mean_weights(store, run)
             summary.troubles = troubles(store, run)
     _report(summaries, arguments, race)
+    if not arguments.json:
+        _say_verdict(store, infos[0].run)
     return max(ENDINGS.get(summary.outcome.kind, FAILED) for summary in summaries.values())
 
 
@@ -196,6 +198,17 @@ def _report(summaries: Mapping[str, Summary], arguments: argparse.Namespace, rac
                 print(f"delta_m of {name}: {gain.percent:+.2f} %")
             elif gain.why:
                 print(f"delta_m of {name}: none. {gain.why}")
+
+
+def _say_verdict(store: Any, run: str) -> None:
+    """Print what came of a run or a race, beside runs of this home that began alike."""
+    from gradnorm.comparison.rivals import verdict_on
+
+    found = verdict_on(store, run)
+    if found.text:
+        print(f"verdict: {found.text}")
+    if found.wants_equal:
+        print("What equal weights come to from the same start is not known here: train it with --method equal, too.")
 
 
 class _Bar:

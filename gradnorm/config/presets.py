@@ -9,6 +9,18 @@ from typing import Any
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "toy-2": {"dataset": "toy", "tasks": 2, "sigmas": (1.0, 100.0), "method": "gradnorm", "alpha": 0.12},
+        # Short, and with a story: equal weights leave the small task worse than untrained for half of the race.
+        "first-race": {
+            "dataset": "toy",
+            "tasks": 2,
+            "sigmas": (1.0, 30.0),
+            "method": "gradnorm",
+            "steps": 800,
+            "optimizer": "adam",
+            "learning_rate": 0.002,
+            "eval_every": 20,
+            "checkpoint_every": 100,
+        },
         # |N(0, 100)|, drawn once by numpy.random.default_rng(0).
         "toy-10": {
             "dataset": "toy",

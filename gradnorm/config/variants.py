@@ -107,6 +107,28 @@ def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:
     return spec
 
 
+def equal_twin(spec: RunSpec) -> RunSpec:
+    """Return the same run with all weights equal: same data, network and batches."""
+    return changed(spec.flat(), {"method": "equal"})
+
+
+def against_equal(spec: RunSpec) -> list[RunSpec]:
+    """Return the race of a spec against equal weights; a spec of equal weights gets GradNorm as its rival."""
+    rival = changed(spec.flat(), {"method": "gradnorm"}) if spec.method.name == "equal" else equal_twin(spec)
+    return [spec, rival]
+
+
+def by_hand(spec: RunSpec, seconds: float) -> list[RunSpec]:
+    """Return the race of weights held by hand, at first equal, against GradNorm.
+
+    spec: what both share.  seconds: how long the race is to take, > 0; its pace is made for it.
+    """
+    steps = spec.settled().steps
+    rivals = spec if spec.method.name == "gradnorm" else changed(spec.flat(), {"method": "gradnorm"})
+    paced = changed(rivals.flat(), {"pace": max(1.0, round(steps / seconds))})
+    return [changed(paced.flat(), {"method": "static", "weights": [1.0] * len(spec.dataset.task_names)}), paced]
+
+
 def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
     """Return the spec of GradNorm Static: the same run with constant weights.
 

@@ -115,6 +115,13 @@ class Source(ABC):
         """
         return [self.batch(step, size) for step in range(first, first + count)]
 
+    def line(self, positions: Sequence[float]) -> Batch | None:
+        """Return the examples at these places of a line through the inputs, where tasks are functions to be drawn.
+
+        None where they are not.
+        """
+        return None
+
 
 def unbound(inputs: Tensor, targets: Sequence[Tensor]) -> list[Batch]:
     """Return N batches from tensors whose first axis is the batch's number.
@@ -179,6 +186,12 @@ class Dataset(BaseModel, ABC):
     def pictured(cls) -> bool:
         """Return whether the gallery can show what a network answers."""
         return any(network != "mlp" for network in cls.networks)
+
+    @property
+    def plain_answers(self) -> bool:
+        """Whether a network's answers are curves, numbers or words, and quick to look at; maps are for the gallery."""
+        views = [form and form_named(form).view for form in self.task_forms]
+        return not self.by_path and all(view in ("classification", "regression") for view in views)
 
     @property
     def advice(self) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradnorm.config import memory
 from gradnorm.config.options import live_keys
 from gradnorm.config.parts import code_refusal
 from gradnorm.config.spec import RunSpec, SpecError
-from gradnorm.config.variants import fork, static
+from gradnorm.config.variants import equal_twin, fork, static
 from gradnorm.lab.engine import Engine
 from gradnorm.lab.resume import mean_weights
 from gradnorm.lab.this_machine import ThisMachine
@@ -102,9 +102,16 @@ class Lab:
 
         Raises ValueError for a run without steps, UnknownRunError.
         """
+        return self._variant(run, lambda spec: static(spec, mean_weights(self.store, run)))
+
+    def equal(self, run: str) -> str:
+        """Queue the same run with all weights equal; return its id. Raises UnknownRunError, SpecError."""
+        return self._variant(run, equal_twin)
+
+    def _variant(self, run: str, change: Callable[[RunSpec], RunSpec]) -> str:
         info = self.store.info(run)
         _refuse_code(info.spec)
-        spec = static(RunSpec.parse(info.spec), mean_weights(self.store, run))
+        spec = change(RunSpec.parse(info.spec))
         child = self.store.create(spec.title, spec.flat(), info.tasks, queued=True, parent=run)
         return self._queue([child], paused=False)
 

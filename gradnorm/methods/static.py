@@ -1,8 +1,9 @@
-"""Static weights: chosen before training and never changed."""
+"""Static weights: chosen by a person, before training or by hand while it goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -14,7 +15,7 @@ from gradnorm.methods.gradnorm import GradNormMethod
 
 
 class StaticWeights(Method):
-    """Keep the weights v that you choose: w_i = T·v_i / Σ_j v_j at every step.
+    """Keep the weights v that you choose: w_i = T·v_i / Σ_j v_j at every step, until you choose others.
 
     With the mean weights E_t[w_i(t)] of a GradNorm run this is "GradNorm Static" of the GradNorm paper.
 
@@ -40,6 +41,7 @@ class StaticWeights(Method):
         (),
         title="Weights w",
         description="One positive number for each task, as in 1,3. They are scaled to sum to T. Left out: all equal.",
+        json_schema_extra={"live": True},
     )
 
     @field_validator("weights", mode="before")
@@ -69,12 +71,15 @@ class StaticWeights(Method):
         Raises ValueError for a wrong number of weights.
         """
         self.check(len(ones))
-        state = fresh_state(ones)
-        total = sum(self.weights)
-        for i, weight in enumerate(self.weights):
-            state.weights[i] = weight * len(ones) / total
-        return state
+        return replace(fresh_state(ones), weights=self._chosen(ones))
 
     def decide(self, state: State, signal: Signal, relative_rates: PerTask) -> Decision:
-        """Return the weights of `state` again; arguments as in `Method.decide`."""
-        return Decision(state.weights, {})
+        """Return the chosen weights, those of this step as well; arguments as in `Method.decide`."""
+        chosen = self._chosen(state.weights)
+        return Decision(chosen, {}, used=chosen)
+
+    def _chosen(self, like: PerTask) -> PerTask:
+        """Return the weights, scaled to sum to T; those of `like`, shape [T], where none are chosen."""
+        total = sum(self.weights)
+        scaled = [weight * len(self.weights) / total for weight in self.weights]
+        return like.new_tensor(scaled).expand_as(like) if scaled else like.clone()

@@ -20,7 +20,7 @@ from gradnorm.ui.words import on_page
 
 Value = TypeVar("Value")
 
-START = "toy-2"
+START = "first-race"
 _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
@@ -144,7 +144,8 @@ def change(changes: Mapping[str, Any]) -> bool:
 
     changes: new values by key, as in `RunSpec.flat`.  If they make no valid spec, nothing changes and `fault` says why.
     """
-    base = spec().flat()
+    # What the start preset sets is for its own data set: another one begins with what suits it.
+    base = {} if "dataset" in changes and spec() == preset(START) else spec().flat()
     try:
         st.session_state[_SPEC] = changed(base, changes)
     except SpecError as error:

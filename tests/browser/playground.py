@@ -74,7 +74,7 @@ class Playground:
 
     def wait_until_drawn(self) -> None:
         expect(self.page.get_by_test_id("live-panel")).to_be_visible(timeout=PATIENCE)
-        expect(self.page.get_by_role("button", name="Reset", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(self.page.get_by_role("button", name="Start", exact=True)).to_be_visible(timeout=PATIENCE)
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:

@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import expect
 
 from gradnorm.config.spec import RunSpec, preset
+from gradnorm.ui.session import START
 from tests.browser.playground import PATIENCE, SMALL
 from tests.factories import start_python
 
-NO_RUN = "No run yet: press Start"
+NO_RUN = "A prepared race, recorded earlier"
 
 
 def spec_of(url: str) -> RunSpec:
@@ -116,7 +117,7 @@ def test_a_broken_address_says_so_and_the_page_can_be_used(server, open_page, qu
     tab.says(sentence)
     expect(tab.page.get_by_test_id("stException")).to_have_count(0)
     expect(tab.button("Start")).to_be_enabled()
-    assert spec_of(tab.page.url) == preset("toy-2")
+    assert spec_of(tab.page.url) == preset(START)
     # The next thing that is done clears the message.
     tab.nudge("Asymmetry α", "ArrowRight")
     tab.wait_for_query("alpha=0.13")

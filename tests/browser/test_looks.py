@@ -127,7 +127,6 @@ def test_a_page_without_a_run(server, open_page, size, scheme):
 def test_a_finished_run(server, open_page, finished, size, scheme, name):
     tab = open_page(f"{server.url}{finished[name]}", viewport=SIZES[size], color_scheme=scheme)
     tab.wait_for_state("finished")
-    tab.wait_for_points(2, "weights")
     check(tab.page)
     for chart in (*CHARTS, "more"):
         tab.chart(chart).scroll_into_view_if_needed()
@@ -140,6 +139,7 @@ def test_a_running_run(server, open_page, size, scheme):
     address = f"{server.url}/?preset=toy-2&steps=20000&pace=100&{SHORT}"
     tab = open_page(address, viewport=SIZES[size], color_scheme=scheme)
     tab.press("Start")
+    tab.chart("weights").scroll_into_view_if_needed()
     tab.wait_for_points(10, "weights")
     check(tab.page)
     tab.press("Stop")

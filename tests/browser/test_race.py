@@ -184,7 +184,8 @@ def test_a_fork_from_the_middle_is_drawn_from_there(server, open_page, over):
     assert slider.get_attribute("aria-valuetext") == "step 150"
     expect(tab.chart("weights").locator(".gn-readout-step")).to_have_text("step 150")
     for chart in ("weights", "norms"):
-        assert "step 150" in tab.written(chart)
+        tab.chart(chart).scroll_into_view_if_needed()
+        wait_for(lambda chart=chart: "step 150" in tab.written(chart), PATIENCE / 1000)
 
     fork.click()
     expect(tab.panel).not_to_have_attribute("data-run", over[1], timeout=PATIENCE)

@@ -122,6 +122,16 @@ def test_without_json_train_prints_the_ending(run_cli):
     assert code == 0
     assert "finished: Finished all 5 steps." in lines[0]
     assert lines[1].startswith("task-normalised test loss ")
+    assert lines[-2].startswith("verdict: GradNorm α 0.12 ends at Σ ")
+    assert lines[-1].endswith("train it with --method equal, too.")
+
+
+def test_train_measures_a_run_against_equal_weights_of_the_same_home(run_cli):
+    run_cli("train", *FAST, "--method", "equal", "--steps", "5")
+    _, out, _ = run_cli("train", *FAST, "--steps", "5")
+    verdict = out.decode().splitlines()[-1]
+    assert verdict.startswith(("verdict: GradNorm α 0.12 won: ", "verdict: Equal weights won: ", "verdict: A draw: "))
+    assert ", from the same start. " in verdict
 
 
 def test_an_option_without_effect_is_told(run_cli):
@@ -134,7 +144,7 @@ def test_train_names_the_tasks_in_trouble_and_what_to_do(run_cli, train, monkeyp
     monkeypatch.setattr("gradnorm.cli.training.troubles", lambda *_: [Trouble(1, "task 2 cannot improve, it seems.")])
     _, out, _ = run_cli("train", *FAST, "--steps", "5")
     last = "task 2 cannot improve, it seems. To keep its weight fixed in the next run, pass --hold 2."
-    assert out.decode().splitlines()[-1] == last
+    assert last in out.decode().splitlines()
     assert train("--steps", "5")["troubles"] == ["task 2 cannot improve, it seems."]
 
 
@@ -156,9 +166,10 @@ def test_a_run_that_diverges_returns_3(run_cli):
 
 def test_a_run_that_diverges_prints_no_test_loss(run_cli):
     code, out, _ = run_cli("train", *FAST, "--sigmas", "1,1000", "--learning-rate", "10")
-    (line,) = out.decode().splitlines()
+    line, verdict = out.decode().splitlines()
     assert code == 3
     assert "diverged: The loss of " in line
+    assert verdict.startswith("verdict: This run diverged at step ")
 
 
 def test_the_test_loss_of_a_stopped_run_comes_with_its_step(run_cli, monkeypatch):
@@ -481,6 +492,7 @@ def test_a_race_trains_all_and_says_who_leads(run_cli, store):
     assert code == 0
     assert out.decode().count("finished") == 3
     assert "leads" in out.decode()
+    assert "verdict: " in out.decode()
 
 
 def test_a_contender_sees_the_batches_that_it_would_see_alone(train, run_cli, store):

@@ -29,14 +29,14 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "home")
 
 
-def trained(store: RunStore, spec: RunSpec, moves: dict[int, float] | None = None) -> str:
-    """Train a run as the engine does. moves: α by the step after which it is moved there."""
+def trained(store: RunStore, spec: RunSpec, moves: dict[int, Any] | None = None, key: str = "alpha") -> str:
+    """Train a run as the engine does. moves: values of an option by the step after which it is moved there."""
     control = Control()
     run = store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
     for item in record(store, run, train(spec, control, lambda device: store.start(run, device)), control):
         if isinstance(item, StepRecord) and item.step in (moves or {}):
             assert moves is not None
-            control.retune(alpha=moves[item.step])
+            control.retune(**{key: moves[item.step]})
     return run
 
 
@@ -97,6 +97,17 @@ def test_alpha_is_moved_where_it_was(store, tmp_path):
     still = trained(store, spec)
     gap = np.abs(store.read(still).vector("weights")[-1] - store.read(run).vector("weights")[-1]).max()
     assert gap > 1e-3
+
+
+@pytest.mark.slow
+def test_weights_held_by_hand_are_moved_where_they_were(store, tmp_path):
+    spec = RunSpec.parse({**TINY, "method": "static", "weights": "1,1", "steps": 30, "learning_rate": 0.02})
+    run = trained(store, spec, {10: [3.0, 1.0]}, "weights")
+    check(store, run, tmp_path)
+    # w = T·v/Σv: ones, then 2·3/4 and 2·1/4.
+    weights = store.read(run).vector("weights")
+    assert weights[9].tolist() == [1.0, 1.0]
+    assert weights[10].tolist() == weights[-1].tolist() == [1.5, 0.5]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "steps"])

@@ -72,7 +72,7 @@ class Tab:
     def enabled(self) -> set[str]:
         """The run bar's buttons that can be pressed."""
         keys = ("start", "pause", "step", "stop", "reset")
-        return {key for key in keys if not self._button(key).disabled}
+        return {key for button in self.at.button if (key := button.key.split(" 20")[0]) in keys and not button.disabled}
 
     @property
     def query(self) -> dict[str, str]:

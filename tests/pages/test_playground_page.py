@@ -12,6 +12,7 @@ import pytest
 from gradnorm.config.options import options
 from gradnorm.config.spec import PRESETS, RunSpec, preset
 from gradnorm.ui.lab import lab
+from gradnorm.ui.session import START
 from tests.factories import ROOT, TINY, wait_for
 from tests.pages.conftest import shown
 
@@ -43,9 +44,9 @@ def plain_options(dataset: str, method: str):
 
 def test_the_first_page_shows_a_preset_and_its_address(tab):
     page = tab()
-    assert page.spec == preset("toy-2")
-    assert page.at.selectbox(key="choice:preset").value == "toy-2"
-    assert page.at.text_input(key="option:sigmas").value == "1, 100"
+    assert page.spec == preset(START)
+    assert page.at.selectbox(key="choice:preset").value == START
+    assert page.at.text_input(key="option:sigmas").value == "1, 30"
     assert page.at.slider(key="option:alpha").value == 0.12
     assert page.enabled() == {"start", "step"}
     assert [part.key for part in page.at.get("bidi_component")] == ["live-panel", "address"]
@@ -133,7 +134,7 @@ def test_wrong_sigmas_are_explained_and_change_nothing(tab, text):
     (error,) = page.errors
     assert "igmas" in error or "asks" in error
     assert page.spec == before
-    assert page.at.text_input(key="option:sigmas").value == "1, 100"
+    assert page.at.text_input(key="option:sigmas").value == "1, 30"
     page.rerun()
     assert not page.errors, "A message is told once."
 
@@ -196,7 +197,7 @@ def test_a_broken_address_gives_one_sentence_and_a_preset(tab, query, words):
     page = tab(**query)
     (error,) = page.errors
     assert words in error
-    assert page.spec == preset("toy-2")
+    assert page.spec == preset(START)
     assert page.enabled() == {"start", "step"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from gradnorm.config.spec import RunSpec
 from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.ui.lab import lab
+from gradnorm.ui.your_data.samples import SAMPLES, TEMPLATE
 
 # Whole pages and runs: part of `make test`, too long for `make check`.
 pytestmark = pytest.mark.slow
@@ -182,10 +183,34 @@ def test_a_wrong_upload_is_one_sentence(tab, name, content, message):
     assert message in error.replace("\\", "")
 
 
-def test_a_missing_data_folder_says_how_to_name_one(tab, tmp_path, monkeypatch):
+def test_without_a_data_folder_there_is_no_list_of_its_files(tab, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADNORM_DATA", str(tmp_path / "nowhere"))
+    assert not [box for box in tab("your_data").at.selectbox if box.key == "table file"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.title)
+def test_a_table_to_try_is_chosen_with_its_targets(tab, sample):
     page = tab("your_data")
-    assert any("set GRADNORM_DATA" in caption.value.replace("\\", "") for caption in page.at.caption)
+    page.press(f"sample {sample.name}")
+    assert not page.errors
+    assert page.spec.dataset.targets == sample.targets
+    assert not [box for box in page.at.info if "Choose at least one target" in box.value]
+    assert "start run" in {button.key for button in page.at.button}
+
+
+def test_the_template_can_be_read(tab):
+    page = tab("your_data")
+    page.at.file_uploader(key="upload").set_value(("template.csv", TEMPLATE.encode(), "text/csv")).run()
+    page.check()
+    assert set(columns(page).index) == {"size", "rooms", "built", "town", "price", "kind"}
+
+
+def test_no_path_of_the_server_is_shown(tab, houses, home):
+    page = tab("your_data", dataset="table", file="../../etc/passwd", targets="x")
+    (error,) = page.errors
+    assert "below the data folder" in error
+    told = [error, *(text for box in page.at.selectbox for text in (box.help, box.placeholder or ""))]
+    assert not [text for text in told if str(houses) in text or str(home) in text]
 
 
 def test_the_playground_says_where_the_columns_are_chosen(tab):

@@ -135,6 +135,16 @@ class ToySource(Source):
         steps = range(first, first + count)
         return self._examples([stream(self._seed, "toy batch", step) for step in steps], size)
 
+    def line(self, positions: Sequence[float]) -> Batch | None:
+        """Return the examples s·u for the first test input u; None with noise tasks, which are no functions of it."""
+        import torch
+
+        if self._toy.noise:
+            return None
+        inputs = torch.tensor(positions, dtype=torch.float32)[:, None] * self.test.inputs[:1]
+        targets = torch.tanh(inputs @ self._teacher) * self._sigmas
+        return Batch(inputs, targets.split(OUTPUTS, dim=-1))
+
     def _examples(self, randoms: Sequence[np.random.Generator], size: int) -> list[Batch]:
         """Return a batch from each stream."""
         import torch

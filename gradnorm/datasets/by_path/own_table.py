@@ -102,6 +102,11 @@ class OwnTable(TableDataset):
         return value
 
     @property
+    def plain_answers(self) -> bool:
+        """Numbers and words."""
+        return True
+
+    @property
     def task_names(self) -> tuple[str, ...]:
         """The names of the target columns; a placeholder if none is chosen yet."""
         return tuple(target_of(text)[0] for text in self.targets) or ("target",)

@@ -10,6 +10,7 @@ from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.runs.titles import named_alike
 from gradnorm.ui.lab import lab
+from gradnorm.ui.live import prepared
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
 
@@ -34,7 +35,7 @@ _live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 
 
 def live_panel(info: RunInfo | None) -> None:
-    """Show a run live, beside the runs it is compared with; an empty panel for None.
+    """Show a run live, beside the runs it is compared with; for None the prepared race.
 
     The page is run again when the run's state changes, another tab steers it, it is deleted or a fork is asked for.
     """
@@ -42,7 +43,8 @@ def live_panel(info: RunInfo | None) -> None:
         "base": base_path(),
         "run": info.run if info else None,
         # A tuple: given a list, Streamlit imports pandas (half a second on the first page) to check for a table.
-        "runs": tuple(contenders(info)) if info else (),
+        "runs": tuple(contenders(info)) if info else prepared.contenders(),
+        "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
         "asked": dict(lab().asked(info.run)) if info else {},
     }

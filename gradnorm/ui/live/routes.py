@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,9 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm.export.process import FORMATS, MOST_RUNS
+from gradnorm.runs.checkpoint_files import CheckpointError
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
+from gradnorm.ui.live.answers import Answers
 from gradnorm.ui.live.downloads import Download
 from gradnorm.ui.live.feed import Hub, Message, Viewer
 from gradnorm.ui.location import assets
@@ -50,6 +53,7 @@ def live_routes(
     """
     hubs: list[Hub] = []
     turns = asyncio.Semaphore(EXPORTS)
+    answers = cache(Answers)
 
     def hub() -> Hub:
         if not hubs:
@@ -65,6 +69,15 @@ def live_routes(
         except StoreError as error:
             return PlainTextResponse(str(error), status_code=503)
 
+    async def answer(request: Request) -> Response:
+        try:
+            told = await asyncio.to_thread(answers(hub().store).of, **request.path_params)
+        except CheckpointError:  # thinned out since the page heard of it
+            return Response(status_code=204)
+        except (StoreError, UnknownRunError, ValueError, OSError) as error:  # a SpecError or DataError is a ValueError
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(told, media_type="application/json")
+
     def health(request: Request) -> Response:
         wrong = trouble()
         return PlainTextResponse(wrong or "ok", status_code=503 if wrong else 200)
@@ -74,6 +87,7 @@ def live_routes(
         WebSocketRoute(f"{prefix}/{{run}}", socket),
         Route(f"{prefix}/health", health),
         Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
+        Route(f"{prefix}/{{run}}/answers/{{step:int}}", answer),
         Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
     ]
 

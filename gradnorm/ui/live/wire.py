@@ -93,7 +93,7 @@ def hello(info: RunInfo) -> str:
 
 
 def _declared(info: RunInfo) -> dict[str, Any]:
-    """Return what the run's method and tasks declare: whether there are targets, and the test metrics."""
+    """Return what the run's method and tasks declare: test metrics, and whether there are targets and plain answers."""
     if info.recorded:
         by_name: list[list[str]] = info.spec["metrics"]
         return {
@@ -101,11 +101,12 @@ def _declared(info: RunInfo) -> dict[str, Any]:
             "metrics": list(dict.fromkeys(name for names in by_name for name in names)),
             "task_metrics": [next(iter(names), None) for names in by_name],
             "errors": sorted(error_metrics()),
+            "answers": False,
         }
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": []}
+        return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": [], "answers": False}
     # Of each task's metrics the one to look at first; the others are in the exports and the gallery.
     by_task = list(spec.dataset.task_metrics)
     return {
@@ -113,6 +114,7 @@ def _declared(info: RunInfo) -> dict[str, Any]:
         "metrics": list(dict.fromkeys(by_task)),
         "task_metrics": by_task,
         "errors": sorted(error_metrics()),
+        "answers": spec.dataset.plain_answers,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
@@ -17,38 +18,32 @@ from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import script
+from gradnorm.ui.playground.by_hand import play_by_hand
 from gradnorm.ui.words import on_page
 
 # The run of which the page has asked what shall become of it.
 _RESETTING = "playground.resetting"
 
 
-def runbar(info: RunInfo | None) -> None:
-    """Show the buttons that the state of the watched run allows, and messages below them. None: no run is watched."""
-    going = info is not None and not info.ended
-    trained = info is not None and going and lab().steers(info.run)
-    steered = trained or (info is not None and script.listens(info))
+def runbar(info: RunInfo) -> None:
+    """Show the buttons that the state of the watched run allows, and messages below them."""
+    going = not info.ended
+    trained = going and lab().steers(info.run)
+    steered = trained or script.listens(info)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
-        st.button(
-            "Start",
-            icon=":material/play_arrow:",
-            type="primary",
-            on_click=session.once(_start),
-            # Another button while a run trains, so that a double click queues no second run.
-            key=f"start {info.run}" if info is not None and trained else "start",
-            help="Train with the settings on the left. A run that trains now goes on; the new one may wait for it.",
-        )
-        if info is not None and info.state == "paused":
+        # Another button while a run trains, so that a double click queues no second run.
+        start("primary", key=f"start {info.run}" if trained else "start")
+        if info.state == "paused":
             _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
-        elif info is not None and info.state in CAN_GO_ON:
+        elif info.state in CAN_GO_ON:
             _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
         else:
             _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
         by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
         _button("Step", "skip_next", "step", _step, going and not trained, by_itself)
         _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
-        _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, info is None)
-        if info is not None and info.ended and info.steps and _sets_targets(info):
+        _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, disabled=False)
+        if info.ended and info.steps and _sets_targets(info):
             st.button(
                 "Static",
                 icon=":material/horizontal_rule:",
@@ -56,18 +51,40 @@ def runbar(info: RunInfo | None) -> None:
                 key="static",
                 help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
+        if info.ended and len(info.tasks) > 1 and not info.recorded:
+            play_by_hand()
         gallery_link(info)
-    if info is not None and trained and st.session_state.get(_RESETTING) == info.run:
+    if trained and st.session_state.get(_RESETTING) == info.run:
         _reset_question(info)
     _notes(info, going, steered)
 
 
-def _notes(info: RunInfo | None, going: bool, steered: bool) -> None:
-    fault = session.fault()
-    if fault:
-        st.error(plain(fault), icon=":material/error:")
-    if info is None:
-        return
+def start(kind: Literal["primary", "tertiary"], key: str = "start") -> None:
+    """Show the button that trains the settings, and nothing else."""
+    st.button(
+        "Start",
+        icon=":material/play_arrow:",
+        type=kind,
+        on_click=session.once(_start),
+        key=key,
+        help="Train with the settings on the left, without a rival. A run that trains now goes on; the new one may wait.",
+    )
+
+
+def first_step() -> None:
+    """Show the button that takes the first step of a run of the settings."""
+    text = "Take one step with the settings on the left, and pause."
+    st.button("Step", icon=":material/skip_next:", type="tertiary", on_click=_step, key="step", help=text)
+
+
+def fault() -> None:
+    """Show what has gone wrong, if anything has."""
+    if text := session.fault():
+        st.error(plain(text), icon=":material/error:")
+
+
+def _notes(info: RunInfo, going: bool, steered: bool) -> None:
+    fault()
     if going and info.recorded and steered:
         st.caption("A script records this run. It takes what you change at its next step.")
     elif going and info.recorded:

@@ -9,9 +9,8 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.config.options import options
-from gradnorm.config.spec import RunSpec, preset
 from gradnorm.datasets.by_path.own_table import FORMS, OwnTable, target_of
-from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root
+from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.readers.table import Table
 from gradnorm.datasets.tabular.preprocessing import MOST_CLASSES, form_of
 from gradnorm.ui import navigation, session
@@ -19,8 +18,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
-from gradnorm.ui.words import on_page
-from gradnorm.ui.your_data import uploads
+from gradnorm.ui.your_data.file_choice import choose_file, own_table, said
 from gradnorm.ui.your_data.table_view import columns_view
 
 _WORDS = {form: word for word, form in FORMS.items()}
@@ -33,10 +31,10 @@ def your_data() -> None:
     st.subheader("Your data")
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
-    own = _own()
+    own = own_table()
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _file(own)
+        choose_file(own)
         table = _read(own)
         if table is not None:
             columns_view(own, table)
@@ -45,86 +43,6 @@ def your_data() -> None:
             _targets_and_inputs(own, table)
             _split(own, table)
             _run(own)
-
-
-def _own() -> OwnTable:
-    """Return the session's table, or one without a file if the session has another data set."""
-    dataset = session.spec().dataset
-    return dataset if isinstance(dataset, OwnTable) else OwnTable.model_validate({})
-
-
-def _file(own: OwnTable) -> None:
-    st.file_uploader(
-        "Upload a CSV or Parquet file",
-        type=["csv", "tsv", "txt", "gz", "parquet"],
-        key="upload",
-        on_change=_take_upload,
-        help="The first row holds the column names; each other row is an example. The file stays on this server.",
-    )
-    root = data_root()
-    if root.is_dir():
-        chosen = own.file if own.file and not own.file.startswith(UPLOADED) else None
-        known = uploads.files()
-        show("table file", chosen)
-        st.selectbox(
-            "Or a file on the server",
-            [*known, *([chosen] if chosen and chosen not in known else [])],
-            key="table file",
-            placeholder=f"inside {root}",
-            accept_new_options=True,
-            on_change=lambda: _choose(st.session_state["table file"] or ""),
-            help=f"A path inside {root}. GRADNORM_DATA sets another folder.",
-        )
-    else:
-        st.caption(
-            plain(
-                f"To choose files on the server, set GRADNORM_DATA to their folder. The folder {root} does not exist."
-            )
-        )
-
-
-def _take_upload() -> None:
-    upload = st.session_state["upload"]
-    if upload is None:
-        return
-    try:
-        _choose(uploads.keep(upload.name, upload.getvalue()))
-    except DataError as error:
-        session.tell(on_page(error))
-
-
-def _choose(file: str) -> None:
-    """Take another file; targets and inputs that it also has stay chosen."""
-    own = _own()
-    start = {} if isinstance(session.spec().dataset, OwnTable) else _start_with()
-    try:
-        names = {column.name for column in OwnTable.model_validate({"file": file}).table().columns}
-    except (DataError, ValueError):
-        names = set[str]()  # `_read` shows what is wrong with the file
-    session.change(
-        {
-            **start,
-            "dataset": "table",
-            "file": file,
-            "targets": [text for text in own.targets if target_of(text)[0] in names],
-            "inputs": [name for name in own.inputs if name in names],
-            "group": own.group if own.group in names else "",
-        }
-    )
-
-
-def _start_with() -> dict[str, Any]:
-    """Return the settings recommended for a table, except those that the user has changed."""
-    spec, start = session.spec().flat(), preset(session.START).flat()
-    default = RunSpec.parse({"dataset": spec["dataset"], "method": spec["method"]}).flat()
-    suits = {
-        key: value
-        for key, value in OwnTable.recommended.items()
-        if key in spec and spec[key] in (default[key], start.get(key))
-    }
-    if spec["steps"] != default["steps"]:
-        suits.pop("epochs", None)
-    return suits
 
 
 def _read(own: OwnTable) -> Table | None:
@@ -137,7 +55,7 @@ def _read(own: OwnTable) -> Table | None:
         with st.spinner("Reading…"):
             return own.table()
     except DataError as error:
-        st.error(plain(on_page(error)), icon=":material/error:")
+        st.error(plain(said(error)), icon=":material/error:")
         return None
 
 
@@ -195,7 +113,7 @@ def _several(
 
 def _set_targets(names: list[str]) -> None:
     """Set the targets; those that stay keep their form."""
-    own = _own()
+    own = own_table()
     before = {target_of(text)[0]: text for text in own.targets}
     table = own.table()
     texts = [before.get(name, f"{name}:{_WORDS[form_of(table.column(name))]}") for name in names]
@@ -219,7 +137,7 @@ def _form(table: Table, text: str) -> None:
     show(key, word)
 
     def changed() -> None:
-        texts = [f"{name}:{st.session_state[key]}" if other == text else other for other in _own().targets]
+        texts = [f"{name}:{st.session_state[key]}" if other == text else other for other in own_table().targets]
         session.change({"targets": texts})
 
     st.radio(
@@ -264,7 +182,7 @@ def _run(own: OwnTable) -> None:
         with st.spinner("Preparing…"):
             notes = own.prepared().notes
     except DataError as error:
-        st.error(plain(on_page(error)), icon=":material/error:")
+        st.error(plain(said(error)), icon=":material/error:")
         return
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:

@@ -1,0 +1,78 @@
+"""Weights by hand: a visitor holds the sliders w_i live, against GradNorm from the same start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from gradnorm.config.options import live_keys
+from gradnorm.config.spec import SpecError
+from gradnorm.config.variants import by_hand
+from gradnorm.lab.lab import NotHereError
+from gradnorm.runs.faults import StoreError
+from gradnorm.runs.records import RunInfo
+from gradnorm.ui import session
+from gradnorm.ui.lab import lab
+from gradnorm.ui.markdown import plain
+from gradnorm.ui.widgets import scale_slider
+
+# Seconds that such a race takes: long enough for a hand, short enough for a second try.
+SECONDS = 40
+# So many sliders fit above the charts.
+MOST_TASKS = 10
+WIDTH = 228
+STOPS = tuple(float(f"{mantissa}e{power}") for power in (-3, -2, -1, 0, 1, 2) for mantissa in (1, 2, 5))
+
+
+def play_by_hand() -> None:
+    """Show the button that starts a race of weights held by hand against GradNorm."""
+    st.button(
+        "Play the weights by hand",
+        icon=":material/back_hand:",
+        on_click=session.once(_start),
+        # Another one for each watched run, as for a race.
+        key=f"start by hand {session.watched()}",
+        help="Hold the sliders yourself, against GradNorm from the same start. Can you beat it?",
+    )
+
+
+def sliders(info: RunInfo) -> None:
+    """Show a slider for each weight of a run whose weights are held by hand and can be changed now."""
+    if info.ended or info.spec.get("method") != "static" or not lab().steers(info.run):
+        return
+    spec = session.spec()
+    if "weights" not in live_keys(spec) or len(info.tasks) > MOST_TASKS:
+        return
+    held = [float(w) for w in spec.flat()["weights"]] or [1.0] * len(info.tasks)
+    if len(held) != len(info.tasks):
+        return
+    with st.container(border=True, gap="small", key="by hand"):
+        st.markdown("**Your weights.** Only their ratios count: they are scaled to sum to the number of tasks.")
+        with st.container(horizontal=True, gap="medium"):
+            for i, task in enumerate(info.tasks):
+                with st.container(width=WIDTH):
+                    scale_slider(f"w of {plain(task)}", f"hand:{i}", held[i], _set(info.run, held, i), STOPS)
+
+
+def _set(run: str, held: Sequence[float], i: int) -> Callable[[float], None]:
+    return lambda weight: _change(run, [*held[:i], weight, *held[i + 1 :]])
+
+
+def _change(run: str, weights: list[float]) -> None:
+    if not session.change({"weights": weights}):
+        return
+    try:
+        lab().retune(run, weights=weights)
+    except (NotHereError, SpecError):
+        return  # it has just ended
+
+
+def _start() -> None:
+    try:
+        specs = by_hand(session.spec(), SECONDS)
+        runs = lab().race(specs)
+    except (SpecError, StoreError) as error:
+        session.tell(str(error))
+        return
+    session.open_run(runs[0])
