@@ -67,7 +67,7 @@ def start(kind: Literal["primary", "tertiary"], key: str = "start") -> None:
         type=kind,
         on_click=session.once(_start),
         key=key,
-        help="Train with the settings on the left, without a rival. A run that trains now goes on; the new one may wait.",
+        help="Train the settings on the left, without a rival. A run that trains now goes on; the new one may wait.",
     )
 
 
