@@ -12,10 +12,11 @@ from gradnorm.ui.playground.script import script
 
 session.restore()
 session.arrive()
-with st.sidebar:
-    controls()
 # Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
+session.follow(info)
+with st.sidebar:
+    controls()
 runbar(info)
 script(info)
 server_notice.notice()

@@ -20,7 +20,10 @@ class Page {
     this.place = Number(query.get("try") ?? 0) - 1;
     this.settings = defaults(declared);
     Object.assign(this.settings, TRIES[this.place]?.settings);
+    const seen = this.fixed();
     const faults = fromQuery(query, declared, this.settings);
+    // What is to be seen holds for its own settings, but for those that are to be moved.
+    if (seen !== this.fixed()) this.place = -1;
     /** @type {Trainer | null} */
     this.trainer = null;
     const slider = element("input", { id: "alpha", type: "range" });
@@ -62,7 +65,6 @@ class Page {
   /** A setting was changed: some act on the race, others on the next one. */
   changed(key) {
     if (LIVE.includes(key)) this.trainer.retune({ [key]: this.settings[key] });
-    // What is to be seen holds for its own settings, but for those that are to be moved.
     else this.place = -1;
     this.address();
     this.follow();

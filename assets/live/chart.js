@@ -155,7 +155,7 @@ export class Chart {
     }
     const sources = [this.rows, ...new Set(this.lines.map((line) => this.rowsOf(line)))];
     const data = [grid(sources), ...this.lines.map((line) => this.rowsOf(line).view(line.column))];
-    const x = this.panel.range();
+    const x = this.panel.choices.range();
     const y = this.range(data, x);
     this.bounds = { x: [x.min, x.max], y };
     this.plot ??= makePlot(this, this.host, this.size());

@@ -1,24 +1,88 @@
 /** What the reader has chosen: scales, smoothing, tasks shown, zoom, and what is pointed at. */
+import { readView, withView } from "./address.js";
+import { horizon } from "./ticks.js";
 
 const DETAIL_DELAY = 150;
+// Browsers refuse an address that changes as fast as a slider moves.
+const WRITE_DELAY = 300;
 
 /** A panel's choices. Those about one run are forgotten with it; the others stay. */
 export class Choices {
   constructor(panel) {
     this.panel = panel;
-    /** @type {Record<string, boolean>} */
-    this.log = {};
-    this.smoothing = 0;
-    /** @type {Set<number>} */
-    this.hidden = new Set();
-    this.more = "ratios";
+    this.path = location.pathname;
+    this.view = readView(location.search);
     this.forget();
+  }
+
+  /** Scales by view, true for logarithmic; what is not here is chosen by the data. */
+  get log() {
+    return this.view.log;
+  }
+
+  get smoothing() {
+    return this.view.smoothing;
+  }
+
+  /** The tasks that are not shown, from 0. */
+  get hidden() {
+    return this.view.hidden;
+  }
+
+  /** What the fourth chart shows. */
+  get more() {
+    return this.view.more;
+  }
+
+  get zoom() {
+    return this.view.zoom;
+  }
+
+  set zoom(zoom) {
+    this.view.zoom = zoom;
+  }
+
+  /** Another run is shown: zoom and the run in front are those of the address if it names that run, else none. */
+  open(run) {
+    const { zoom, front, run: named } = readView(location.search);
+    const its = run === named;
+    Object.assign(this.view, { zoom: its ? zoom : null, front: its ? front : null });
+    this.panel.toolbar.read();
+  }
+
+  /** Show what the address says, as after Back; what it says of another run is for when that is shown. */
+  read() {
+    const { panel } = this;
+    if (!panel.root.isConnected) return;
+    this.view = readView(location.search);
+    this.open(panel.id);
+    for (const { history } of this.drawn) {
+      history.detail = null;
+      history.setSmoothing(this.smoothing);
+    }
+    panel.charts.at(-1).setView(this.more);
+    panel.arrange();
+    this.refine();
+  }
+
+  /** Write into the address what is shown, unless it is already of another run or page. */
+  write() {
+    const { panel, view } = this;
+    clearTimeout(this.writing);
+    if (location.pathname !== this.path || !panel.root.isConnected) return;
+    if (new URLSearchParams(location.search).get("run") !== panel.id) return;
+    const search = withView(location.search, view);
+    if (search !== withView(location.search, readView(location.search))) history.replaceState(history.state, "", location.pathname + search);
+  }
+
+  /** Have the address say soon what is shown now. */
+  changed() {
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => this.write(), WRITE_DELAY);
   }
 
   /** Another run is watched. focus: a task; spot: a run pointed at; travel: the step of a checkpoint. */
   forget() {
-    /** @type {{ min: number, max: number } | null} */
-    this.zoom = null;
     this.focus = -1;
     /** @type {import("./contender.js").Contender | null} */
     this.spot = null;
@@ -30,6 +94,15 @@ export class Choices {
     return this.panel.members.filter(({ history }) => history);
   }
 
+  /** The visible x range. */
+  range() {
+    const { drawn, zoom } = this;
+    if (zoom) return zoom;
+    const last = Math.max(...drawn.map(({ history }) => history.last()));
+    const steps = Math.max(...drawn.map(({ status, run }) => status?.steps ?? run.steps));
+    return { min: 0, max: horizon(last, steps, drawn.every(({ final }) => final)) };
+  }
+
   setZoom(zoom) {
     const { panel, drawn } = this;
     if ((!zoom && !this.zoom) || !drawn.length) return;
@@ -37,9 +110,15 @@ export class Choices {
     for (const { history } of drawn) history.detail = null;
     panel.toolbar.zoomed(Boolean(zoom));
     this.redraw(() => true);
+    this.refine();
+    this.changed();
+  }
+
+  /** Ask soon for the finer rows of the zoomed range, where rows are thinned. */
+  refine() {
     clearTimeout(this.asking);
-    const thinned = drawn.some(({ history }) => history.rows.stride > 1);
-    if (zoom && thinned) this.asking = setTimeout(() => this.ask(), DETAIL_DELAY);
+    const thinned = this.drawn.some(({ history }) => history.rows.stride > 1);
+    if (this.zoom && thinned) this.asking = setTimeout(() => this.ask(), DETAIL_DELAY);
   }
 
   /** Ask the server for the finer rows of the zoomed range. */
@@ -50,25 +129,29 @@ export class Choices {
   }
 
   setSmoothing(factor) {
-    this.smoothing = factor;
+    this.view.smoothing = factor;
+    this.changed();
     for (const { history } of this.drawn) history.setSmoothing(factor);
     this.redraw((chart) => !chart.sparse);
   }
 
   setLog(view, log) {
     this.log[view] = log;
+    this.changed();
     this.panel.charts.filter((chart) => chart.name === view).forEach((chart) => chart.configure());
     this.panel.schedule();
   }
 
   setMore(view) {
-    this.more = view;
+    this.view.more = view;
+    this.changed();
     this.panel.charts.at(-1).setView(view);
     this.panel.schedule();
   }
 
   setHidden(hidden) {
-    this.hidden = hidden;
+    this.view.hidden = hidden;
+    this.changed();
     if (hidden.has(this.focus)) this.focus = -1;
     this.panel.toolbar.update();
     this.panel.charts.forEach((chart) => chart.rehide());
@@ -101,6 +184,11 @@ export class Choices {
     this.travel = step;
     this.panel.recolor();
     this.panel.charts.forEach((chart) => chart.plot && chart.hover(chart.plot));
+  }
+
+  close() {
+    clearTimeout(this.asking);
+    clearTimeout(this.writing);
   }
 
   redraw(which) {

@@ -19,6 +19,8 @@ export class Contender {
     this.status = null;
     /** @type {string | null} */
     this.state = null;
+    /** What is wrong with the connection, as the header knows it. */
+    this.link = "";
     /** @type {Pick<Feed, "final" | "ended" | "send" | "close"> | null} */
     this.feed = null;
     /** @type {number[]} */
@@ -73,6 +75,8 @@ export class Contender {
     if (message.type === "checkpoints") this.keep(message.steps ?? []);
     if (message.type === "events" && this.history) {
       this.history.change(message.rows ?? [], message.known ?? 0);
+      this.run.title = message.title ?? this.run.title;
+      this.panel.began(this, false);
       this.panel.mark(false, false);
     }
     if (message.type === "evaluations" && this.history) {

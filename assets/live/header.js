@@ -25,18 +25,21 @@ const LINKS = {
 
 /** The header of the panel. */
 export class Header {
-  constructor() {
+  constructor(panel) {
+    /** @type {import("./panel.js").Panel} */
+    this.panel = panel;
     this.icon = element("span", { class: "gn-icon", "aria-hidden": "true" });
     this.word = element("span");
     this.pill = element("span", { class: "gn-pill", role: "status", "aria-live": "polite" }, [this.icon, this.word]);
     this.title = element("h2", { class: "gn-run-title" });
+    this.note = element("span", { class: "gn-note", "data-testid": "in-front" });
     this.files = element("nav", { class: "gn-files", "aria-label": "Download this run" });
     this.bar = element("div", { class: "gn-bar" });
     this.track = element("div", { class: "gn-track", role: "progressbar", "aria-label": "steps done", "aria-valuemin": 0 }, this.bar);
     this.detail = element("span", { class: "gn-detail" });
     this.message = element("span", { class: "gn-message" });
     this.link = element("span", { class: "gn-link", role: "status" });
-    const top = element("div", { class: "gn-top" }, [this.pill, this.title, this.files]);
+    const top = element("div", { class: "gn-top" }, [this.pill, this.title, this.note, this.files]);
     const line = element("div", { class: "gn-line" }, [this.detail, this.message, this.link]);
     this.node = element("header", { class: "gn-header" }, [top, this.track, line]);
     this.clear();
@@ -44,21 +47,34 @@ export class Header {
 
   /** No run: say how to get one, in the room a run's header would take. */
   clear() {
+    this.shown = null;
     this.pill.hidden = true;
     this.files.replaceChildren();
     this.node.classList.add("gn-no-run");
     write(this.title, "No run yet: press Start");
-    for (const node of [this.detail, this.message, this.link]) write(node, "");
+    for (const node of [this.note, this.detail, this.message, this.link]) write(node, "");
     this.bar.style.transform = "scaleX(0)";
   }
 
-  /** A run was chosen; its title follows with the first message. */
-  open(run, base) {
+  /** Tell of the run in front, as soon as it is there; until then of the watched one. */
+  update() {
+    const { front, watched } = this.panel;
+    const run = front?.history ? front : watched;
+    if (!run) return;
+    if (run !== this.shown) this.open(run);
+    write(this.title, run.run?.title ?? "");
+    write(this.note, run === watched ? "" : `in front; the controls steer ${watched.key}`);
+    if (run.status) this.status(run.status, run.step);
+    this.connection(run.link);
+  }
+
+  /** Another run: its downloads, and no word of the one before. */
+  open(run) {
     this.clear();
-    write(this.title, "");
+    this.shown = run;
     this.node.classList.remove("gn-no-run");
-    if (base === null) return;
-    const at = `${base}/live/${encodeURIComponent(run)}/export/`;
+    if (run.base === null) return;
+    const at = `${run.base}/live/${encodeURIComponent(run.id)}/export/`;
     const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: `Download this run: ${text}` }, text));
     this.files.replaceChildren(element("span", { class: "gn-files-label" }, "Download"), ...links);
   }

@@ -73,6 +73,8 @@ export class History {
   marks(rows) {
     const alphas = this.events.some(({ key }) => key === "alpha") ? [] : rows.marks;
     const moved = alphas.map(({ step, alpha }) => ({ step, label: `α ${tick(alpha)}` }));
+    const { held = [], forked_at: start = 0 } = this.run;
+    if (held.length) moved.unshift({ step: (start ?? 0) + 1, label: `hold ${held.join(", ")}` });
     return [...moved, ...this.events].sort((a, b) => a.step - b.step);
   }
 

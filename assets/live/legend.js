@@ -12,7 +12,7 @@ export class Toolbar {
     this.reset.addEventListener("click", () => choices.setZoom(null));
     const tools = element("div", { class: "gn-tools" }, [this.reset, this.smoothing()]);
     this.node = element("div", { class: "gn-toolbar" }, [this.chips, tools]);
-    this.zoomed(false);
+    this.read();
   }
 
   smoothing() {
@@ -22,6 +22,11 @@ export class Toolbar {
       write(value, Number(slider.value).toFixed(2));
       this.choices.setSmoothing(Number(slider.value));
     });
+    this.read = () => {
+      slider.value = String(this.choices.smoothing);
+      write(value, this.choices.smoothing.toFixed(2));
+      this.zoomed(Boolean(this.choices.zoom));
+    };
     const title = "Exponential moving average of the plotted lines; 0 draws them as measured";
     return element("label", { class: "gn-smoothing", title }, [element("span", {}, "Smoothing"), slider, value]);
   }

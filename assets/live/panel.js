@@ -7,16 +7,15 @@ import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
 import { tasksOf } from "./lines.js";
+import { Page } from "./page.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
-import { horizon } from "./ticks.js";
 import { TimeTravel } from "./travel.js";
 
 const LOOK_EVERY = 1000;
-const MOST_TELLS = 20;
 const panels = new WeakMap();
 let mounted = 0;
 
@@ -39,15 +38,18 @@ export class Panel {
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
     this.members = [];
+    this.page = new Page(this);
     this.choices = new Choices(this);
     this.clear();
     this.build();
     this.watch = setInterval(() => this.look(), LOOK_EVERY);
+    this.returned = () => this.choices.read();
+    addEventListener("popstate", this.returned);
   }
 
   build() {
     this.root = element("div", { class: "gn-live", "data-testid": "live-panel", "data-mounts": 1, style: "visibility:hidden" });
-    this.header = new Header();
+    this.header = new Header(this);
     this.travelBar = new TimeTravel(this);
     this.raceBar = new RaceBar(this);
     this.toolbar = new Toolbar(this.choices);
@@ -74,16 +76,18 @@ export class Panel {
 
   clear() {
     this.choices.forget();
-    /** @type {Contender | null} */
-    this.front = null;
     /** @type {Set<string>} */
     this.spread = new Set();
-    this.told = 0;
   }
 
   /** The run that the page watches, and that header and buttons are about. */
   get watched() {
     return this.members.find(({ id }) => id === this.id) ?? null;
+  }
+
+  /** The run that was brought forward, if any. */
+  get front() {
+    return this.members.find(({ id }) => id === this.choices.view.front) ?? null;
   }
 
   /** The run in front: the watched one unless another was brought forward. */
@@ -110,14 +114,12 @@ export class Panel {
   }
 
   /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
-  apply({ data, setStateValue, setTriggerValue }) {
-    this.report = setStateValue;
-    this.trigger = setTriggerValue;
-    const { run = null, base = "", state, runs = [], connect } = data ?? {};
+  apply(component) {
+    const { run = null, base = "", state, runs = [], connect } = component.data ?? {};
     this.connect = connect;
-    const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.passed));
+    const over = this.watched?.feed?.ended || (this.watched?.final && FINAL.has(this.page.state));
     const resumed = over && state !== undefined && !FINAL.has(state);
-    this.passed = state;
+    this.page.hear(component);
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
@@ -132,13 +134,12 @@ export class Panel {
     this.id = id;
     this.base = base;
     this.clear();
-    this.toolbar.zoomed(false);
+    this.choices.open(id);
     this.table.clear();
     this.root.dataset.run = id ?? "";
     this.root.dataset.state = "";
     this.root.dataset.step = "";
     this.header.clear();
-    if (id) this.header.open(id, base);
     this.gather(list, moved);
     if (!id) this.toolbar.configure([]);
     // One that was drawn beside another may be the watched one now.
@@ -161,13 +162,13 @@ export class Panel {
       member.call(label, place);
       this.members.push(member);
     }
-    if (!this.members.includes(this.front)) this.front = null;
     this.choices.spot = null;
     this.arrange();
   }
 
   /** Make everything anew that depends on which runs are drawn, and which is in front. */
   arrange() {
+    this.header.update();
     if (this.run) {
       this.tasks = tasksOf(this.run, this.shared);
       this.choices.showSome(this.tasks);
@@ -181,31 +182,36 @@ export class Panel {
     this.schedule();
   }
 
-  /** A run has said what it is. */
+  /** A run has said what it is, or has another title. */
   began(member, anew) {
-    if (member === this.watched) this.header.title.textContent = member.run.title ?? member.id;
     if (anew) this.arrange();
+    else this.header.update();
   }
 
   /** A run's connection came, went or ended. */
   linked(member, link) {
-    if (member === this.watched) this.header.connection(link);
+    if (member.link === link) return;
+    member.link = link;
+    this.header.update();
+    // The page does not know yet that it was deleted.
+    if (member === this.watched && link === "unknown" && member.run) this.page.tellGone();
   }
 
   /** A run has said where it stands. */
   followed(member, before) {
-    const { state, status } = member;
+    const { state } = member;
+    this.header.update();
     if (member === this.watched) {
       this.root.dataset.state = state;
-      this.header.status(status, member.step);
+      this.page.compare();
     }
+    // All that it has is here: a range that the address zooms to can be refined.
+    if (before === null) this.choices.refine();
     if (before === state) return;
     this.raceBar.update();
     this.charts.forEach((chart) => (chart.dirty = true));
     this.schedule();
-    if (member !== this.watched) return;
-    this.told = 0;
-    if ((before ?? this.passed ?? state) !== state) this.tell();
+    if (member === this.watched) this.page.moved(before);
   }
 
   /** A run has other checkpoints. */
@@ -213,25 +219,10 @@ export class Panel {
     if (member === this.lead) this.travelBar.update();
   }
 
-  /** Have Streamlit run the page again for the new state. Streamlit drops a value that it has been told before. */
-  tell() {
-    this.told += 1;
-    this.report?.("state", `${this.id} ${this.state} ${this.told}`);
-  }
-
   mark(evaluations, fresh) {
     // New steps move the x range of every chart, the evaluations' too.
     this.charts.forEach((chart) => (chart.dirty ||= !this.choices.zoom || chart.sparse === evaluations));
     this.schedule(fresh);
-  }
-
-  /** The visible x range. */
-  range() {
-    if (this.choices.zoom) return this.choices.zoom;
-    const drawn = this.members.filter(({ history }) => history);
-    const last = Math.max(...drawn.map(({ history }) => history.last()));
-    const steps = Math.max(...drawn.map(({ status, run }) => status?.steps ?? run.steps));
-    return { min: 0, max: horizon(last, steps, drawn.every(({ final }) => final)) };
   }
 
   /** Run something before the next paint, outside the present one. */
@@ -250,7 +241,7 @@ export class Panel {
   /** Update the words and numbers around the charts. */
   write() {
     if (this.history) this.table.update(this.history);
-    if (this.watched?.status) this.header.progress(this.watched.status, this.watched.step);
+    this.header.update();
     this.raceBar.update();
     this.leaders.update();
     this.charts.forEach((chart) => chart.speak());
@@ -259,8 +250,9 @@ export class Panel {
   /** Bring a run to the front: its targets, marks, tasks and checkpoints are shown. */
   raise(member) {
     if (member === this.lead || !member.history) return;
-    this.front = member;
+    this.choices.view.front = member === this.watched ? null : member.id;
     this.choices.travel = null;
+    this.choices.changed();
     this.arrange();
   }
 
@@ -274,8 +266,9 @@ export class Panel {
       unmount(this.parent);
       return;
     }
-    // While Streamlit is cut off, as after the server's restart, what it is told is lost.
-    if (this.told && this.told < MOST_TELLS && this.passed !== this.state) this.tell();
+    // Streamlit writes the address without what the charts show.
+    this.choices.write();
+    this.page.remind();
     if (!this.theme.read()) return;
     this.paintTheme();
     this.recolor();
@@ -289,7 +282,9 @@ export class Panel {
     this.alive = false;
     this.members.forEach((member) => member.close());
     clearInterval(this.watch);
-    clearTimeout(this.choices.asking);
+    removeEventListener("popstate", this.returned);
+    this.choices.close();
+    this.page.close();
     this.painter.stop();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();

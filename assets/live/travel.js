@@ -73,7 +73,7 @@ export class TimeTravel {
     this.button.disabled = true;
     // Were it pressed twice, there would be two forks.
     setTimeout(() => (this.button.disabled = false), PATIENCE);
-    this.panel.trigger?.("fork", { run: lead.id, step: this.step });
+    this.panel.page.trigger?.("fork", { run: lead.id, step: this.step });
     this.panel.choices.setTravel(null);
   }
 }

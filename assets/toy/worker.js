@@ -12,8 +12,12 @@ let state = "paused";
 let waiting = [];
 let told = { at: 0, step: 0 };
 // A timer would wait for some milliseconds between two slices.
-const again = new MessageChannel();
-again.port1.onmessage = () => turn();
+const { port1: due, port2: ask } = new MessageChannel();
+let asked = false;
+due.onmessage = () => {
+  asked = false;
+  turn();
+};
 
 const orders = {
   async start({ specs }) {
@@ -27,7 +31,7 @@ const orders = {
     if (state === "running" || race.over) return;
     told = { at: performance.now(), step: race.taken };
     follow("running");
-    turn();
+    again();
   },
   pause() {
     if (state === "running") follow("paused");
@@ -41,13 +45,13 @@ const orders = {
   retune({ changes }) {
     race.retune(changes);
   },
-  stop() {
-    state = "stopped";
-    for (const place of race.going) race.end(place, "stopped", `Stopped by hand after ${race.taken.toLocaleString("en")} steps.`);
-  },
 };
 
-self.onmessage = ({ data }) => orders[data.type](data);
+// One after another: the first takes a while, since it loads the kernel.
+let obeyed = Promise.resolve();
+self.onmessage = ({ data }) => {
+  obeyed = obeyed.then(() => orders[data.type](data));
+};
 // A page hears of its worker's errors, but not of rejections.
 self.onunhandledrejection = ({ reason }) => {
   throw reason;
@@ -62,7 +66,13 @@ function turn() {
   send();
   if (performance.now() - told.at > STATUS_EVERY && !race.over) follow("running");
   if (race.over) state = "over";
-  else again.port2.postMessage(null);
+  else again();
+}
+
+/** Have another turn soon, but not two. */
+function again() {
+  if (!asked) ask.postMessage(null);
+  asked = true;
 }
 
 function keep(place, message) {

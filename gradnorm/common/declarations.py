@@ -36,25 +36,34 @@ def choices(info: FieldInfo) -> tuple[str, ...]:
     return tuple(map(str, get_args(info.annotation))) if get_origin(info.annotation) is Literal else ()
 
 
-def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
-    """Return the first fault of a rejected model in one line: what should be, what was found, what to do.
+def fault(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """Return the first fault of a rejected model: the field's name, and what should be and what was found.
+
+    The name is "" where the fault is of no one field, or says itself what to do.
 
     error: what pydantic raised.
     model: the class that was to be made.
-    remedy: what to do, with {key} for the field's name and {option} for the same with hyphens, as in
-        "Set it with --{option}."
     """
     item = error.errors()[0]
     if item["type"] == "value_error":
-        return f"{item.get('ctx', {}).get('error', item['msg'])}."
+        return "", f"{item.get('ctx', {}).get('error', item['msg'])}."
     key = str(item["loc"][0]) if item["loc"] else ""
     info = model.model_fields.get(key)
     should = _should(info) if info is not None else ""
     if item["type"] == "extra_forbidden":
         should = f"one of {', '.join(model.model_fields)}"
     should = should or item["msg"].replace("Input should be ", "")
-    advice = remedy.format(key=key, option=key.replace("_", "-"))
-    return f"{key} should be {should}. Found {_shown(item['input'])}. {advice}"
+    return key, f"{key} should be {should}. Found {_shown(item['input'])}."
+
+
+def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
+    """Return the first fault of a rejected model in one line: what should be, what was found, what to do.
+
+    error, model: see `fault`.
+    remedy: what to do, with {key} for the field's name, as in "Pass {key} again."
+    """
+    key, found = fault(error, model)
+    return f"{found} {remedy.format(key=key)}" if key else found
 
 
 def _should(info: FieldInfo) -> str:
@@ -76,7 +85,7 @@ def _should(info: FieldInfo) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None or value == "" else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from gradnorm.common.declarations import explain, names_as_text
+from gradnorm.common.declarations import fault, names_as_text
 from gradnorm.common.discovery import discover
 from gradnorm.datasets.base import Dataset
 from gradnorm.datasets.problems.base import Problem
@@ -23,7 +23,15 @@ _FIRST_OPTIONS = frozenset((
 
 
 class SpecError(ValueError):
-    """A spec that cannot be run. The message says what should be, what was found and what to do."""
+    """A spec that cannot be run. The message says what should be, what was found and what to do.
+
+    text: the message; with `key`, all but what to do, which is to set that option.
+    key: the option that is wrong; "" if it is not one alone.
+    """
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(f"{text} Set it with --{key.replace('_', '-')}." if key else text)
+        self.fault, self.key = text, key
 
 
 def methods() -> Mapping[str, type[Method]]:
@@ -57,7 +65,7 @@ def code_refusal(spec: Mapping[str, Any]) -> str:
 def chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
     """Return the data set or method of a name. what: "dataset" or "method". Raises SpecError if there is none."""
     if not isinstance(name, str) or name not in known:
-        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}. Choose one with --{what}.")
+        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}.", what)
     return known[name]
 
 
@@ -66,7 +74,8 @@ def built(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model(**values)
     except ValidationError as error:
-        raise SpecError(explain(error, model, "Set it with --{option}.")) from None
+        key, found = fault(error, model)
+        raise SpecError(found, key) from None
 
 
 def check_fit(dataset: Dataset, method: Method, network: str, counted: Mapping[str, float]) -> None:

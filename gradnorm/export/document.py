@@ -18,7 +18,7 @@ from gradnorm.runs.store import RunStore
 
 
 def write(store: RunStore, run: str, sink: BinaryIO) -> None:
-    """Write an object with run, spec, tasks, outcome, steps, evaluations and events; None for what is not finite.
+    """Write an object with run, title, spec, tasks, outcome, steps, evaluations and events; None where not finite.
 
     Where records are damaged, it also has `damage`: what is left out, by kind, first and last step.
 
@@ -29,6 +29,7 @@ def write(store: RunStore, run: str, sink: BinaryIO) -> None:
     names = columns(info.tasks, info.quantities)
     head = {
         "run": info.run,
+        "title": info.title,
         "spec": dict(info.spec),
         "tasks": list(info.tasks),
         "outcome": info.outcome.to_dict() if info.outcome else None,

@@ -23,6 +23,9 @@ from gradnorm.training.control import Control
 
 log = logging.getLogger(__name__)
 
+# A cursor behind all rows and evaluations.
+_ALL_STEPS = 2**53
+
 
 class NotHereError(RuntimeError):
     """The run is not in the hands of this process, so it can be watched but not steered."""
@@ -167,6 +170,18 @@ class Lab:
                 )
         RunSpec.parse({**spec.flat(), **hyperparameters})
         control.retune(**hyperparameters)
+
+    def asked(self, run: str) -> Mapping[str, Any]:
+        """Return the live hyperparameters that were changed by `retune`, at the newest values; empty if none were."""
+        control = self._controls.get(run)
+        return control.asked if control is not None else {}
+
+    def uses(self, run: str) -> dict[str, Any]:
+        """Return the live hyperparameters as the next step of a run uses them. Raises SpecError, UnknownRunError."""
+        begun = self.store.read(run, since=_ALL_STEPS)
+        spec, events = RunSpec.parse(begun.info.spec), {event.key: event.value for event in begun.events}
+        newest = {**spec.flat(), **events, **self.asked(run)}
+        return {key: newest[key] for key in live_keys(spec)}
 
     def steers(self, run: str) -> bool:
         """Whether this lab trains the run, or has it in its queue."""

@@ -20,6 +20,7 @@ from gradnorm.runs.faults import DamageError
 from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import Evaluation, Event, Rows, StepRecord, width
 from gradnorm.runs.run_table import Position, change
+from gradnorm.runs.titles import retitle
 
 # A block is found by its index and, should that be damaged, by the table alone; from either end, so that a damaged
 # page hides no other.
@@ -124,6 +125,8 @@ def take_back(db: apsw.Connection, at: Position, step: int, evaluated: int, chan
         gone.append(db.changes())
     fewer = "steps = min(steps, ?), evaluations = evaluations - ?, events = events - ?"
     change(db, fewer, "number = ?", (step, *gone, at.number))
+    if gone[1]:
+        retitle(db, at.number)
 
 
 def write_evaluations(db: apsw.Connection, number: int, evaluations: Sequence[Evaluation]) -> None:
@@ -191,6 +194,8 @@ def write_events(db: apsw.Connection, number: int, events: Sequence[Event]) -> N
             "INSERT INTO events (number, step, key, value, time, checksum) VALUES (?, ?, ?, ?, ?, ?)",
             (*stored, checksum(*stored)),
         )
+    if any(event.key == "alpha" for event in events):
+        retitle(db, number)
 
 
 def read_events(db: apsw.Connection, at: Position, known: int, until: int) -> tuple[tuple[Event, ...], list[Damage]]:

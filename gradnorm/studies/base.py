@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gradnorm.common.declarations import explain, numbers
+from gradnorm.common.declarations import fault, numbers
 from gradnorm.config.spec import RunSpec, SpecError, changed
 
 MOST_RUNS = 1000
@@ -106,7 +106,8 @@ class Study(BaseModel, ABC):
         try:
             return cls(base={**spec.flat(), "watch_norms": False}, **options)
         except ValidationError as error:
-            raise SpecError(explain(error, cls, "Set it with --{option}.")) from None
+            key, found = fault(error, cls)
+            raise SpecError(found, key) from None
 
     @property
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Condition
 from typing import Any
 
@@ -29,6 +29,7 @@ class Control:
         self._steps_allowed = 0
         self._stopping = False
         self._changes: dict[str, Any] = {}
+        self._asked: dict[str, Any] = {}
         # What keeps the records of the run from being written now, as a sentence; whoever writes them sets it.
         self.trouble: str | None = None
         # The engine calls this before it waits for the pace; whoever writes the records sets it.
@@ -72,6 +73,12 @@ class Control:
         """Change hyperparameters, such as alpha, from the next step on; the last value given counts."""
         with self._changed:
             self._changes.update(hyperparameters)
+            self._asked = {**self._asked, **hyperparameters}
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """The newest value of each hyperparameter that was changed by `retune`, whether a step has used it or not."""
+        return self._asked
 
     def take_changes(self) -> dict[str, Any]:
         """Return the changes asked for since the last call."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gradnorm.runs.faults import StoreError
-from gradnorm.ui import navigation
+from gradnorm.ui import navigation, session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
@@ -30,6 +30,7 @@ def main() -> None:
     try:
         lab().store.check()
         page.run()
+        session.shown()
         # The first page is on its way to the browser; now torch may load behind it.
         lab().warm()
     except StoreError as error:

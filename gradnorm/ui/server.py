@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.lesson.class_route import class_routes
 from gradnorm.ui.live.downloads import end_without_slow_clients
+from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.routes import live_routes
 
 # Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
@@ -31,7 +33,8 @@ SCRIPT = Path(__file__).with_name("main.py")
 
 def routes() -> list[BaseRoute]:
     """Return the live routes and that of classes, under Streamlit's base path and with its list of allowed origins."""
-    live = live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), trouble=lab.trouble)
+    hub = partial(Hub, asked=lambda run: lab.lab().asked(run))
+    live = live_routes(lambda: lab.lab().store, base_path(), _allowed_origins(), hub, lab.trouble)
     return [*class_routes(base_path(), _allowed_origins()), *live]
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import streamlit as st
 
 from gradnorm.config.spec import PRESETS, RunSpec, SpecError, changed, preset
+from gradnorm.lab.lab import NotHereError
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.ui import address
 from gradnorm.ui.lab import lab
+from gradnorm.ui.widgets import renew, sent
+from gradnorm.ui.words import on_page
 
 Value = TypeVar("Value")
 
@@ -20,32 +25,82 @@ _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
 _LEAVING = "gradnorm.leaving"
-_NOT_OF_THE_SPEC = ("embed", "race", "study")
+# The page that the tab showed last.
+_PAGE = "gradnorm.page"
 
 
 def restore() -> None:
-    """Take spec and run from the address, once a session.
+    """Take spec and run from the address: at first, where the page was opened with settings, and at Back and Forward.
 
-    An address that can't be read gives the start preset; `fault` then says what is wrong.
+    What in it cannot be used is left out, and `fault` says so.
     """
-    if _SPEC in st.session_state:
+    first = _SPEC not in st.session_state
+    if first:
+        st.session_state[_RUN], st.session_state[_FAULT] = None, ""
+        st.session_state[_SPEC] = preset(START)
+    said = address.query()
+    if not (first or (said and (arrived() or address.went_back()))):
         return
-    st.session_state[_RUN], st.session_state[_FAULT] = None, ""
-    st.session_state[_SPEC] = preset(START)
-    query = dict(st.query_params)
-    run = query.pop("run", None)
+    before, former = watched(), spec().flat()
+    st.session_state.pop(_EXTRA, None)
+    watch(None)
+    run = said.pop("run", None)
     if run is not None:
         open_run(run)
-    # Streamlit's own parameters share the query with ours, and must not be reported as wrong settings.
-    settings = {key: value for key, value in query.items() if not key.startswith(_NOT_OF_THE_SPEC)}
-    if settings:
-        # Also with a run: they are what the tab showed, with α as moved since the run's start.
-        try:
-            start = settings.pop("preset", None)
-            st.session_state[_SPEC] = preset(start, settings) if start else RunSpec.parse(settings)
-        except SpecError as error:
-            shown = f"the preset {START}" if st.session_state[_RUN] is None else "the run's own settings"
-            st.session_state[_FAULT] = f"The settings in the address are not valid. This page shows {shown}. {error}"
+    # Also with a run: they are what the tab showed, with the settings as changed since the run's start.
+    found, told = address.read(said)
+    st.session_state[_SPEC] = found or (spec() if watched() else preset(START))
+    flat = spec().flat()
+    renew(key for key in flat if not first and former.get(key) != flat[key])
+    if told:
+        tell(" ".join([fault(), *told, "The page shows what is usual in its place."]).strip())
+    if before is not None and before == watched():
+        steer()
+
+
+def arrived() -> bool:
+    """Return whether the page has just been opened: the tab showed another one before, or none."""
+    return st.session_state.get(_PAGE) != address.page()
+
+
+def shown() -> None:
+    """Note that the page has been drawn to its end."""
+    sent()
+    st.session_state[_PAGE] = address.page()
+
+
+def follow(info: RunInfo | None) -> None:
+    """Show what the watched run uses of the live settings, which other tabs may have changed."""
+    live, flat = _used(info), spec().flat()
+    if others := [key for key, value in live.items() if flat[key] != value]:
+        st.session_state[_SPEC] = changed(flat, live)
+        renew(others)
+
+
+def steer() -> dict[str, Any]:
+    """Have the watched run use the live settings that the tab shows; return those that it did not use before."""
+    info, flat = run(), spec().flat()
+    others = {key: flat[key] for key, value in _used(info).items() if flat[key] != value}
+    if info is None or not others:
+        return {}
+    try:
+        lab().retune(info.run, **others)
+    except (NotHereError, SpecError, UnknownRunError):
+        return {}  # it has just ended: the new value is for the next run
+    return others
+
+
+def _used(info: RunInfo | None) -> Mapping[str, Any]:
+    """Return what a run uses of the live settings; nothing of one that takes none from here, or of another kind."""
+    shown = spec()
+    kind = {"dataset": shown.dataset.name, "method": shown.method.name}
+    if info is None or info.recorded or info.ended or any(info.spec.get(key) != name for key, name in kind.items()):
+        return {}
+    if len(info.tasks) != len(shown.dataset.task_names) or not lab().steers(info.run):
+        return {}
+    with suppress(SpecError, UnknownRunError):  # records outlive the code that wrote them; or it was just deleted
+        return lab().uses(info.run)
+    return {}
 
 
 def spec() -> RunSpec:
@@ -93,7 +148,7 @@ def change(changes: Mapping[str, Any]) -> bool:
     try:
         st.session_state[_SPEC] = changed(base, changes)
     except SpecError as error:
-        st.session_state[_FAULT] = str(error)
+        tell(on_page(error))
         return False
     return True
 
@@ -116,7 +171,8 @@ def run() -> RunInfo | None:
     try:
         return lab().store.info(chosen)
     except UnknownRunError:
-        st.session_state[_RUN] = None
+        watch(None)
+        tell(f"Run {chosen} was deleted, in another tab or by a command. Choose one on the page Runs, or start one.")
         return None
     except StoreError as error:
         tell(str(error))
@@ -182,7 +238,9 @@ def open_run(run_id: str) -> None:
     except SpecError as error:
         # Records outlive the code that wrote them: the run can be watched even if its spec is no longer valid.
         st.session_state[_RUN] = run_id
-        st.session_state[_FAULT] = f"This run can be watched, but its settings are not valid in this version. {error}"
+        st.session_state[_FAULT] = (
+            f"This run can be watched, but its settings are not valid in this version. {on_page(error)}"
+        )
 
 
 def write_address() -> None:
@@ -191,6 +249,4 @@ def write_address() -> None:
     chosen = watched()
     if chosen is not None:
         wanted["run"] = chosen
-    wanted |= st.session_state.get(_EXTRA_QUERY, {})
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
+    address.write(wanted | st.session_state.get(_EXTRA_QUERY, {}), arrived=arrived())

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradnorm.common.declarations import names_as_text
 from gradnorm.config.options import Option
 
 Changed = Callable[[str, Any], None]
+
+# How often an option's widgets were made anew.
+_TURNS = "gradnorm.turns"
+# The keys of widgets that were given a value in a run of the page that has not come to its end.
+_UNSENT = "gradnorm.unsent"
 
 # Round numbers for scales that span orders of magnitude: 0.001 … 50,000 by 1, 2, 5, and 0.1 … 10 in finer steps.
 WIDE = tuple(float(f"{mantissa}e{power}") for power in range(-3, 5) for mantissa in (1, 2, 5))
@@ -24,11 +30,15 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     value: what the widget shows; settings are kept in the session's spec, not in widgets.
     changed: called with the option's key and the new value when the user changes it.
     """
-    key = f"option:{option.key}"
+    key = key_of(f"option:{option.key}", option.key)
     show(key, _shown(option, value))
 
     def report() -> None:
-        changed(option.key, st.session_state[key])
+        if key != key_of(f"option:{option.key}", option.key):
+            return  # of a widget that `renew` has put another one in the place of
+        typed = st.session_state[key]
+        whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
+        changed(option.key, int(typed) if whole else typed)
 
     common: dict[str, Any] = {
         "label": option.title,
@@ -47,19 +57,54 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         low, high, step = option.extra["slider"]
         st.slider(min_value=float(low), max_value=float(max(high, math.ceil(value))), step=step, **common)
     elif option.kind == "integer":
-        st.number_input(min_value=int(option.low or 0), max_value=int(option.high or 2**31), step=1, **common)
+        # As a float: of "1e3" a whole-number field reads 1. Without a value of its own it can be left empty.
+        low, high = float(option.low or 0), float(option.high or 2**31)
+        st.number_input(min_value=low, max_value=high, step=1.0, format="%.0f", value=None, **common)
     else:
-        st.number_input(min_value=0.0, max_value=option.high, step=value / 10 or None, format="%g", **common)
+        step = value / 10 or None
+        st.number_input(min_value=0.0, max_value=option.high, step=step, format="%g", value=None, **common)
+
+
+def renew(options: Iterable[str]) -> None:
+    """Make the widgets of these options anew when they are next drawn.
+
+    A value that the page changes by itself reaches the browser late. What the browser says until then of the old
+    widget would be taken for the visitor's wish.
+    """
+    turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
+    for option in options:
+        turns[option] = turns.get(option, 0) + 1
+
+
+def key_of(name: str, option: str) -> str:
+    """Return the key of a widget of this option, which has another one after each `renew`."""
+    turn = st.session_state.get(_TURNS, {}).get(option, 0)
+    return f"{name} {turn}" if turn else name
 
 
 def show(key: str, value: Any) -> None:
     """Make the widget with this key show `value`. Must be called before the widget is created.
 
     A widget that shows it already is left alone: Streamlit sends every assigned value to the browser, where it would
-    undo what the user has typed since.
+    undo what the user has typed since. It does not send what was assigned in a run that it then cut off: the next one
+    assigns it again.
     """
-    if key not in st.session_state or st.session_state[key] != value:
+    unsent: set[str] = st.session_state.setdefault(_UNSENT, set())
+    if key in unsent or key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+        if is_whole_page():
+            unsent.add(key)
+
+
+def sent() -> None:
+    """Note that the page was drawn to its end, so that the browser has all that was assigned."""
+    st.session_state[_UNSENT] = set[str]()
+
+
+def is_whole_page() -> bool:
+    """Return whether all of the page is drawn, and not a fragment of it alone."""
+    context = get_script_run_ctx()
+    return context is not None and not context.fragment_ids_this_run
 
 
 def scale_slider(
@@ -92,4 +137,4 @@ def _shown(option: Option, value: Any) -> Any:
         return ", ".join(f"{v:g}" for v in value)
     if option.kind == "names":
         return names_as_text(value)
-    return float(value) if option.kind == "number" else value
+    return float(value) if option.kind in ("number", "integer") else value

@@ -108,7 +108,7 @@ def test_a_copied_address_restores_data_set_and_method(server, open_page):
         ("dataset=foo", r"dataset should be one of .*toy.*Found 'foo'"),
         ("run=nope", r"There is no run nope here"),
         ("tasks=999", r"tasks should be .*\[1, 64\].*Found '999'"),
-        ("%00=%00", r"should be an option"),
+        ("alpha=-4&fbclid=x&%00=%00", r"alpha should be .*Change “Asymmetry α” on this page"),
     ],
 )
 def test_a_broken_address_says_so_and_the_page_can_be_used(server, open_page, query, sentence):

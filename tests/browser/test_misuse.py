@@ -18,6 +18,7 @@ def test_start_pressed_twice_starts_one_run(server, open_page):
     tab.button("Start").dblclick()
     tab.wait_for_step(5)
     tab.press("Reset")
+    tab.press("Stop it")
     expect(tab.panel).to_have_attribute("data-run", "", timeout=PATIENCE)
     presses = "() => { for (let i = 0; i < 3; i += 1) document.querySelector('.st-key-start button').click(); }"
     tab.page.evaluate(presses)

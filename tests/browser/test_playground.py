@@ -180,6 +180,7 @@ def test_one_step_from_nothing(server, open_page):
     time.sleep(1.0)
     assert server.store.info(tab.run).steps == 2
     tab.press("Reset")
+    tab.press("Stop it")
     expect(tab.panel).to_have_attribute("data-run", "", timeout=PATIENCE)
     expect(tab.button("Start")).to_be_enabled(timeout=PATIENCE)
     assert "run=" not in tab.page.url

@@ -217,7 +217,7 @@ def test_what_is_no_finite_number_is_refused(key, value):
         ({"learning_rate": 0}, "learning_rate should be in (0, 10]. Found 0. Set it with --learning-rate."),
         ({"width": 0}, "width should be a whole number in [1, 4096]. Found 0. Set it with --width."),
         ({"optimizer": "lion"}, "optimizer should be one of sgd, adam. Found 'lion'. Set it with --optimizer."),
-        ({"dataset": "x"}, f"dataset should be one of {', '.join(datasets())}. Found 'x'. Choose one with --dataset."),
+        ({"dataset": "x"}, f"dataset should be one of {', '.join(datasets())}. Found 'x'. Set it with --dataset."),
         ({"method": "x"}, "method should be one of aligned-mtl, cagrad, codec, "),
         ({"tasks": 2, "sigmas": (1.0,)}, "sigmas should have one value for each of the 2 tasks. Found 1. Give as many"),
         ({"sigmas": (1.0, 0.0)}, "sigmas should be in [0.000001, 1000000]. Found 0. Choose a σ > 0."),

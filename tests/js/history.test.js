@@ -61,3 +61,9 @@ test("a run with other columns is another run; other metrics empty the evaluatio
   assert.equal(history.evaluations.count, 0);
   assert.equal(history.evaluationLayout.width, 2 + 2 * 2 + 2 * 2);
 });
+
+test("tasks that are held from the start are marked there, and live changes where they were made", () => {
+  const history = new History({ ...RUN, held: [2], forked_at: 150 }, 0);
+  history.change([{ step: 160, key: "hold", value: [1, 2], label: "hold 1, 2" }], 0);
+  assert.deepEqual(history.marks(history.rows).map(({ step, label }) => [step, label]), [[151, "hold 2"], [160, "hold 1, 2"]]);
+});

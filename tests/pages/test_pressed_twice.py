@@ -30,6 +30,7 @@ def test_three_presses_of_start_start_one_run(tab):
     (info,) = lab().store.runs()
     assert page.query["run"] == info.run
     page.press("reset")
+    page.press("reset stop")
     page.press("start")
     assert len(lab().store.runs()) == 2
     assert not page.errors

@@ -63,6 +63,17 @@ def test_a_value_that_cannot_be_is_said_and_not_taken(tab):
     assert page.at.text_input(key="option:alphas").value == "0, 0.12, 0.5, 1, 2"
 
 
+def test_a_study_on_a_cluster_says_what_sends_its_runs_there(tab):
+    made = lab().store.studies.create("grid", "a grid", STUDIES[1].model_dump(mode="json"), "ray")
+    page = tab("studies", study=made)
+    page.at.session_state["gradnorm.study"] = made
+    page.rerun()
+    assert (
+        f"sent to Ray by the command that started it. If that has ended, go on with `gradnorm study resume {made}`"
+        in texts(page)
+    )
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=[study.kind for study in STUDIES])
 def test_each_kind_shows_what_it_says(study, tab):
     made = studies().launch(study)

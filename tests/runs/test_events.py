@@ -8,7 +8,7 @@ import json
 import pytest
 
 from gradnorm.charts import history
-from gradnorm.export import tables
+from gradnorm.export import document, tables
 from gradnorm.runs.recorder import Recorder
 from gradnorm.runs.records import Checkpoint, Event
 from gradnorm.runs.store import RunStore
@@ -52,6 +52,25 @@ def test_events_survive_the_process_and_go_with_their_run(store, run):
     again.close()
 
 
+def test_the_title_says_the_alpha_that_was_used(store):
+    spec = {**SPEC, "alpha": 0.12}
+    run = store.create("toy-2 · GradNorm α 0.12 · seed 0", spec, ["a", "b"], queued=False)
+    store.append(run, step_records(1, 5), events=[Event(4, "hold", [1], 1.0)])
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 · seed 0"
+    store.append(run, step_records(6, 1900), events=[Event(1800, "alpha", 2.06, 2.0)])
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 1,800 · seed 0"
+    store.append(run, [], events=[Event(1901, "alpha", 2.06, 3.0), Event(1901, "alpha", 1.5, 3.0)])
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → … → 1.5 at step 1,901 · seed 0"
+    sink = io.BytesIO()
+    document.write(store, run, sink)
+    assert json.loads(sink.getvalue())["title"] == store.info(run).title
+    # Steps that are made again are without what changed in them.
+    store.rewind(run, 1850, 1850)
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 → 2.06 at step 1,800 · seed 0"
+    store.rewind(run, 5, 5)
+    assert store.info(run).title == "toy-2 · GradNorm α 0.12 · seed 0"
+
+
 def test_nothing_of_a_block_is_written_if_its_rows_are_refused(store, run):
     with pytest.raises(ValueError, match="continue at step 10"):
         store.append(run, step_records(12, 13), events=EVENTS[:1])
@@ -85,9 +104,9 @@ def test_labels_are_short_and_in_the_fields_words():
     assert Event(1, "amp", False, 0.0).label == "amp off"
 
 
-def test_events_travel_to_the_page_with_their_labels():
-    message = json.loads(wire.events(EVENTS[2:], 2))
-    assert (message["type"], message["known"]) == ("events", 2)
+def test_events_travel_to_the_page_with_their_labels(store, run):
+    message = json.loads(wire.events(store.info(run), EVENTS[2:], 2))
+    assert (message["type"], message["known"], message["title"]) == ("events", 2, "a run")
     assert message["rows"][0] == {"step": 8, "key": "paused", "value": True, "when": 1002.0, "label": "paused"}
     assert len(message["rows"]) == 2
 

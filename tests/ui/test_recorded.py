@@ -46,7 +46,7 @@ def test_a_run_is_described_by_what_it_logged(store, stopped):
     assert hello["metrics"] == ["rmse", "mean_angle"]
     assert hello["task_metrics"] == ["rmse", "mean_angle"]
     assert "rmse" in hello["errors"]
-    status = json.loads(wire.status(store.info(stopped), 5.0))
+    status = json.loads(wire.status(store.info(stopped), 5.0, {}))
     assert (status["step"], status["steps"], status["state"]) == (1, 10, "stopped")
 
 
@@ -54,7 +54,7 @@ def test_steps_that_are_not_known_are_not_told(store):
     with Recorder("endless", TASKS, home=store.home) as recorder:
         recorder.log(losses=[1.0, 2.0])
         recorder.flush()
-        status = json.loads(wire.status(store.info(recorder.run), 5.0))
+        status = json.loads(wire.status(store.info(recorder.run), 5.0, {}))
         assert (status["steps"], status["seconds_left"]) == (None, None)
         assert json.loads(wire.hello(store.info(recorder.run)))["steps"] == 1
     assert store.info(recorder.run).total == 1

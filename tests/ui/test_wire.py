@@ -186,7 +186,7 @@ def test_evaluations_are_strict_json(numbers):
 def test_a_status_is_strict_json(state, steps, speed):
     outcome = Outcome(state, steps, "So it ended.", "a", math.nan) if state in ENDED else None
     about = info(state=state, steps=steps, outcome=outcome, place=2 if state == "queued" else None)
-    message = strict(wire.status(about, speed))
+    message = strict(wire.status(about, speed, {"alpha": 0.5}))
     assert message["type"] == "status"
     # A run with patience may finish early.
     total = steps if state == "finished" else 4000
@@ -198,5 +198,5 @@ def test_a_status_is_strict_json(state, steps, speed):
 
 
 def test_the_time_left_is_steps_by_speed():
-    assert strict(wire.status(info(steps=1000), 100.0))["seconds_left"] == 30.0
-    assert strict(wire.status(info(steps=4000), 100.0))["seconds_left"] == 0.0
+    assert strict(wire.status(info(steps=1000), 100.0, {}))["seconds_left"] == 30.0
+    assert strict(wire.status(info(steps=4000), 100.0, {}))["seconds_left"] == 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from gradnorm.ui import address, session
 from gradnorm.ui.compare.view import View, read
 
 # What this tab last showed, so that it is there again after a visit to another page.
@@ -12,16 +13,11 @@ _LAST = "compare.last"
 
 def shown() -> tuple[View, list[str]]:
     """Return what the address asks for, or else what this tab last showed; and what in it can't be used."""
-    return read(_query() or st.session_state.get(_LAST, {}))
+    return read(address.all_values() if address.is_meant() else st.session_state.get(_LAST, {}))
 
 
 def show(view: View) -> None:
     """Write a view into the address."""
     wanted = view.query()
     st.session_state[_LAST] = {key: [value] if isinstance(value, str) else value for key, value in wanted.items()}
-    if _query() != st.session_state[_LAST]:
-        st.query_params.from_dict(wanted)
-
-
-def _query() -> dict[str, list[str]]:
-    return {key: st.query_params.get_all(key) for key in st.query_params}
+    address.write(wanted, arrived=session.arrived())

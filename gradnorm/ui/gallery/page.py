@@ -11,6 +11,7 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.config.variants import labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.ui import address, session
 from gradnorm.ui.gallery.grid import GridRow, load_test_images, show_grid
 from gradnorm.ui.gallery.test_images import has_pictures
 from gradnorm.ui.lab import lab
@@ -56,15 +57,13 @@ def gallery() -> None:
 
 
 def _query() -> dict[str, str]:
-    in_address = dict(st.query_params)
-    return in_address or dict(st.session_state.get(_LAST, {}))
+    return address.query() if address.is_meant() else dict(st.session_state.get(_LAST, {}))
 
 
 def _remember(shown: dict[str, str]) -> None:
     wanted = {key: value for key, value in shown.items() if value != NEWEST}
     st.session_state[_LAST] = wanted
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
+    address.write(wanted, arrived=session.arrived())
 
 
 def _set(key: str, value: object) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Event, RunInfo
@@ -15,6 +16,8 @@ from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live import wire
 
 Message = str | bytes
+# What was asked of a run while it trains: the newest value of each option that was changed.
+Asked = Callable[[str], Mapping[str, Any]]
 
 # Writes of this process wake a feed at once; those of other processes are looked for this often, and less
 # often while nothing comes.
@@ -51,9 +54,9 @@ class Viewer:
 class Feed:
     """A run as its viewers see it. Lives while there are viewers and the run goes on."""
 
-    def __init__(self, store: RunStore, info: RunInfo) -> None:
+    def __init__(self, store: RunStore, info: RunInfo, asked: Asked) -> None:
         self.run = info.run
-        self._store = store
+        self._store, self._asked = store, asked
         self._viewers: set[Viewer] = set()
         self._every = wire.stride(info.total or info.steps)
         self._cursor = info.steps
@@ -63,7 +66,7 @@ class Feed:
         self._speeds: deque[tuple[float, int]] = deque()
         self._last_status = ""
         self._status_at = 0.0
-        self._told_state = ""
+        self._told: tuple[str, Mapping[str, Any]] = ("", {})
         self._checkpoints = store.checkpoints.steps(info.run)
         self._listed_at = 0.0
         self._written = asyncio.Event()
@@ -98,7 +101,8 @@ class Feed:
                 newest = self._store.version()
                 if newest != version:
                     version, changed = newest, now
-                if changed == now or now - self._status_at > 1:
+                # A run that is held writes nothing, and can be steered all the same.
+                if changed == now or now - self._status_at > 1 or self._asked(self.run) != self._told[1]:
                     self._tick()
             except (UnknownRunError, StoreError):  # deleted; or damaged or gone, which the page says
                 break
@@ -139,7 +143,7 @@ class Feed:
             known, events = 0, self._store.read(self.run, self._cursor).events
         elif not events:
             return
-        self._send(wire.events(events, known))
+        self._send(wire.events(self._info, events, known))
         self._known_events = known + len(events)
 
     def _tell_checkpoints(self) -> None:
@@ -155,11 +159,11 @@ class Feed:
     def _tell_status(self) -> None:
         now = time.monotonic()
         speed = self._speed(now)
-        moved = self._info.state != self._told_state
-        if not moved and now - self._status_at < STATUS_SECONDS:
+        here = self._info.state, self._asked(self.run)
+        if here == self._told and now - self._status_at < STATUS_SECONDS:
             return
-        self._status_at, self._told_state = now, self._info.state
-        message = wire.status(self._info, speed)
+        self._status_at, self._told = now, here
+        message = wire.status(self._info, speed, here[1])
         if message != self._last_status:
             self._last_status = message
             self._send(message)
@@ -190,9 +194,9 @@ class Feed:
         if held:
             yield wire.evaluations(held)
         if snapshot.events or since:
-            yield wire.events(snapshot.events, 0)
+            yield wire.events(info, snapshot.events, 0)
         yield wire.checkpoints(self._store.checkpoints.steps(self.run))
-        yield wire.status(info, None)
+        yield wire.status(info, None, self._asked(self.run))
 
     def _send(self, message: Message) -> None:
         for viewer in self._viewers:
@@ -200,10 +204,13 @@ class Feed:
 
 
 class Hub:
-    """All feeds of this server, one for each run that is being watched. Made inside the server's event loop."""
+    """All feeds of this server, one for each run that is being watched. Made inside the server's event loop.
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
+    asked: says what was asked of a run that trains here.
+    """
+
+    def __init__(self, store: RunStore, asked: Asked = lambda _: {}) -> None:
+        self.store, self._asked = store, asked
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -217,7 +224,7 @@ class Hub:
         """
         feed = self._feeds.get(run)
         if feed is None or feed.ended:
-            feed = self._feeds[run] = Feed(self.store, self.store.info(run))
+            feed = self._feeds[run] = Feed(self.store, self.store.info(run), self._asked)
             task = asyncio.create_task(self._serve(feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -232,6 +239,21 @@ class Hub:
         """Return how many pages watch a run."""
         feed = self._feeds.get(run)
         return 0 if feed is None or feed.ended else feed.viewers
+
+    async def deleted(self, run: str) -> None:
+        """Return once there is no run of this id."""
+        version = -1
+        while True:
+            try:
+                newest = self.store.version()
+                if newest != version:
+                    self.store.info(run)
+                    version = newest
+            except UnknownRunError:
+                return
+            except StoreError:  # the page says what is wrong with the home
+                pass
+            await asyncio.sleep(1)
 
     def detail(self, run: str, first: int, last: int) -> bytes:
         """Return the rows of steps first … last, thinned only if there are too many for a screen."""

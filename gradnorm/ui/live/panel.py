@@ -8,6 +8,7 @@ from streamlit.components import v2
 from gradnorm.config.variants import MOST_CONTENDERS, labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.runs.titles import named_alike
 from gradnorm.ui.lab import lab
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
@@ -35,7 +36,7 @@ _live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 def live_panel(info: RunInfo | None) -> None:
     """Show a run live, beside the runs it is compared with; an empty panel for None.
 
-    The page is run again when the run's state changes or a fork is asked for.
+    The page is run again when the run's state changes, another tab steers it, it is deleted or a fork is asked for.
     """
     data = {
         "base": base_path(),
@@ -43,8 +44,15 @@ def live_panel(info: RunInfo | None) -> None:
         # A tuple: given a list, Streamlit imports pandas (half a second on the first page) to check for a table.
         "runs": tuple(contenders(info)) if info else (),
         "state": info.state if info else None,
+        "asked": dict(lab().asked(info.run)) if info else {},
     }
-    _live_panel(key=_KEY, data=data, on_state_change=lambda: None, on_fork_change=_fork)
+    _live_panel(
+        key=_KEY,
+        data=data,
+        on_state_change=lambda: None,
+        on_asked_change=lambda: None,
+        on_fork_change=_fork,
+    )
 
 
 def contenders(info: RunInfo) -> list[dict[str, str]]:
@@ -61,7 +69,8 @@ def contenders(info: RunInfo) -> list[dict[str, str]]:
 
 
 def _label(info: RunInfo, name: str) -> str:
-    """Add the step of a fork: a fork with its parent's settings would have the same name."""
+    """Add how α was moved, and the step of a fork: a fork with its parent's settings would have the same name."""
+    name = named_alike(name, info.title)
     return f"{name}, fork at {info.forked_at:,}" if info.forked_at else name
 
 

@@ -108,7 +108,7 @@ async def _catch_up(ws: WebSocket, missed: Sequence[Message]) -> None:
 async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
     """Send what the feed brings and answer what the page asks, until either side ends."""
     # A handler that only sends would never notice that an idle page has gone.
-    sender = asyncio.create_task(_forward(ws, viewer))
+    sender = asyncio.create_task(_forward(ws, hub, run, viewer))
     asker = asyncio.create_task(_answer(ws, hub, run))
     done, pending = await asyncio.wait({sender, asker}, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -120,17 +120,18 @@ async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
             raise error
 
 
-async def _forward(ws: WebSocket, viewer: Viewer) -> None:
+async def _forward(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
     while True:
         message = await viewer.queue.get()
         if message is None:
             # The page may still ask for details of a run that is over; it closes the socket itself.
-            await asyncio.Event().wait()
-        elif viewer.cut_off:
+            await hub.deleted(run)
+            await ws.close(UNKNOWN_RUN, "The run was deleted.")
+            return
+        if viewer.cut_off:
             await ws.close(TOO_SLOW, "The page fell behind; it may come back.")
             return
-        else:
-            await _send(ws, message)
+        await _send(ws, message)
 
 
 async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -85,6 +85,7 @@ def hello(info: RunInfo) -> str:
             "columns": columns(len(info.tasks), info.quantities),
             "stride": stride(info.total or info.steps),
             "steps": info.total or info.steps,
+            "held": list(info.spec.get("hold") or ()),
             "parent": info.parent,
             "forked_at": info.forked_at,
         }
@@ -120,10 +121,13 @@ def evaluations(newest: Sequence[Evaluation]) -> str:
     return json.dumps({"type": "evaluations", "rows": [json_safe(each.to_dict()) for each in newest]})
 
 
-def events(newest: Sequence[Event], known: int) -> str:
-    """Return the message that brings live changes, to be put after the first `known` of those that a page holds."""
+def events(info: RunInfo, newest: Sequence[Event], known: int) -> str:
+    """Return the message that brings live changes, to be put after the first `known` of those that a page holds.
+
+    info: of the run, whose title they may have changed.
+    """
     rows = [{**asdict(event), "label": event.label} for event in newest]
-    return json.dumps({"type": "events", "known": known, "rows": json_safe(rows)})
+    return json.dumps({"type": "events", "title": info.title, "known": known, "rows": json_safe(rows)})
 
 
 def checkpoints(steps: Sequence[int]) -> str:
@@ -131,8 +135,11 @@ def checkpoints(steps: Sequence[int]) -> str:
     return json.dumps({"type": "checkpoints", "steps": list(steps)})
 
 
-def status(info: RunInfo, speed: float | None) -> str:
-    """Return the message that says where the run stands. speed: steps a second, None if not known."""
+def status(info: RunInfo, speed: float | None, asked: Mapping[str, Any]) -> str:
+    """Return the message that says where the run stands.
+
+    speed: steps a second, None if not known.  asked: the live options that were changed, whether used already or not.
+    """
     steps = info.total
     left = None if not speed or not steps or info.state != "running" else max(0, steps - info.steps) / speed
     return json.dumps(
@@ -146,5 +153,6 @@ def status(info: RunInfo, speed: float | None) -> str:
             "device": info.device,
             "place": info.place,
             "message": info.outcome.message if info.outcome else None,
+            "asked": json_safe(asked),
         }
     )

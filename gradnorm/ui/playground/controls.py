@@ -11,16 +11,15 @@ from typing import Any
 import streamlit as st
 
 from gradnorm.config.options import Option, options
-from gradnorm.config.spec import PRESETS, SpecError, datasets, methods
+from gradnorm.config.spec import PRESETS, datasets, methods
 from gradnorm.datasets.builtin.toy import sample_sigmas
 from gradnorm.datasets.by_path.own_table import target_of
-from gradnorm.lab.lab import NotHereError
 from gradnorm.runs.plain import short
 from gradnorm.ui import navigation, session
-from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
-from gradnorm.ui.widgets import FINE, scale_slider, show, widget
+from gradnorm.ui.widgets import FINE, key_of, scale_slider, show, widget
+from gradnorm.ui.words import titles
 
 _CUSTOM = "Custom"
 
@@ -36,7 +35,7 @@ def controls() -> None:
     spec = session.spec()
     by_key = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
     values = spec.settled().flat()
-    _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), session.choose_preset)
+    _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), _choose_preset)
     # What pages may not start is only shown where a run of it is watched.
     offered = {name: kind for name, kind in datasets().items() if kind.from_pages or name == spec.dataset.name}
     kinds = (("dataset", "Data set", offered, spec.dataset), ("method", "Method", methods(), spec.method))
@@ -81,17 +80,21 @@ def _show(by_key: dict[str, Option], values: dict[str, Any], key: str) -> None:
 
 
 def _change(key: str, value: Any) -> None:
-    """Change one key of the spec. A live option also reaches the watched run, at its next step."""
-    if not session.change({key: value}):
-        return
-    info = session.run()
-    titles = {option.key: option.title for option in options() if option.live}
-    if key in titles and info is not None and not info.ended and lab().steers(info.run):
-        try:
-            lab().retune(info.run, **{key: value})
-        except (NotHereError, SpecError):
-            return  # it has just ended, or has another method or number of tasks: the new value is for the next run
-        st.toast(plain(f"{titles[key]}: {short(value) or 'none'} from the next step on."), icon=":material/tune:")
+    """Change one key of the spec."""
+    if session.change({key: value}):
+        _steer()
+
+
+def _choose_preset(name: str) -> None:
+    session.choose_preset(name)
+    _steer()
+
+
+def _steer() -> None:
+    """Have a change of a live option reach the watched run, at its next step."""
+    known = titles()
+    for key, value in session.steer().items():
+        st.toast(plain(f"{known[key]}: {short(value) or 'none'} from the next step on."), icon=":material/tune:")
 
 
 def _choice(
@@ -107,11 +110,12 @@ def _choice(
     titles: what is shown for each name.  chosen: the current name; None is shown as "Custom".
     changed: called with a newly chosen name.  text: the help.
     """
-    widget_key = f"choice:{key}"
+    widget_key = key_of(f"choice:{key}", key)
     show(widget_key, chosen or _CUSTOM)
 
     def report() -> None:
-        if (name := st.session_state[widget_key]) != _CUSTOM:
+        current = widget_key == key_of(f"choice:{key}", key)
+        if current and (name := st.session_state[widget_key]) != _CUSTOM:
             changed(name)
 
     def title(name: str) -> str:
@@ -125,13 +129,18 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
     """Show one log-scale slider per task, in an expander if there are many; the settings below take any number."""
     held = [float(p) for p in priorities] or [1.0] * len(tasks)
 
-    def change(i: int) -> Callable[[float], None]:
-        # Where all are equal to 1 the option is left out, so that a preset is again what it was.
-        return lambda p: _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
+    def change(i: int, key: str) -> Callable[[float], None]:
+        def changed(p: float) -> None:
+            # Where all are equal to 1 the option is left out, so that a preset is again what it was.
+            if key == key_of(f"priority:{i}", option.key):
+                _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
+
+        return changed
 
     with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
         for i, task in enumerate(tasks):
-            scale_slider(f"Priority of {plain(task)}", f"priority:{i}", held[i], change(i), FINE, option.help)
+            key = key_of(f"priority:{i}", option.key)
+            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i, key), FINE, option.help)
 
 
 def _none_if_equal(priorities: Sequence[float]) -> list[float]:

@@ -16,6 +16,7 @@ from gradnorm.runs.troubles import troubles
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.words import on_page
 
 SECONDS = 3.0
 
@@ -69,6 +70,6 @@ def _hold(run: str, numbers: list[int]) -> None:
     try:
         lab().retune(run, hold=numbers)
     except NotHereError as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
         return
     session.change({"hold": numbers})

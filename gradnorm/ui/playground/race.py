@@ -16,6 +16,7 @@ from gradnorm.runs.faults import StoreError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import on_page
 
 _START = ("equal", "gradnorm", "uncertainty")
 _KEYS = ("race", "race_alpha", "race_seed")
@@ -102,7 +103,7 @@ def _launch(started: Callable[[], None] | None) -> None:
         specs = choice.specs(session.spec())
         runs = lab().race(specs)
     except (SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
         return
     shown = session.spec().method.name
     session.watch(next((run for run, spec in zip(runs, specs, strict=True) if spec.method.name == shown), runs[0]))

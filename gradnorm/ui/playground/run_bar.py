@@ -17,6 +17,10 @@ from gradnorm.ui.gallery.test_images import gallery_link
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import script
+from gradnorm.ui.words import on_page
+
+# The run of which the page has asked what shall become of it.
+_RESETTING = "playground.resetting"
 
 
 def runbar(info: RunInfo | None) -> None:
@@ -30,9 +34,9 @@ def runbar(info: RunInfo | None) -> None:
             icon=":material/play_arrow:",
             type="primary",
             on_click=session.once(_start),
-            disabled=trained,
-            key="start",
-            help="Train with the settings on the left.",
+            # Another button while a run trains, so that a double click queues no second run.
+            key=f"start {info.run}" if info is not None and trained else "start",
+            help="Train with the settings on the left. A run that trains now goes on; the new one may wait for it.",
         )
         if info is not None and info.state == "paused":
             _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
@@ -43,7 +47,7 @@ def runbar(info: RunInfo | None) -> None:
         by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
         _button("Step", "skip_next", "step", _step, going and not trained, by_itself)
         _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
-        _button("Reset", "restart_alt", "reset", _reset, info is None)
+        _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, info is None)
         if info is not None and info.ended and info.steps and _sets_targets(info):
             st.button(
                 "Static",
@@ -53,6 +57,8 @@ def runbar(info: RunInfo | None) -> None:
                 help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
             )
         gallery_link(info)
+    if info is not None and trained and st.session_state.get(_RESETTING) == info.run:
+        _reset_question(info)
     _notes(info, going, steered)
 
 
@@ -95,7 +101,7 @@ def take_in(*, paused: bool) -> str | None:
     try:
         run = lab().launch(session.spec(), paused=paused)
     except (SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
         return None
     session.watch(run)
     return run
@@ -142,11 +148,32 @@ def _static() -> None:
     try:
         session.open_run(lab().static(info.run))
     except (SpecError, ValueError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
+
+
+def _ask_about_reset() -> None:
+    st.session_state[_RESETTING] = session.watched()
+
+
+def _reset_question(info: RunInfo) -> None:
+    """Ask what becomes of a run that trains, before the page lets go of it."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="reset-question"):
+        state = "waits in the queue" if info.state == "queued" else "is paused" if info.state == "paused" else "trains"
+        st.markdown(f"This run {state}. What shall become of it?", width="content")
+        _button("Stop it", "stop", "reset stop", _stop_and_reset, disabled=False)
+        _button("Let it go on", "play_arrow", "reset only", _reset, disabled=False)
+        _button("Cancel", "close", "reset cancel", _forget_reset, disabled=False)
+
+
+def _stop_and_reset() -> None:
+    _steer(lab().stop)()
+    _reset()
 
 
 def _reset() -> None:
-    info = session.run()
-    if info is not None and not info.ended and lab().steers(info.run):
-        _steer(lab().stop)()
+    _forget_reset()
     session.watch(None)
+
+
+def _forget_reset() -> None:
+    st.session_state.pop(_RESETTING, None)

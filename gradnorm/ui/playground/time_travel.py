@@ -10,6 +10,7 @@ from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.words import on_page
 
 
 def fork(run: str, step: int) -> None:
@@ -29,7 +30,7 @@ def fork(run: str, step: int) -> None:
         changes = {key: value for key, value in session.spec().settled().flat().items() if _differs(parent, key, value)}
         session.watch(lab().fork(run, step, changes))
     except (UnknownRunError, SpecError, ValueError, StoreError) as error:  # a CheckpointError is a ValueError
-        session.tell(str(error))
+        session.tell(on_page(error))
 
 
 def fork_request(message: Any) -> tuple[str, int] | None:

@@ -13,6 +13,7 @@ from gradnorm.runs.faults import StoreError
 from gradnorm.runs.labels import LabelError
 from gradnorm.runs.query import Query
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.ui import address, session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 
@@ -24,27 +25,25 @@ _MOUNTS = "runs.mounts"
 
 def query() -> Query:
     """Return what the address asks for."""
-    address = dict(st.query_params) or dict(st.session_state.get(_LAST, {}))
-    found = Query.parse(address)
+    found = Query.parse(address.query() if address.is_meant() else dict(st.session_state.get(_LAST, {})))
     _write(found)
     return found
 
 
 def change(**changes: Any) -> None:
     """Change the query, and so the address; a new list begins on its first page."""
-    _write(replace(Query.parse(dict(st.query_params)), **{"page": 1, **changes}))
+    _write(replace(Query.parse(address.query()), **{"page": 1, **changes}))
 
 
 def clear() -> None:
     """Take all conditions away; order and trash stay."""
-    now = Query.parse(dict(st.query_params))
+    now = Query.parse(address.query())
     _write(Query(sort=now.sort, trashed=now.trashed))
 
 
 def _write(wanted: Query) -> None:
     st.session_state[_LAST] = wanted.address()
-    if dict(st.query_params) != wanted.address():
-        st.query_params.from_dict(wanted.address())
+    address.write(wanted.address(), arrived=session.arrived())
 
 
 def attempt(action: Callable[[], object]) -> bool:

@@ -10,7 +10,7 @@ import streamlit as st
 from gradnorm.config.spec import SpecError
 from gradnorm.runs.studies import StudyInfo, UnknownStudyError
 from gradnorm.studies.registry import KINDS, study_of
-from gradnorm.ui import session
+from gradnorm.ui import address, session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
@@ -26,7 +26,7 @@ def studies_page() -> None:
     studies().start()
     if trouble := lab().trouble:
         st.warning(plain(trouble), icon=":material/broken_image:")
-    wanted = st.query_params.get("study") or st.session_state.get(_LAST)
+    wanted = address.query().get("study") if address.is_meant() else st.session_state.get(_LAST)
     if wanted is not None:
         try:
             info = lab().store.studies.info(str(wanted))
@@ -50,9 +50,7 @@ def studies_page() -> None:
 def open_study(study: str | None) -> None:
     """Show this study from now on; None shows the list."""
     st.session_state[_LAST] = study
-    wanted = {"study": study} if study is not None else {}
-    if dict(st.query_params) != wanted:
-        st.query_params.from_dict(wanted)
+    address.write({"study": study} if study is not None else {}, arrived=session.arrived())
 
 
 def _list(infos: list[StudyInfo]) -> None:

@@ -17,6 +17,7 @@ from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show, widget
+from gradnorm.ui.words import on_page
 
 _PLAYGROUND = "as in the Playground"
 # What was chosen here: the kind, and options of each kind by key.
@@ -71,14 +72,14 @@ def _change(kind: type[Study], base: RunSpec, chosen: dict[str, Any], key: str, 
     try:
         chosen[key] = getattr(kind.parse(base.flat(), {**chosen, key: value}), key)
     except SpecError as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
 
 
 def _made(kind: type[Study], base: RunSpec, options: Mapping[str, Any]) -> Study | None:
     try:
         return kind.parse(base.flat(), options)
     except SpecError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(on_page(error)), icon=":material/error:")
         return None
 
 
@@ -89,4 +90,4 @@ def _launch(study: Study, started: Callable[[str], None]) -> None:
         lab().warm()
         started(studies().launch(study))
     except (SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))

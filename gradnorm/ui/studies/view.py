@@ -21,6 +21,7 @@ from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
+from gradnorm.ui.words import on_page
 
 SECONDS = 2.0
 # The time and the steps of a study when this tab first saw it go on.
@@ -46,7 +47,7 @@ def _shown(study: str, state: str) -> None:
     except UnknownStudyError:
         st.rerun()
     except SpecError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(on_page(error)), icon=":material/error:")
         return
     _bar(info, now)
     _buttons(info)
@@ -111,7 +112,7 @@ def _button(label: str, icon: str, action: Callable[[str], None], info: StudyInf
         try:
             action(info.study)
         except (StoreError, UnknownStudyError, SpecError) as error:
-            session.tell(str(error))
+            session.tell(on_page(error))
 
     if st.button(label, icon=f":material/{icon}:", on_click=act, disabled=disabled, key=f"study {label.lower()}"):
         st.rerun()  # of the whole page: this part alone was drawn for the state before

@@ -19,6 +19,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
+from gradnorm.ui.words import on_page
 from gradnorm.ui.your_data import uploads
 from gradnorm.ui.your_data.table_view import columns_view
 
@@ -89,7 +90,7 @@ def _take_upload() -> None:
     try:
         _choose(uploads.keep(upload.name, upload.getvalue()))
     except DataError as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
 
 
 def _choose(file: str) -> None:
@@ -136,7 +137,7 @@ def _read(own: OwnTable) -> Table | None:
         with st.spinner("Reading…"):
             return own.table()
     except DataError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(on_page(error)), icon=":material/error:")
         return None
 
 
@@ -263,7 +264,7 @@ def _run(own: OwnTable) -> None:
         with st.spinner("Preparing…"):
             notes = own.prepared().notes
     except DataError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(on_page(error)), icon=":material/error:")
         return
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:

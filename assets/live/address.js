@@ -1,0 +1,61 @@
+/** The view in the page's address: a reload, a copied link and Back show the charts as they were. */
+import { MORE_VIEWS, VIEWS } from "./views.js";
+
+const PREFIX = "view.";
+const NAMES = Object.keys(VIEWS);
+const MOST_SMOOTHING = 0.99;
+
+/**
+ * What an address says of the view; what it says wrongly counts as not said.
+ * @param {string} search the address's query
+ */
+export function readView(search) {
+  const query = new URLSearchParams(search);
+  const list = (key) => (query.get(PREFIX + key) ?? "").split(",").filter(Boolean);
+  const smoothing = Number(query.get(`${PREFIX}smooth`));
+  const more = query.get(`${PREFIX}chart`) ?? "";
+  return {
+    run: query.get("run"),
+    front: query.get(`${PREFIX}front`),
+    zoom: zoomOf(query.get(`${PREFIX}zoom`)),
+    smoothing: smoothing > 0 && smoothing <= MOST_SMOOTHING ? smoothing : 0,
+    hidden: new Set(list("hidden").map(Number).filter((number) => number >= 1 && Number.isInteger(number)).map((number) => number - 1)),
+    log: Object.fromEntries([...scales(list("linear"), false), ...scales(list("log"), true)]),
+    more: MORE_VIEWS.includes(more) ? more : MORE_VIEWS[0],
+  };
+}
+
+/**
+ * The query with a view in it, in place of the one that it had.
+ * @param {string} search the address's query
+ * @param {ReturnType<typeof readView>} view
+ */
+export function withView(search, view) {
+  const query = new URLSearchParams(search);
+  for (const key of [...query.keys()]) if (key.startsWith(PREFIX)) query.delete(key);
+  const scaled = (log) => NAMES.filter((name) => view.log[name] === log).join();
+  const said = {
+    front: view.front,
+    zoom: view.zoom && `${rounded(view.zoom.min)}-${rounded(view.zoom.max)}`,
+    smooth: view.smoothing && String(view.smoothing),
+    hidden: [...view.hidden].sort((a, b) => a - b).map((task) => task + 1).join(),
+    linear: scaled(false),
+    log: scaled(true),
+    chart: view.more === MORE_VIEWS[0] ? "" : view.more,
+  };
+  for (const [key, value] of Object.entries(said)) if (value) query.set(PREFIX + key, value);
+  return `?${query}`;
+}
+
+function zoomOf(text) {
+  const [, min, max] = /^([\d.]+)-([\d.]+)$/.exec(text ?? "") ?? [];
+  return Number(min) < Number(max) ? { min: Number(min), max: Number(max) } : null;
+}
+
+function rounded(step) {
+  return Number(Math.max(0, step).toFixed(2));
+}
+
+function scales(names, log) {
+  return names.filter((name) => NAMES.includes(name)).map((name) => [name, log]);
+}

@@ -1,0 +1,24 @@
+/** The view in the page's address: what is written is read again, and what is no view counts as none. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readView, withView } from "../../assets/live/address.js";
+
+const VIEW = { run: "r1", front: "r2", zoom: { min: 74.82, max: 149.65 }, smoothing: 0.6, hidden: new Set([1, 4]), log: { weights: true, norms: false }, more: "rates" };
+
+test("a view is read as it was written, beside the settings", () => {
+  const search = withView("?tasks=3&run=r1&view.zoom=1-2", VIEW);
+  assert.match(search, /^\?tasks=3&run=r1&/);
+  assert.deepEqual(readView(search), VIEW);
+  assert.equal(withView(search, readView(search)), search);
+});
+
+test("what is as usual is not in the address", () => {
+  assert.equal(withView("?tasks=3&view.smooth=0.5", readView("?tasks=3")), "?tasks=3");
+});
+
+test("what is no view counts as not said", () => {
+  const odd = "?view.zoom=9-3&view.smooth=2&view.hidden=0,x,1.5&view.log=nothing&view.linear=,&view.chart=test";
+  assert.deepEqual(readView(odd), readView(""));
+  assert.equal(readView("?view.smooth=NaN").smoothing, 0);
+});
