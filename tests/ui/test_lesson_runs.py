@@ -207,7 +207,13 @@ def test_every_stop_of_every_control_has_a_picture_of_its_own(step):
         for value in getattr(control, "stops", None) or control.names:
             settings = {**start, control.key: value}
             picture = step.trial.picture(settings, [settings[step.trial.slider.key]], Look())
-            readings.append((picture.reading, str(picture.figures[0][0].layout.title.text), str(picture.figures)))
+            readings.append(
+                (
+                    picture.reading,
+                    str(picture.figures[0][0].layout.title.text),
+                    str([figure.to_dict() for figure, _ in picture.figures]),
+                )
+            )
             if picture.settings:
                 RunSpec.parse(picture.settings)
             for figure, alt in picture.figures:
