@@ -105,6 +105,8 @@ def test_it_is_walked_by_keys_clicker_and_mouse_in_turns_on_one_screen(lesson):
         expect(tab.answer).to_have_count(0)
         tab.press("Enter")
         expect(tab.answer).to_be_visible(timeout=PATIENCE)
+        # A step that is being trained says so for as long as that takes.
+        tab.wait_until_idle()
         assert tab.overflow() <= 0, step.name
         assert tab.bar() == bar, step.name
         if later is not None:
