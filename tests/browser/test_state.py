@@ -108,6 +108,9 @@ def test_reset_asks_what_becomes_of_a_run_and_start_queues_a_second(server, open
     change(tab, lambda: tab.press("Let it go on"))
     expect(tab.panel).to_have_attribute("data-run", "", timeout=PATIENCE)
     assert server.store.info(first).state == "running"
+    change(tab, tab.page.go_back)
+    tab.press("Stop")
+    tab.wait_for_state("stopped")
 
 
 def test_what_was_typed_wrongly_is_said(server, open_page):
