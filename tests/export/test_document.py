@@ -36,6 +36,7 @@ def expected(store, run):
     names = columns(info.tasks, info.quantities)
     return {
         "run": run,
+        "title": info.title,
         "spec": dict(info.spec),
         "tasks": list(info.tasks),
         "outcome": info.outcome.to_dict() if info.outcome else None,
@@ -55,7 +56,7 @@ def test_all_of_a_run_is_there_in_order(store, small_slices):
     store.end(run, finished(40))
     found = exported(store, run)
     assert found == expected(store, run)
-    assert list(found) == ["run", "spec", "tasks", "outcome", "steps", "evaluations", "events"]
+    assert list(found) == ["run", "title", "spec", "tasks", "outcome", "steps", "evaluations", "events"]
     assert found["steps"][3]["losses.price"] is None
 
 
