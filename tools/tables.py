@@ -119,9 +119,9 @@ def diamonds() -> None:
 
 
 def gradnorms() -> Ways:
-    """Return GradNorm's rows away from the toy: both forms with the α that the data set recommends, and α = 0.12."""
+    """Return GradNorm's rows away from the toy: both forms with the α that the data set recommends, and α = 0.5."""
     ours = {"method": "gradnorm"}
-    return [("GradNorm, log update", STEPWISE), ("GradNorm", ours), ("GradNorm, α 0.12", {**ours, "alpha": 0.12})]
+    return [("GradNorm, log update", STEPWISE), ("GradNorm", ours), ("GradNorm, α 0.5", {**ours, "alpha": 0.5})]
 
 
 def by_seed(name: str, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ FILES = Path(__file__).parents[1] / "builtin" / "files"
 # Settings that suit targets in raw units: a weight learning rate of 0.1 shrinks the weight of a target with large
 # values before its gradient has shaped the network.
 IN_RAW_UNITS: Mapping[str, Any] = MappingProxyType(
-    {"optimizer": "adam", "schedule": "cosine", "steps": 4000, "alpha": 0.5, "weight_learning_rate": 0.1}
+    {"optimizer": "adam", "schedule": "cosine", "steps": 4000, "weight_learning_rate": 0.1}
 )
 
 
