@@ -43,17 +43,19 @@ def rivals(store: RunStore, info: RunInfo) -> list[RunInfo]:
     found = {each.run: each for each in race}
     start = _start(info)
     if start is not None and len({each.spec.get("seed") for each in race}) <= 1:
-        found |= {each.run: each for each in (*family, *_equal(store, info)) if _start(each) == start}
+        found |= {each.run: each for each in (*family, *_equal(store, info.spec)) if _start(each) == start}
     found.pop(info.run, None)
     return list(found.values())
 
 
-def _equal(store: RunStore, info: RunInfo) -> Sequence[RunInfo]:
-    """Return the newest runs with equal weights of this data set and seed."""
+def _equal(store: RunStore, spec: Mapping[str, Any]) -> Sequence[RunInfo]:
+    """Return the newest runs with equal weights of a spec's data set and seed; none if it lacks these."""
     # Needs packages that the library by itself does without.
     from gradnorm.runs.query import Query
 
-    query = Query(method="equal", dataset=str(info.spec["dataset"]), text=f"seed={info.spec['seed']}")
+    if "dataset" not in spec or "seed" not in spec:
+        return []
+    query = Query(method="equal", dataset=str(spec["dataset"]), text=f"seed={spec['seed']}")
     return store.catalogue.infos(store.catalogue.ids(query)[:50])
 
 

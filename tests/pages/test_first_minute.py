@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 def panel(page) -> dict:
-    (component,) = page.at.get("bidi_component")
-    return json.loads(component.proto.json)
+    (own,) = [each for each in page.at.get("bidi_component") if each.proto.component_name == "gradnorm_live_panel"]
+    return json.loads(own.proto.json)
 
 
 def test_without_a_run_the_prepared_race_is_shown(tab):

@@ -42,11 +42,12 @@ def live_panel(info: RunInfo | None) -> None:
     data = {
         "base": base_path(),
         "run": info.run if info else None,
-        # A tuple: given a list, Streamlit imports pandas (half a second on the first page) to check for a table.
+        # A tuple: given a list or a mapping, Streamlit imports pandas (half a second on the first page) to check for a
+        # table.
         "runs": tuple(contenders(info)) if info else prepared.contenders(),
         "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
-        "asked": dict(lab().asked(info.run)) if info else {},
+        "asked": (dict(lab().asked(info.run)) or None) if info else None,
     }
     _live_panel(
         key=_KEY,
