@@ -17,7 +17,7 @@ session.restore()
 session.arrive()
 # Read once: if the run ended in between, buttons and panel would show different states.
 info = session.run()
-session.follow(info)
+asked = session.follow(info)
 with st.sidebar:
     controls()
 if info is None:
@@ -29,5 +29,5 @@ else:
 script(info)
 server_notice.notice()
 notice(info)
-live_panel(info)
+live_panel(info, asked)
 session.write_address()

@@ -69,12 +69,17 @@ def shown() -> None:
     st.session_state[_PAGE] = address.page()
 
 
-def follow(info: RunInfo | None) -> None:
-    """Show what the watched run uses of the live settings, which other tabs may have changed."""
+def follow(info: RunInfo | None) -> Mapping[str, Any]:
+    """Show what the watched run uses of the live settings, which other tabs may have changed.
+
+    Return what had been asked of the run before the settings were read: what comes later is not shown yet.
+    """
+    asked = dict(lab().asked(info.run)) if info else {}
     live, flat = _used(info), spec().flat()
     if others := [key for key, value in live.items() if flat[key] != value]:
         st.session_state[_SPEC] = changed(flat, live)
         renew(others)
+    return asked
 
 
 def steer() -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_a_copied_address_restores_every_control(server, open_page):
         "Seed": "42",
         "Batch size": "32",
         "Learning rate": "0.005",
-        "Weight learning rate": "0.02",
+        "Half-life": "250",
         "Width": "24",
         "Depth": "2",
         "Evaluate every": "50",

@@ -246,7 +246,7 @@ def test_a_new_step_begins_at_its_top(lesson):
 def test_the_playground_is_as_it_was(server, open_page):
     tab = open_page(f"{server.url}/?preset=toy-10")
     shown = tab.controls()
-    tab.page.get_by_role("link", name="Lesson").click()
+    tab.page.get_by_test_id("stTopNavLink").filter(has_text="Lesson").click()
     heading = tab.page.get_by_role("heading", name=STEPS[0].words.title)
     expect(heading).to_be_visible(timeout=PATIENCE)
     tab.page.get_by_role("link", name="Playground", exact=True).click()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 from streamlit.components import v2
 
@@ -34,10 +37,12 @@ export default function (component) {
 _live_panel = v2.component("gradnorm_live_panel", js=_JS, isolate_styles=False)
 
 
-def live_panel(info: RunInfo | None) -> None:
+def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
     """Show a run live, beside the runs it is compared with; for None the prepared race.
 
     The page is run again when the run's state changes, another tab steers it, it is deleted or a fork is asked for.
+
+    asked: of the run, as far as the page's controls show it.
     """
     data = {
         "base": base_path(),
@@ -47,7 +52,7 @@ def live_panel(info: RunInfo | None) -> None:
         "runs": tuple(contenders(info)) if info else prepared.contenders(),
         "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
-        "asked": (dict(lab().asked(info.run)) or None) if info else None,
+        "asked": asked or None,
     }
     _live_panel(
         key=_KEY,
