@@ -30,7 +30,7 @@ def lab(monkeypatch, store):
     from gradnorm.lab.lab import Lab
 
     lab = Lab(store)
-    monkeypatch.setattr(lab, "warm", lambda: None)
+    monkeypatch.setattr(lab._workers, "start", lambda: None)
     for module in (session, time_travel, panel):
         monkeypatch.setattr(module, "lab", lambda: lab)
     return lab
