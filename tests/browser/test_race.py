@@ -30,8 +30,11 @@ THREE = "equal,gradnorm:alpha=0.5,uncertainty"
 NAMES = ["Equal weights", "GradNorm α 0.5", "Uncertainty weighting"]
 
 # A number that stands for what a chart looks like.
-_PICTURE = """(chart) => {
-  const canvas = document.querySelector(`[data-testid=chart-${chart}] canvas`);
+_PICTURE = """async (chart) => {
+  const found = () => document.querySelector(`[data-testid=chart-${chart}] canvas`);
+  // A chart whose axes or size change is made anew.
+  for (let i = 0; !found() && i < 300; i += 1) await new Promise(requestAnimationFrame);
+  const canvas = found();
   return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 === 3)]
     .reduce((hash, alpha, i) => (hash * 31 + alpha * (i % 97)) % 1000000007, 7);
 }"""
