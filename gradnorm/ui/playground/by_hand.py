@@ -9,13 +9,13 @@ import streamlit as st
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import SpecError
 from gradnorm.config.variants import by_hand
-from gradnorm.lab.lab import NotHereError
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import scale_slider
+from gradnorm.ui.words import on_page
 
 # Seconds that such a race takes: long enough for a hand, short enough for a second try.
 SECONDS = 40
@@ -52,20 +52,16 @@ def sliders(info: RunInfo) -> None:
         with st.container(horizontal=True, gap="medium"):
             for i, task in enumerate(info.tasks):
                 with st.container(width=WIDTH):
-                    scale_slider(f"w of {plain(task)}", f"hand:{i}", held[i], _set(info.run, held, i), STOPS)
+                    scale_slider(f"w of {plain(task)}", f"hand:{i}", held[i], _set(held, i), STOPS)
 
 
-def _set(run: str, held: Sequence[float], i: int) -> Callable[[float], None]:
-    return lambda weight: _change(run, [*held[:i], weight, *held[i + 1 :]])
+def _set(held: Sequence[float], i: int) -> Callable[[float], None]:
+    return lambda weight: _change([*held[:i], weight, *held[i + 1 :]])
 
 
-def _change(run: str, weights: list[float]) -> None:
-    if not session.change({"weights": weights}):
-        return
-    try:
-        lab().retune(run, weights=weights)
-    except (NotHereError, SpecError):
-        return  # it has just ended
+def _change(weights: list[float]) -> None:
+    if session.change({"weights": weights}):
+        session.steer()
 
 
 def _start() -> None:
@@ -73,6 +69,6 @@ def _start() -> None:
         specs = by_hand(session.spec(), SECONDS)
         runs = lab().race(specs)
     except (SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))
         return
     session.open_run(runs[0])

@@ -12,6 +12,7 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.by_hand import play_by_hand
+from gradnorm.ui.words import on_page
 
 _HEADLINE = "One network, many tasks, and all of them learn"
 _SENTENCE = (
@@ -47,4 +48,4 @@ def _start() -> None:
     try:
         session.watch(lab().race(against_equal(session.spec()))[0])
     except (SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))

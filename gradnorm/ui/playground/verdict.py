@@ -15,6 +15,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.words import on_page
 
 
 def verdict(info: RunInfo) -> None:
@@ -54,4 +55,4 @@ def _equal(run: str) -> None:
     try:
         session.watch(lab().equal(run))
     except (UnknownRunError, SpecError, StoreError) as error:
-        session.tell(str(error))
+        session.tell(on_page(error))

@@ -16,6 +16,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
 from gradnorm.ui.studies.start import start_form
 from gradnorm.ui.studies.view import view
+from gradnorm.ui.words import on_page
 
 # What this tab last showed, so that it is there again after a visit to another page.
 _LAST = "gradnorm.study"
@@ -31,7 +32,7 @@ def studies_page() -> None:
         try:
             info = lab().store.studies.info(str(wanted))
         except UnknownStudyError as error:
-            session.tell(str(error))
+            session.tell(on_page(error))
             open_study(None)
         else:
             open_study(info.study)
