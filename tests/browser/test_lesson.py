@@ -101,6 +101,8 @@ def test_it_is_walked_by_keys_clicker_and_mouse_in_turns_on_one_screen(lesson):
     bar, ways = tab.bar(), cycle(("ArrowRight", "PageDown", "mouse"))
     for step, later in zip(STEPS, (*STEPS[1:], None), strict=True):
         tab.click_the_slider(0.97)
+        # The page takes a moment to begin with what was clicked, and would be idle until then.
+        tab.page.wait_for_timeout(300)
         tab.wait_until_idle()
         expect(tab.answer).to_have_count(0)
         tab.press("Enter")
