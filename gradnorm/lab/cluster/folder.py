@@ -116,8 +116,15 @@ class Attempt:
         return not (self.path / "runs").exists()
 
     def give_up(self) -> None:
-        """Remove the folder, and that of the lease if no other attempt is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder, and that of the lease if no other attempt is in it.
+
+        It is renamed first: a worker that writes a file at this moment could otherwise leave it behind.
+        """
+        gone = self.path.with_name("gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        with suppress(OSError):
+            self.path.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
         with suppress(OSError):
             self.path.parent.rmdir()
 

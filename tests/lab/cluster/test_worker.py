@@ -86,9 +86,27 @@ def test_a_worker_that_is_given_up_ends_and_leaves_nothing(attempt):
     made.give_up()
     thread.join(60)
     assert not thread.is_alive()
-    assert not made.path.exists()
+    assert not made.path.parent.exists()
     carry_out(str(made.path))
-    assert not made.path.exists()
+    assert not made.path.parent.exists()
+
+
+def test_nothing_is_left_of_a_folder_that_is_given_up_while_it_is_written(attempt):
+    def write(made):
+        for number in range(1, 100_000):
+            try:
+                made.segment(number).write_bytes(b"a segment")
+            except FileNotFoundError:
+                return
+
+    for number in range(1, 21):
+        made = attempt(number, SPEC)
+        thread = Thread(target=write, args=(made,))
+        thread.start()
+        wait_for(lambda made=made: made.segment(20).exists())
+        made.give_up()
+        thread.join(60)
+        assert not thread.is_alive() and not made.path.parent.exists()
 
 
 def test_a_run_that_cannot_go_on_ends_as_failed_and_the_others_go_on(attempt):
