@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import os
 import re
 import struct
@@ -98,7 +99,8 @@ async def _load(host: str, port: int, run: str) -> None:
             raise RuntimeError(f"{path} should be there. Found {head[:40]!r}.")
         size = re.search(rb"(?i)content-length: (\d+)", head)
         assert size is not None
-        return await reader.readexactly(int(size[1]))
+        content = await reader.readexactly(int(size[1]))
+        return gzip.decompress(content) if b"encoding: gzip" in head else content
 
     page = (await get(f"/watch/{run}")).decode()
     for path in re.findall(r'(?:href|src)="\.\.(/live/[^"]+)"', page):

@@ -130,6 +130,7 @@ export class Panel {
     // A race goes on as a whole.
     else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
     this.drawn = drawn;
+    this.repaint();
   }
 
   open(id, base, list) {
@@ -269,6 +270,11 @@ export class Panel {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
+    this.repaint();
+  }
+
+  /** Draw in the page's theme, if that has changed. */
+  repaint() {
     if (!this.theme.read()) return;
     this.paintTheme();
     this.arrange();

@@ -32,11 +32,10 @@ class Watch {
     try {
       const answer = await fetch(`${this.base}/live/${encodeURIComponent(this.run)}/about`);
       if (answer.ok) this.show(await answer.json());
-      // Only what was shown already can have been deleted meanwhile.
       else if (answer.status === 404) this.gone();
     } catch {
       // The server is away. The sockets say so, and come back by themselves.
-      if (!this.shown) this.again(SOON);
+      if (!this.about) this.again(SOON);
     }
   }
 
@@ -46,12 +45,19 @@ class Watch {
     this.timer = setTimeout(() => this.look(), around(time));
   }
 
-  show({ runs, state, verdict }) {
-    this.shown = true;
+  show(about) {
+    this.about = about;
+    this.draw();
+    const { verdict } = about;
+    this.say(verdict ? [element("b", {}, verdict.head), ` ${verdict.more}`] : []);
+  }
+
+  /** Have the panel draw what is known, in the page's colours. */
+  draw() {
+    if (!this.about) return;
+    const { runs, state } = this.about;
     const data = { run: this.run, base: this.base, runs, state, connect: (asked) => this.connect(asked) };
     mount({ parentElement: node("panel"), data });
-    if (verdict) this.say([element("b", {}, verdict.head), ` ${verdict.more}`]);
-    else this.say([]);
   }
 
   say(parts) {
@@ -110,8 +116,9 @@ class Watch {
 
 /** Dark and light: the browser's choice until the button is pressed. */
 class Theme {
-  constructor(button) {
+  constructor(button, changed) {
     this.button = button;
+    this.changed = changed;
     this.system = matchMedia("(prefers-color-scheme: dark)");
     this.system.addEventListener("change", () => this.apply());
     this.chosen = stored();
@@ -130,8 +137,8 @@ class Theme {
 
   apply() {
     document.documentElement.style.colorScheme = this.chosen ?? "light dark";
-    this.button.setAttribute("aria-pressed", String(this.dark));
     write(this.button, this.dark ? "Light" : "Dark");
+    this.changed();
   }
 }
 
@@ -153,6 +160,6 @@ function store(chosen) {
   }
 }
 
-new Theme(node("theme"));
 const { run } = document.body.dataset;
-if (run) new Watch(run);
+const watch = run ? new Watch(run) : null;
+new Theme(node("theme"), () => watch?.draw());

@@ -22,8 +22,8 @@ _KEY = "live-panel"
 # for one promise: imports of their own could resolve in another order, and draw an older run over a newer one.
 _JS = """
 let loading;
-const load = (data) =>
-  (loading ??= import(new URL(`${data.base}/live/static/${data.version}/live/panel.js`, document.baseURI).href).catch((error) => {
+const load = ({ base, version }) =>
+  (loading ??= import(new URL(`${base}/live/static/${version}/live/panel.js`, document.baseURI).href).catch((error) => {
     loading = undefined;
     throw error;
   }));

@@ -20,8 +20,9 @@ from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.answers import Answers
 from gradnorm.ui.live.downloads import Download
-from gradnorm.ui.live.feed import Hub, Message, Viewer
+from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.shelf import shelf
+from gradnorm.ui.live.viewers import Message, Viewer
 from gradnorm.ui.live.watch import watch_routes
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
