@@ -1,8 +1,9 @@
 """A class in one process: opens the watch page as often as asked, follows its sockets, notes when each step arrived.
 
-`python -m benchmarks.watchers ADDRESS RUN COUNT FILE`: loads page and files as a browser does that has none of them,
-says "watching" once all are in, follows until its input is closed, and writes (viewer, step, seconds since 1970) as
-float64 to FILE. It reads frames by hand: a library's client for each viewer would take the processor that is measured.
+`python -m benchmarks.watchers ADDRESS RUN COUNT FILE`: says "watching" once all are in, follows until its input is
+closed, and writes (viewer, step, seconds since 1970) as float64 to FILE. With --pages each viewer first loads the page
+and all that it names, as a browser does that has none of it. It reads frames by hand: a library's client for each
+viewer would take the processor that is measured.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ async def _load(host: str, port: int, run: str) -> None:
 
 
 async def _follow(host: str, port: int, run: str, viewer: int, notes: array[float]) -> asyncio.BaseTransport:
-    """Open the socket for what comes from now on, as a page does that has what was before."""
+    """Open the socket of a page that has nothing yet."""
     loop = asyncio.get_running_loop()
     transport, follower = await loop.create_connection(lambda: Follower(viewer, notes), host, port)
     key = base64.b64encode(os.urandom(16)).decode()
@@ -122,12 +123,13 @@ async def _follow(host: str, port: int, run: str, viewer: int, notes: array[floa
     return transport
 
 
-async def _class(host: str, port: int, run: str, count: int, notes: array[float]) -> None:
+async def _class(host: str, port: int, run: str, count: int, notes: array[float], pages: bool) -> None:
     turns = asyncio.Semaphore(TOGETHER)
 
     async def come(viewer: int) -> asyncio.BaseTransport:
         async with turns:
-            await _load(host, port, run)
+            if pages:
+                await _load(host, port, run)
             return await _follow(host, port, run, viewer, notes)
 
     sockets = await asyncio.gather(*(come(viewer) for viewer in range(count)))
@@ -148,9 +150,10 @@ async def _class(host: str, port: int, run: str, count: int, notes: array[float]
 def main() -> None:
     """Follow until told to stop."""
     address, run, count, path = sys.argv[1:5]
+    pages = "--pages" in sys.argv[5:]
     host, _, port = address.rpartition(":")
     notes = array("d")
-    asyncio.run(_class(host, int(port), run, int(count), notes))
+    asyncio.run(_class(host, int(port), run, int(count), notes, pages))
     Path(path).write_bytes(notes.tobytes())
 
 

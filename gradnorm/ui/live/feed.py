@@ -37,7 +37,7 @@ class Feed:
     def __init__(self, store: RunStore, info: RunInfo, asked: Asked, turns: Turns | None = None) -> None:
         self.run = info.run
         self._store, self._asked, self._turns = store, asked, turns or Turns()
-        self._sent = 0
+        self._sent, self._pause = 0, 0.0
         self._slices: dict[int, Message] = {}
         self._viewers: set[Viewer] = set()
         self._every = wire.stride(info.total or info.steps)
@@ -90,8 +90,8 @@ class Feed:
                 break
             if self._info.ended:
                 break
-            sent, self._sent = self._sent, 0
-            await asyncio.sleep(self._turns.after(sent))
+            self._pause, self._sent = self._turns.after(self._sent), 0
+            await asyncio.sleep(self._pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), TICK if now - changed < 1 else IDLE_TICK)
         self.ended = True
@@ -146,7 +146,8 @@ class Feed:
         now = time.monotonic()
         speed = self._speed(now)
         here = self._info.state, self._asked(self.run)
-        if here == self._told and now - self._status_at < STATUS_SECONDS:
+        # With many viewers each message counts; rows tell the step, too.
+        if here == self._told and now - self._status_at < STATUS_SECONDS + 4 * self._pause:
             return
         self._status_at, self._told = now, here
         message = wire.status(self._info, speed, here[1])

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import cache
 from string import Template
 
 from starlette.requests import Request
@@ -35,7 +36,7 @@ def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list
 
     store: gives the store when first asked.  shelf: the files that the page is made of.
     """
-    told: list[Abouts] = []
+    abouts = cache(Abouts)
 
     async def page(request: Request) -> Response:
         run = str(request.path_params["run"])
@@ -47,14 +48,13 @@ def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list
             return _page(shelf, "", "Runs can't be read", str(error), 503)
 
     async def about(request: Request) -> Response:
-        if not told:
-            told.append(Abouts(store()))
         try:
-            return Response(await told[0].of(str(request.path_params["run"])), media_type="application/json")
+            told = await abouts(store()).of(str(request.path_params["run"]))
         except UnknownRunError:
             return JSONResponse({"gone": _GONE}, status_code=404)
         except StoreError as error:
             return JSONResponse({"gone": str(error)}, status_code=503)
+        return Response(told, media_type="application/json")
 
     return [Route(f"{base}/watch/{{run}}", page), Route(f"{base}/live/{{run}}/about", about)]
 
