@@ -9,7 +9,7 @@ from tests.browser.test_race import race
 from tests.factories import wait_for
 
 PHONE = {"width": 390, "height": 844}
-_STEP = "(more) => Number(document.querySelector('[data-testid=live-panel]').dataset.step) > more"
+_STEP = "(more) => Number(document.querySelector('[data-testid=live-panel]')?.dataset.step) > more"
 
 
 def test_a_race_is_watched_on_a_phone_from_its_link_to_its_end(server, open_page):
