@@ -11,7 +11,6 @@ import streamlit as st
 
 from gradnorm.charts import gallery as charts
 from gradnorm.config.spec import RunSpec, datasets
-from gradnorm.config.variants import MOST_CONTENDERS
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery import figures
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from gradnorm.training.predict import Answer, Showcase
+
+# Networks that are kept in memory.
+_NETWORKS = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
     return Showcase.of(datasets()[dataset].model_validate_json(options), seed)
 
 
-@st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
+@st.cache_resource(max_entries=_NETWORKS, show_spinner=False)
 def _network(run: str, step: int, seed: int, _images: Showcase) -> nn.Module:
     store = lab().store
     return _images.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))

@@ -24,6 +24,8 @@ Asked = Callable[[str], Mapping[str, Any]]
 TICK = 0.05
 IDLE_TICK = 0.2
 STATUS_SECONDS = 0.25
+# What all feeds of a server may look at the store in a second, so that a race of 64 leaves time for its training.
+LOOKS_PER_SECOND = 400
 # How often a run's checkpoints are looked for: a directory listing.
 CHECKPOINT_SECONDS = 1.0
 SPEED_WINDOW = 2.0
@@ -54,9 +56,9 @@ class Viewer:
 class Feed:
     """A run as its viewers see it. Lives while there are viewers and the run goes on."""
 
-    def __init__(self, store: RunStore, info: RunInfo, asked: Asked) -> None:
+    def __init__(self, store: RunStore, info: RunInfo, asked: Asked, feeds: Callable[[], int] = lambda: 1) -> None:
         self.run = info.run
-        self._store, self._asked = store, asked
+        self._store, self._asked, self._feeds = store, asked, feeds
         self._viewers: set[Viewer] = set()
         self._every = wire.stride(info.total or info.steps)
         self._cursor = info.steps
@@ -108,6 +110,7 @@ class Feed:
                 break
             if self._info.ended:
                 break
+            await asyncio.sleep(self._feeds() / LOOKS_PER_SECOND)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), TICK if now - changed < 1 else IDLE_TICK)
         self.ended = True
@@ -224,7 +227,7 @@ class Hub:
         """
         feed = self._feeds.get(run)
         if feed is None or feed.ended:
-            feed = self._feeds[run] = Feed(self.store, self.store.info(run), self._asked)
+            feed = self._feeds[run] = Feed(self.store, self.store.info(run), self._asked, lambda: len(self._feeds))
             task = asyncio.create_task(self._serve(feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -64,7 +64,7 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
 
 
 def contenders(info: RunInfo) -> list[dict[str, str]]:
-    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, eight at most."""
+    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, as many as a race may have."""
     try:
         family = lab().store.family(info.run)
     except UnknownRunError:  # deleted since it was read
