@@ -1,7 +1,7 @@
 /** One chart: its card in the page, its uPlot, and what it needs to redraw itself. */
 import { count, significant } from "./format.js";
 import { element, notation, press, segments, write } from "./dom.js";
-import { grid, linesOf, presence, rowAt } from "./lines.js";
+import { bandsOf, grid, linesOf, presence, remarks, rowAt } from "./lines.js";
 import { marksOf } from "./marks.js";
 import { extent } from "./paths.js";
 import { makePlot } from "./plot.js";
@@ -18,6 +18,7 @@ export class Chart {
     this.panel = panel;
     this.slot = slot;
     this.lines = [];
+    this.bands = [];
     /** @type {any} */
     this.plot = null;
     this.dirty = true;
@@ -64,8 +65,7 @@ export class Chart {
   /** Choose what to show; the plot is made again at the next draw. */
   setView(name) {
     this.name = name;
-    const { title, symbol, gloss } = this.view;
-    write(this.gloss, gloss);
+    const { title, symbol } = this.view;
     this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
     if (this.switcher) press(this.switcher, name);
     this.configure();
@@ -76,10 +76,12 @@ export class Chart {
     const { run } = this.panel;
     this.drop();
     this.lines = linesOf(this.panel, this.view, this.sparse);
+    this.bands = run ? bandsOf(this.panel, this.view, this.sparse, this.lines) : [];
+    write(this.gloss, [this.view.gloss, ...remarks(this.panel, this.view)].join("; "));
     this.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
     this.log = this.wantsLog();
     press(this.scale, this.log ? "log" : "linear");
-    this.readout.configure(this.panel.tasks, this.lines, this.panel.lead);
+    this.readout.configure(this.panel.tasks, this.lines, this.panel.entrant);
     this.dirty = true;
   }
 
@@ -105,7 +107,7 @@ export class Chart {
   color(line) {
     const { theme, tasks, choices } = this.panel;
     const { focus } = choices;
-    const color = line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
+    const color = line.color ? theme.color(line) : line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
     const others = focus >= 0 && line.task !== focus && this.lines.length > 1;
     const faded = (others ? 0.18 : (line.opacity ?? 1)) * presence(line, this.panel);
     return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
@@ -197,6 +199,10 @@ export class Chart {
       if (!this.log) extent(data[i + 1], from, to, false, seen);
       if (this.log || this.view.log === null) extent(data[i + 1], from, to, true, positive);
     });
+    for (const { rows, low, high } of this.bands.map(({ of }) => of())) {
+      const [from, to] = [rows.find(x.min), rows.find(x.max)];
+      for (const edge of [low, high]) extent(edge, from, to, this.log, this.log ? positive : seen);
+    }
     if (this.view.log === null && positive[1] / positive[0] > WIDE_SPREAD) this.spreads();
     return niceRange(...(this.log ? positive : seen), this.log);
   }

@@ -5,6 +5,8 @@ import { horizon } from "./ticks.js";
 const DETAIL_DELAY = 150;
 // Browsers refuse an address that changes as fast as a slider moves.
 const WRITE_DELAY = 300;
+// Beyond as many as dashes tell apart, each contender has a colour.
+const MANY_CONTENDERS = 8;
 
 /** A panel's choices. Those about one run are forgotten with it; the others stay. */
 export class Choices {
@@ -27,6 +29,31 @@ export class Choices {
   /** The tasks that are not shown, from 0. */
   get hidden() {
     return this.view.hidden;
+  }
+
+  /** The tasks that were brought forward from among many, from 0. */
+  get forward() {
+    return this.view.forward;
+  }
+
+  /** True when colour tells contenders apart, and one task is shown at a time; where they are many, unless told otherwise. */
+  get byContender() {
+    const { shared, entrants } = this.panel;
+    return shared && (this.view.colour || (entrants.length > MANY_CONTENDERS ? "contender" : "task")) === "contender";
+  }
+
+  /** The task that is shown then. */
+  get task() {
+    return Math.min(this.view.task, (this.panel.run?.tasks.length ?? 1) - 1);
+  }
+
+  /** Change what is drawn, as {colour, each, task, forward}. */
+  draw(changes) {
+    Object.assign(this.view, changes);
+    this.changed();
+    this.focus = -1;
+    this.spot = null;
+    this.panel.arrange();
   }
 
   /** What the fourth chart shows. */
@@ -84,7 +111,7 @@ export class Choices {
   /** Another run is watched. focus: a task; spot: a run pointed at; travel: the step of a checkpoint. */
   forget() {
     this.focus = -1;
-    /** @type {import("./contender.js").Contender | null} */
+    /** @type {import("./contender.js").Contender | import("./team.js").Team | null} */
     this.spot = null;
     /** @type {number | null} */
     this.travel = null;

@@ -8,9 +8,18 @@ export class Toolbar {
     this.chips = element("div", { class: "gn-chips", role: "group", "aria-label": "Tasks shown" });
     this.all = element("button", { type: "button", class: "gn-quiet", hidden: true }, "show all");
     this.all.addEventListener("click", () => choices.setHidden(new Set()));
+    this.others = element("button", { type: "button", class: "gn-chip gn-others", "data-testid": "other-tasks", hidden: true });
+    this.others.addEventListener("click", () => this.unfold());
+    this.folded = element("div", { class: "gn-folded", role: "group", "aria-label": "Tasks of the band" });
+    this.back = element("button", { type: "button", class: "gn-quiet", hidden: true }, "put back what I brought forward");
+    this.back.addEventListener("click", () => choices.draw({ forward: new Set() }));
+    this.open = false;
+    this.list = [];
     this.reset = element("button", { type: "button", class: "gn-quiet", "data-testid": "reset-zoom" }, "reset zoom");
     this.reset.addEventListener("click", () => choices.setZoom(null));
     const tools = element("div", { class: "gn-tools" }, [this.reset, this.smoothing()]);
+    /** @type {import("./crowd.js").Crowd | null} */
+    this.crowd = null;
     this.node = element("div", { class: "gn-toolbar" }, [this.chips, tools]);
     this.read();
   }
@@ -31,22 +40,35 @@ export class Toolbar {
     return element("label", { class: "gn-smoothing", title }, [element("span", {}, "Smoothing"), slider, value]);
   }
 
-  /** One chip for each task of the run. */
-  configure(tasks) {
+  /**
+   * One chip for each task of the run. Of more than are drawn one by one those of the band are behind a button.
+   * @param {import("./crowd.js").Crowd | null} crowd says which are drawn
+   */
+  configure(tasks, crowd = null) {
     this.tasks = tasks;
-    const chips = tasks.map((task, i) => this.chip(task, i));
-    this.chips.replaceChildren(...chips, this.all);
+    this.crowd = crowd;
+    const drawn = new Set(crowd?.drawn ?? []);
+    const chips = tasks.map((task, i) => this.chip(task, i, drawn.has(i)));
+    this.list = chips;
+    const others = chips.filter((_, i) => !drawn.has(i));
+    write(this.others, `and ${others.length} other${others.length > 1 ? "s" : ""}`);
+    this.others.hidden = !others.length;
+    this.folded.replaceChildren(...others);
+    this.chips.replaceChildren(...chips.filter((_, i) => drawn.has(i)), this.others, this.all, this.back, this.folded);
+    this.chips.setAttribute("aria-label", this.alone ? "The task shown" : "Tasks shown");
     this.update();
   }
 
-  chip(task, i) {
-    const title = `${task.name}: click hides or shows it in all charts, double click shows it alone`;
-    const chip = element("button", { type: "button", class: "gn-chip", "data-testid": `legend-${i}`, title }, [swatch(task), element("span", { class: "gn-chip-name" }, task.name)]);
-    chip.addEventListener("click", () => {
-      const hidden = new Set(this.choices.hidden);
-      if (!hidden.delete(i)) hidden.add(i);
-      this.choices.setHidden(hidden);
-    });
+  /** True while one task is shown at a time. */
+  get alone() {
+    return this.choices.byContender;
+  }
+
+  chip(task, i, drawn) {
+    const what = this.alone ? "click shows it in place of the other" : drawn ? "click hides or shows it in all charts, double click shows it alone" : "click draws it as a line of its own";
+    const chip = element("button", { type: "button", class: "gn-chip", "data-testid": `legend-${i}`, title: `${task.name}: ${what}` }, [swatch(task), element("span", { class: "gn-chip-name" }, task.name)]);
+    chip.addEventListener("click", () => this.pick(i, drawn));
+    if (this.alone || !drawn) return chip;
     chip.addEventListener("dblclick", () => {
       const others = this.tasks.map((_, other) => other).filter((other) => other !== i);
       this.choices.setHidden(new Set(others));
@@ -59,10 +81,38 @@ export class Toolbar {
     return chip;
   }
 
-  /** Show which tasks are hidden. */
+  /** A task was clicked: show it alone, bring it forward, or hide or show it. */
+  pick(task, drawn) {
+    const { choices } = this;
+    const hidden = new Set(choices.hidden);
+    if (this.alone) choices.draw({ task });
+    else if (!drawn) {
+      hidden.delete(task);
+      choices.draw({ forward: new Set([...choices.forward, task]), hidden });
+    } else {
+      if (!hidden.delete(task)) hidden.add(task);
+      choices.setHidden(hidden);
+      return;
+    }
+    // The chips were made anew: the one that was pressed keeps the focus.
+    this.list[task].focus();
+  }
+
+  unfold() {
+    this.open = !this.open;
+    this.update();
+  }
+
+  /** Show which tasks are hidden, or which one is shown. */
   update() {
-    [...this.chips.querySelectorAll(".gn-chip")].forEach((chip, i) => chip.setAttribute("aria-pressed", String(!this.choices.hidden.has(i))));
-    this.all.hidden = this.choices.hidden.size === 0;
+    const { hidden, task, forward } = this.choices;
+    const drawn = new Set(this.crowd?.drawn ?? []);
+    const shown = (i) => (this.alone ? i === task : drawn.has(i) && !hidden.has(i));
+    this.list.forEach((chip, i) => chip.setAttribute("aria-pressed", String(shown(i))));
+    this.others.setAttribute("aria-expanded", String(this.open));
+    this.folded.hidden = !this.open || !this.folded.childElementCount;
+    this.all.hidden = this.alone || hidden.size === 0;
+    this.back.hidden = this.alone || forward.size === 0 || !this.crowd?.folds;
   }
 
   /** Offer the way back while zoomed; its room is kept so that nothing jumps. */

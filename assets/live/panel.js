@@ -6,7 +6,9 @@ import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
+import { Crowd } from "./crowd.js";
 import { tasksOf } from "./lines.js";
+import { markings } from "./marking.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
@@ -14,6 +16,7 @@ import { replaying } from "./replay.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
+import { entrantsOf } from "./team.js";
 import { Theme } from "./theme.js";
 import { TimeTravel } from "./travel.js";
 
@@ -39,7 +42,11 @@ export class Panel {
   constructor(parent) {
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
+    /** The runs, each with its socket. @type {Contender[]} */
     this.members = [];
+    /** What is drawn: the runs, or the means of those that differ in the seed. @type {(Contender | import("./team.js").Team)[]} */
+    this.entrants = [];
+    this.crowd = new Crowd(this);
     this.page = new Page(this);
     this.choices = new Choices(this);
     this.clear();
@@ -96,6 +103,11 @@ export class Panel {
   /** The run in front: the watched one unless another was brought forward. */
   get lead() {
     return [this.front, this.watched, ...this.members].find((member) => member?.history) ?? null;
+  }
+
+  /** What is drawn of the run in front: it, or the mean of its team. */
+  get entrant() {
+    return this.entrants.find((each) => each.includes(this.lead)) ?? null;
   }
 
   /** True when several runs are laid over each other. */
@@ -159,10 +171,11 @@ export class Panel {
       else member.close();
     }
     this.members = [];
-    for (const [place, { run, label }] of list.entries()) {
-      const member = kept.get(run) ?? new Contender(this, run, this.base);
+    const marks = markings(list);
+    for (const [place, entry] of list.entries()) {
+      const member = kept.get(entry.run) ?? new Contender(this, entry.run, this.base);
       if (member.history) member.history.detail = null;
-      member.call(label, place);
+      member.call(entry, place, marks[place]);
       this.members.push(member);
     }
     this.choices.spot = null;
@@ -172,10 +185,12 @@ export class Panel {
   /** Make everything anew that depends on which runs are drawn, and which is in front. */
   arrange() {
     this.header.update();
+    this.entrants = entrantsOf(this.members, !this.choices.view.each);
     if (this.run) {
+      this.crowd.choose(true);
       this.tasks = tasksOf(this.run, this.shared);
       this.choices.showSome(this.tasks);
-      this.toolbar.configure(this.tasks);
+      this.toolbar.configure(this.tasks, this.crowd);
       this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
     [this.stage, ...this.charts, this.raceBar, this.leaders, this.travelBar].forEach((part) => part.configure());
@@ -241,6 +256,7 @@ export class Panel {
   /** Update the words and numbers around the charts. */
   write() {
     if (this.history) this.table.update(this.history);
+    if (this.crowd.choose()) this.arrange();
     this.header.update();
     this.raceBar.update();
     this.leaders.update();
@@ -248,8 +264,9 @@ export class Panel {
   }
 
   /** Bring a run to the front: its targets, marks, tasks and checkpoints are shown. */
-  raise(member) {
-    if (member === this.lead || !member.history) return;
+  raise(entrant) {
+    const member = [this.watched, ...this.members].find((each) => each?.history && entrant.includes(each));
+    if (!member || member === this.lead) return;
     this.choices.view.front = member === this.watched ? null : member.id;
     this.choices.travel = null;
     this.choices.changed();

@@ -1,5 +1,6 @@
 /** uPlot options of one chart: fixed gutters, our own ticks and paths, a cursor shared by step. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { drawBands } from "./bands.js";
 import { stepTick, tick } from "./format.js";
 import { linePath, ownPath } from "./paths.js";
 import { linearTicks, logTicks } from "./ticks.js";
@@ -27,7 +28,7 @@ export function makePlot(chart, host, size) {
     series: [{}, ...lines.map((line) => series(chart, line))],
     cursor: cursor(chart),
     hooks: {
-      drawAxes: [(u) => drawMarks(u, chart.marks(), panel.theme)],
+      drawAxes: [(u) => drawBands(u, chart), (u) => drawMarks(u, chart.marks(), panel.theme)],
       draw: [(u) => drawEnds(u, chart.ends(u.scales.x.max), panel.theme)],
       setCursor: [(u) => chart.hover(u)],
       setSelect: [(u) => zoom(u, panel)],
@@ -40,7 +41,7 @@ export function makePlot(chart, host, size) {
 }
 
 function series(chart, line) {
-  const { shared, lead } = chart.panel;
+  const { shared, entrant } = chart.panel;
   return {
     scale: "y",
     auto: false,
@@ -49,7 +50,7 @@ function series(chart, line) {
     dash: line.dash,
     cap: "butt",
     stroke: () => chart.color(line),
-    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== lead) : linePath,
+    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== entrant) : linePath,
     points: {
       // Evaluations are rare: a dot says where one was made.
       show: (u, _, from, to) => chart.sparse && !shared && to - from < FEW_POINTS,

@@ -22,6 +22,8 @@ export class Rows {
     this.stride = 1;
     this.marks = [];
     this.seed = null;
+    /** Grows whenever anything is another. */
+    this.version = 0;
   }
 
   /** The newest step held, or `otherwise` when there is none. */
@@ -81,20 +83,13 @@ export class Rows {
 
   /** Index of the first row whose step is at least `step`. */
   find(step) {
-    const steps = this.columns[STEP];
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (steps[middle] < step) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowest(this.columns[STEP].subarray(0, this.count), step);
   }
 
   /** Set the smoothing factor of the exponential moving average, in [0, 1). */
   setSmoothing(factor) {
     if (factor === this.factor) return;
+    this.version += 1;
     this.factor = factor;
     this.smoothed.fill(0);
   }
@@ -107,6 +102,7 @@ export class Rows {
   }
 
   settle(count) {
+    this.version += 1;
     const from = this.count;
     this.count += count;
     if (this.mean) this.average(from);
@@ -200,4 +196,16 @@ export function refine(base, values, count, stride) {
   rows.stride = base.stride;
   rows.setSmoothing(base.factor);
   return rows;
+}
+
+/** Index of the first of ascending steps that is at least `step`. */
+export function lowest(steps, step) {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle] < step) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -88,12 +88,21 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     ['Equal weights seed 1', 'Equal weights seed 2', 'Geometric loss (GLS)']
     """
     titles = [_title(spec) for spec in specs]
+    # Of each title the options that are not the same in all specs of it.
+    differing = {
+        title: [key for key in dict.fromkeys(key for spec in alike for key in spec) if not _same(alike, key)]
+        for title in dict.fromkeys(titles)
+        for alike in [[spec for spec, other in zip(specs, titles, strict=True) if other == title]]
+    }
     names: list[str] = []
     for title, spec in zip(titles, specs, strict=True):
-        rivals = [other for other, other_title in zip(specs, titles, strict=True) if other_title == title]
-        keys = [key for key in spec if any(other.get(key) != spec[key] for other in rivals)]
+        keys = [key for key in spec if key in differing[title]]
         names.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
     return names
+
+
+def _same(specs: Sequence[Mapping[str, Any]], key: str) -> bool:
+    return all(spec.get(key) == specs[0].get(key) for spec in specs)
 
 
 def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:

@@ -64,7 +64,10 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
 
 
 def contenders(info: RunInfo) -> list[dict[str, str]]:
-    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, as many as a race may have."""
+    """Return each run to draw, the watched one and the newest of its family, as many as a race may have.
+
+    Of each `run` and `label`; `team`, the name of the runs that differ from it in nothing but the seed; its `method`.
+    """
     try:
         family = lab().store.family(info.run)
     except UnknownRunError:  # deleted since it was read
@@ -73,7 +76,11 @@ def contenders(info: RunInfo) -> list[dict[str, str]]:
     shown = {info.run, *others[-(MOST_CONTENDERS - 1) :]}
     drawn = [member for member in family if member.run in shown]
     names = labels([member.spec for member in drawn])
-    return [{"run": m.run, "label": _label(m, name)} for m, name in zip(drawn, names, strict=True)]
+    teams = labels([{key: value for key, value in member.spec.items() if key != "seed"} for member in drawn])
+    return [
+        {"run": m.run, "label": _label(m, name), "team": _label(m, team), "method": str(m.spec.get("method"))}
+        for m, name, team in zip(drawn, names, teams, strict=True)
+    ]
 
 
 def _label(info: RunInfo, name: str) -> str:
