@@ -28,6 +28,7 @@ export class Contender {
     this.members = null;
     this.sound = null;
     this.seeds = "";
+    this.dash = [];
     this.listen();
   }
 
@@ -38,7 +39,6 @@ export class Contender {
     this.label = entry.label;
     this.place = place;
     this.key = mark.key;
-    this.dash = mark.dash;
     this.color = mark.color;
   }
 
@@ -71,6 +71,7 @@ export class Contender {
     const asked = {
       base: this.base,
       run: this.id,
+      channel: this.panel.channel,
       since: () => this.history?.rows.last() ?? 0,
       onText: (message) => this.receive(message),
       onRows: (rows) => this.take(rows),

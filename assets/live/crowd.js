@@ -38,7 +38,7 @@ export class Crowd {
   /** What is said of the choice; empty where all tasks are drawn. */
   get remark() {
     if (!this.folds) return "";
-    return `lines: the tasks of largest weight, the slowest and the stuck (largest L/L(0)); grey band: from the least to the greatest of ${this.others.length} others`;
+    return `lines: the tasks of largest weight, and of largest L/L(0), which are slow or stuck; grey: the range of ${this.others.length} others`;
   }
 
   /** Choose anew; true if that changes what is drawn. now: whether to do so even a moment after the last time. */
@@ -46,8 +46,8 @@ export class Crowd {
     const { history } = this.panel;
     const time = performance.now();
     if (!history || !this.folds || (!now && time - this.at < LOOK_EVERY)) return false;
-    this.at = time;
     const { rows, layout } = history;
+    this.at = rows.count ? time : -Infinity;
     const newest = (first) => history.run.tasks.map((_, task) => (first < 0 ? NaN : rows.newest(first + task)));
     const chosen = matter(newest(layout.weights), newest(layout.loss_ratios), this.chosen);
     const same = chosen.size === this.chosen.size && [...chosen].every((task) => this.chosen.has(task));

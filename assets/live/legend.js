@@ -55,6 +55,7 @@ export class Toolbar {
     this.others.hidden = !others.length;
     this.folded.replaceChildren(...others);
     this.chips.replaceChildren(...chips.filter((_, i) => drawn.has(i)), this.others, this.all, this.back, this.folded);
+    this.chips.classList.toggle("gn-alone", this.alone);
     this.chips.setAttribute("aria-label", this.alone ? "The task shown" : "Tasks shown");
     this.update();
   }

@@ -1,6 +1,7 @@
 /** How runs that are drawn together are told apart: a key, a colour and a dash for each. */
 
-const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4], [14, 3, 2, 3, 2, 3]];
+/** As many as an eye tells apart. */
+export const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4], [14, 3, 2, 3, 2, 3]];
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /**
@@ -36,8 +37,7 @@ export function markings(entries) {
   teams.forEach((runs, place) => {
     const team = letters(place);
     const teamColor = styles[place];
-    // Beyond as many as an eye tells apart, a dash would say nothing.
-    const dash = teams.length > DASHES.length ? [] : DASHES[place];
+    const dash = DASHES[place % DASHES.length];
     runs.forEach((entry, i) => {
       const key = runs.length > 1 ? `${team}${i + 1}` : team;
       found.set(entry, { key, team, teamColor, dash, color: shade(teamColor, i, runs.length, NARROW) });

@@ -1,4 +1,5 @@
 /** The live panel: mounted once by Streamlit, fed by a WebSocket, redrawn on animation frames. */
+import { Channel } from "./channel.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Contender } from "./contender.js";
@@ -47,6 +48,8 @@ export class Panel {
     /** What is drawn: the runs, or the means of those that differ in the seed. @type {(Contender | import("./team.js").Team)[]} */
     this.entrants = [];
     this.crowd = new Crowd(this);
+    /** Carries the runs where there are several. @type {Channel | null} */
+    this.channel = null;
     this.page = new Page(this);
     this.choices = new Choices(this);
     this.clear();
@@ -171,6 +174,8 @@ export class Panel {
       else member.close();
     }
     this.members = [];
+    if (anew) this.channel = null;
+    if (list.length > 1) this.channel ??= new Channel(this.base);
     const marks = markings(list);
     for (const [place, entry] of list.entries()) {
       const member = kept.get(entry.run) ?? new Contender(this, entry.run, this.base);
@@ -256,7 +261,6 @@ export class Panel {
   /** Update the words and numbers around the charts. */
   write() {
     if (this.history) this.table.update(this.history);
-    if (this.crowd.choose()) this.arrange();
     this.header.update();
     this.raceBar.update();
     this.leaders.update();
@@ -277,7 +281,7 @@ export class Panel {
     this.charts.forEach((chart) => chart.recolor());
   }
 
-  /** Once a second: has the theme changed, is the panel still in the page, has the page heard of the state? */
+  /** Once a second: has the theme changed, is the panel still in the page, has the page heard of the state, do other tasks matter? */
   look() {
     if (!this.root.isConnected) {
       unmount(this.parent);
@@ -286,9 +290,9 @@ export class Panel {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
-    if (!this.theme.read()) return;
-    this.paintTheme();
-    this.arrange();
+    const repainted = this.theme.read();
+    if (repainted) this.paintTheme();
+    if (repainted || this.crowd.choose()) this.arrange();
   }
 
   paintTheme() {

@@ -23,7 +23,7 @@ export class RaceBar {
     press(this.color, choices.byContender ? "contender" : "task");
     press(this.seeds, choices.view.each ? "each" : "mean");
     this.seedsBox.hidden = new Set(members.map(({ mark }) => mark.team)).size === members.length;
-    const drawn = JSON.stringify(shared ? entrants.map(({ key, label, members: runs }) => [key, label, runs?.length]) : []);
+    const drawn = JSON.stringify(shared ? entrants.map(({ key, label, dash, color, members: runs }) => [key, label, dash, color, runs?.length]) : []);
     // The same buttons stay, with the focus that one of them may have.
     if (drawn !== this.drawn) {
       this.drawn = drawn;

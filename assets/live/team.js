@@ -1,5 +1,5 @@
 /** Runs that differ in nothing but the seed, drawn as one: a contender whose rows are their mean. */
-import { grouped } from "./marking.js";
+import { DASHES, grouped } from "./marking.js";
 import { MeanRows } from "./means.js";
 
 const LOST = new Set(["diverged", "failed"]);
@@ -12,9 +12,10 @@ export class Team {
     this.id = first.id;
     this.members = members;
     this.place = place;
+    this.mark = first.mark;
     this.key = first.mark.team;
     this.label = first.entry.team;
-    this.dash = first.mark.dash;
+    this.dash = [];
     this.color = first.mark.teamColor;
     this.live = new MeanRows(() => this.sound.map((member) => member.rows(false)));
     this.evaluations = new MeanRows(() => this.sound.map((member) => member.rows(true)));
@@ -68,10 +69,13 @@ export class Team {
 }
 
 /**
- * What is drawn: the runs themselves, or where `together`, in place of those of one team their mean.
+ * What is drawn: the runs themselves, or where `together`, in place of those of one team their mean. They have dashes while
+ * an eye tells these apart.
  * @param {import("./contender.js").Contender[]} members
  */
 export function entrantsOf(members, together) {
-  if (!together) return members;
-  return grouped(members, ({ mark }) => mark.team).map((team, place) => (team.length > 1 ? new Team(team, place) : team[0]));
+  const teams = together ? grouped(members, ({ mark }) => mark.team) : members.map((member) => [member]);
+  const drawn = teams.map((team, place) => (team.length > 1 ? new Team(team, place) : team[0]));
+  for (const each of drawn) each.dash = drawn.length > DASHES.length ? [] : each.mark.dash;
+  return drawn;
 }
