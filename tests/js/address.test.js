@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { readView, withView } from "../../assets/live/address.js";
 
-const VIEW = { run: "r1", front: "r2", zoom: { min: 74.82, max: 149.65 }, smoothing: 0.6, hidden: new Set([1, 4]), log: { weights: true, norms: false }, more: "rates" };
+const VIEW = { run: "r1", front: "r2", zoom: { min: 74.82, max: 149.65 }, smoothing: 0.6, hidden: new Set([1, 4]), forward: new Set([40]), task: 2, colour: "contender", each: true, log: { weights: true, norms: false }, more: "rates" };
 
 test("a view is read as it was written, beside the settings", () => {
   const search = withView("?tasks=3&run=r1&view.zoom=1-2", VIEW);
@@ -18,7 +18,7 @@ test("what is as usual is not in the address", () => {
 });
 
 test("what is no view counts as not said", () => {
-  const odd = "?view.zoom=9-3&view.smooth=2&view.hidden=0,x,1.5&view.log=nothing&view.linear=,&view.chart=test";
+  const odd = "?view.zoom=9-3&view.smooth=2&view.hidden=0,x,1.5&view.log=nothing&view.linear=,&view.chart=test&view.colour=red&view.task=0&view.seeds=some&view.forward=-1";
   assert.deepEqual(readView(odd), readView(""));
   assert.equal(readView("?view.smooth=NaN").smoothing, 0);
 });
