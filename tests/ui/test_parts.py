@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import defaultdict, deque
 from contextlib import contextmanager
 
 import pytest
@@ -35,6 +36,7 @@ class Page:
 
     def __init__(self, socket):
         self.socket = socket
+        self.kept = defaultdict(deque)
 
     @classmethod
     @contextmanager
@@ -55,11 +57,13 @@ class Page:
         return int(part), json.loads(message)
 
     def until(self, part, wanted):
-        """Return the first message of a part that `wanted` accepts."""
+        """Return the next message of a part that `wanted` accepts; those of other parts are kept."""
         while True:
+            while self.kept[part]:
+                if wanted(message := self.kept[part].popleft()):
+                    return message
             found, message = self.hear()
-            if found == part and wanted(message):
-                return message
+            self.kept[found].append(message)
 
 
 def of_type(name):

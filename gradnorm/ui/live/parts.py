@@ -47,22 +47,24 @@ class Part:
 
     async def send_text(self, text: str) -> None:
         """Say something. Raises WebSocketDisconnect if the page has closed the part."""
-        self._check_there()
-        await self._ws.send_text(f"{self._number} {text}")
+        await self._send(self._ws.send_text(f"{self._number} {text}"))
 
     async def send_bytes(self, data: bytes) -> None:
         """Send rows; see `send_text`."""
-        self._check_there()
-        await self._ws.send_bytes(struct.pack("<I", self._number) + data)
+        await self._send(self._ws.send_bytes(struct.pack("<I", self._number) + data))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Tell the page that nothing more comes in this part."""
-        if not self._gone:
-            await self._ws.send_text(f"{self._number} {code}")
+        """Tell the page that nothing more comes in this part; see `send_text`."""
+        await self.send_text(str(code))
 
-    def _check_there(self) -> None:
+    async def _send(self, sending: Coroutine[Any, Any, None]) -> None:
         if self._gone:
+            sending.close()
             raise WebSocketDisconnect(1006)
+        try:
+            await sending
+        except RuntimeError as error:  # the page went a moment ago
+            raise WebSocketDisconnect(1006) from error
 
 
 async def share(ws: WebSocket, serve: Callable[[Part], Coroutine[Any, Any, None]], longest: int) -> None:
@@ -98,7 +100,8 @@ async def share(ws: WebSocket, serve: Callable[[Part], Coroutine[Any, Any, None]
     finally:
         for part in parts.values():
             part.hear(_GONE)
-        await asyncio.gather(*serving, return_exceptions=True)
+        if serving:
+            await asyncio.wait(serving)
 
 
 def _read(text: str, longest: int) -> tuple[int, dict[str, Any]]:
