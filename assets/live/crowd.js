@@ -47,9 +47,11 @@ export class Crowd {
     const time = performance.now();
     if (!history || !this.folds || (!now && time - this.at < LOOK_EVERY)) return false;
     const { rows, layout } = history;
+    // What was chosen before there were numbers has no claim to stay.
+    const before = this.at === -Infinity ? new Set() : this.chosen;
     this.at = rows.count ? time : -Infinity;
     const newest = (first) => history.run.tasks.map((_, task) => (first < 0 ? NaN : rows.newest(first + task)));
-    const chosen = matter(newest(layout.weights), newest(layout.loss_ratios), this.chosen);
+    const chosen = matter(newest(layout.weights), newest(layout.loss_ratios), before);
     const same = chosen.size === this.chosen.size && [...chosen].every((task) => this.chosen.has(task));
     this.chosen = chosen;
     return !same;

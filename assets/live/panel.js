@@ -1,15 +1,13 @@
 /** The live panel: mounted once by Streamlit, fed by a WebSocket, redrawn on animation frames. */
-import { Channel } from "./channel.js";
+import { Cast } from "./cast.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
-import { Contender } from "./contender.js";
 import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
 import { Crowd } from "./crowd.js";
 import { tasksOf } from "./lines.js";
-import { markings } from "./marking.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
 import { RaceBar } from "./race.js";
@@ -17,7 +15,6 @@ import { replaying } from "./replay.js";
 import { loadStyles, observeCharts } from "./shell.js";
 import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
-import { entrantsOf } from "./team.js";
 import { Theme } from "./theme.js";
 import { TimeTravel } from "./travel.js";
 
@@ -39,17 +36,12 @@ export function unmount(parentElement) {
   panels.delete(parentElement);
 }
 
-export class Panel {
+export class Panel extends Cast {
   constructor(parent) {
+    super();
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
-    /** The runs, each with its socket. @type {Contender[]} */
-    this.members = [];
-    /** What is drawn: the runs, or the means of those that differ in the seed. @type {(Contender | import("./team.js").Team)[]} */
-    this.entrants = [];
     this.crowd = new Crowd(this);
-    /** Carries the runs where there are several. @type {Channel | null} */
-    this.channel = null;
     this.page = new Page(this);
     this.choices = new Choices(this);
     this.clear();
@@ -93,44 +85,6 @@ export class Panel {
     this.spread = new Set();
   }
 
-  /** The run that the page watches, and that header and buttons are about. */
-  get watched() {
-    return this.members.find(({ id }) => id === this.id) ?? null;
-  }
-
-  /** The run that was brought forward, if any. */
-  get front() {
-    return this.members.find(({ id }) => id === this.choices.view.front) ?? null;
-  }
-
-  /** The run in front: the watched one unless another was brought forward. */
-  get lead() {
-    return [this.front, this.watched, ...this.members].find((member) => member?.history) ?? null;
-  }
-
-  /** What is drawn of the run in front: it, or the mean of its team. */
-  get entrant() {
-    return this.entrants.find((each) => each.includes(this.lead)) ?? null;
-  }
-
-  /** True when several runs are laid over each other. */
-  get shared() {
-    return this.members.length > 1;
-  }
-
-  get history() {
-    return this.lead?.history ?? null;
-  }
-
-  /** The server's description of the run in front, once it has come. */
-  get run() {
-    return this.lead?.run ?? null;
-  }
-
-  get state() {
-    return this.watched?.state ?? null;
-  }
-
   /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply(component) {
     const { run = null, base = "", state, runs = [], connect, prepared } = component.data ?? {};
@@ -141,7 +95,7 @@ export class Panel {
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
-    else if (drawn !== this.drawn) this.gather(list);
+    else if (drawn !== this.drawn) this.draw(list);
     // A race goes on as a whole.
     else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
     this.drawn = drawn;
@@ -158,31 +112,15 @@ export class Panel {
     this.root.dataset.state = "";
     this.root.dataset.step = "";
     this.header.clear();
-    this.gather(list, moved);
+    this.draw(list, moved);
     if (!id) this.toolbar.configure([]);
     // One that was drawn beside another may be the watched one now.
     if (this.watched?.history) this.began(this.watched, false);
     if (this.watched?.status) this.followed(this.watched, null);
   }
 
-  /** Draw these runs; what is held of a run that stays is kept. */
-  gather(list, anew = false) {
-    const wanted = new Set(anew ? [] : list.map(({ run }) => run));
-    const kept = new Map();
-    for (const member of this.members) {
-      if (wanted.has(member.id)) kept.set(member.id, member);
-      else member.close();
-    }
-    this.members = [];
-    if (anew) this.channel = null;
-    if (list.length > 1) this.channel ??= new Channel(this.base);
-    const marks = markings(list);
-    for (const [place, entry] of list.entries()) {
-      const member = kept.get(entry.run) ?? new Contender(this, entry.run, this.base);
-      if (member.history) member.history.detail = null;
-      member.call(entry, place, marks[place]);
-      this.members.push(member);
-    }
+  draw(list, anew = false) {
+    this.gather(list, anew);
     this.choices.spot = null;
     this.arrange();
   }
@@ -190,7 +128,7 @@ export class Panel {
   /** Make everything anew that depends on which runs are drawn, and which is in front. */
   arrange() {
     this.header.update();
-    this.entrants = entrantsOf(this.members, !this.choices.view.each);
+    this.enter(!this.choices.view.each);
     if (this.run) {
       this.crowd.choose(true);
       this.tasks = tasksOf(this.run, this.shared);
@@ -301,7 +239,7 @@ export class Panel {
 
   destroy() {
     this.alive = false;
-    this.members.forEach((member) => member.close());
+    this.leave();
     clearInterval(this.watch);
     removeEventListener("popstate", this.returned);
     this.choices.close();

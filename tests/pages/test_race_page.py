@@ -63,7 +63,9 @@ def test_contenders_are_counted_and_more_than_can_race_are_told_before_they_star
     def said(kind, key, value):
         opened.set(kind, key, value)
         (button,) = [b for b in opened.at.button if str(b.key).startswith("start race")]
-        return next(c.value for c in opened.at.caption if "contenders" in c.value or "numbers" in c.value), button.disabled
+        return next(
+            c.value for c in opened.at.caption if "contenders" in c.value or "numbers" in c.value
+        ), button.disabled
 
     assert said("text_input", "race_seed", "1, 2") == ("6 contenders, of 64 at most.", False)
     wrong = "A race should have 2 to 64 contenders. Found {}. {}"

@@ -109,7 +109,15 @@ def test_a_part_ends_alone_and_its_number_can_be_used_again(served, store):
 def test_what_is_no_message_is_passed_over(served, store):
     run = make(store)
     with Page.open(served) as page:
-        for odd in ("", "x", "[]", "3", '{"part": true}', '{"part": -1, "run": "r"}', '{"part": 4294967296, "run": "r"}'):
+        for odd in (
+            "",
+            "x",
+            "[]",
+            "3",
+            '{"part": true}',
+            '{"part": -1, "run": "r"}',
+            '{"part": 4294967296, "run": "r"}',
+        ):
             page.socket.send(odd)
         page.socket.send(json.dumps({"part": 1, "run": run, "more": "x" * 2000}))
         page.socket.send(b"\x00")
