@@ -50,9 +50,14 @@ export class MeanRows {
     return at < 0 ? NaN : this.view(column)[at];
   }
 
-  /** The mean of a column, over those that have measured it. */
+  /** The mean of a column as its runs show it, over those that have measured it. */
   view(column) {
     return column === STEP ? this.fresh().steps : this.column(column).mean;
+  }
+
+  /** The mean of a column as it was measured. */
+  raw(column) {
+    return column === STEP ? this.fresh().steps : this.column(column, "raw").mean;
   }
 
   low(column) {
@@ -63,10 +68,11 @@ export class MeanRows {
     return this.column(column).high;
   }
 
-  column(column) {
+  column(column, read = "view") {
+    const key = `${read} ${column}`;
     this.fresh();
-    if (!this.columns.has(column)) this.columns.set(column, this.gather(column));
-    return this.columns.get(column);
+    if (!this.columns.has(key)) this.columns.set(key, this.gather((rows) => rows[read](column)));
+    return this.columns.get(key);
   }
 
   /** Take the sources anew if any of them has changed. */
@@ -84,12 +90,12 @@ export class MeanRows {
     [this.steps, this.places] = common(rows.map((each) => each.view(STEP)));
   }
 
-  gather(column) {
+  gather(valuesOf) {
     const { length } = this.steps;
     const [mean, low, high] = [new Float32Array(length), new Float32Array(length).fill(Infinity), new Float32Array(length).fill(-Infinity)];
     const known = new Uint16Array(length);
     this.rows.forEach((rows, which) => {
-      const values = rows.view(column);
+      const values = valuesOf(rows);
       const places = this.places[which];
       for (let i = 0; i < length; i += 1) {
         const value = values[places ? places[i] : i];

@@ -94,9 +94,14 @@ export class Rows {
     this.smoothed.fill(0);
   }
 
+  /** A column as it was measured. */
+  raw(column) {
+    return this.columns[column].subarray(0, this.count);
+  }
+
   /** A column as it should be drawn: raw, or smoothed up to the newest row. */
   view(column) {
-    if (!this.factor || column === STEP) return this.columns[column].subarray(0, this.count);
+    if (!this.factor || column === STEP) return this.raw(column);
     this.extend(column);
     return this.smooth[column].subarray(0, this.count);
   }

@@ -32,6 +32,7 @@ test("a mean over smoothed lines is the mean of what each shows", () => {
   for (const each of runs) each.setSmoothing(0.5);
   const shown = runs.map((each) => each.view(1)[1]);
   assert.notEqual(mean.newest(1), raw);
+  assert.equal(mean.raw(1).at(-1), raw);
   assert.equal(mean.newest(1), (shown[0] + shown[1]) / 2);
 });
 
