@@ -61,7 +61,7 @@ export function remarks(panel, view) {
   const said = [];
   const byTask = !shared || !(view.overall || choices.byContender);
   if (shared && !view.overall && choices.byContender && view.lines(run, panel.lead.history.layout).some(({ task }) => task >= 0)) said.push(`of ${run.tasks[choices.task].name} alone`);
-  if (entrants.some(({ members }) => members)) said.push("lines: means over seeds, bands: from the least to the greatest");
+  if (entrants.some(({ members }) => members)) said.push("means over seeds, with bands from least to greatest");
   if (byTask && crowd.folds) said.push(crowd.remark);
   return said;
 }

@@ -109,7 +109,7 @@ def test_64_contenders_are_drawn_by_their_means_sorted_and_quick(served, open_pa
     chart = tab.chart("test")
     chart.scroll_into_view_if_needed()
     tab.wait_for_points(1, "test")
-    expect(chart.locator(".gn-gloss")).to_contain_text("means over seeds, bands: from the least to the greatest")
+    expect(chart.locator(".gn-gloss")).to_contain_text("means over seeds, with bands from least to greatest")
     page.wait_for_function("() => ['A', 'B', 'H'].every((key) => window.written.get('chart-test')?.has(key))")
     assert min(tab.pixels("test", color) for color in (BLUE, VERMILION)) > 30
 

@@ -99,5 +99,5 @@ test("a mean over seeds has a band from the least to the greatest of them, and s
   const lines = linesOf(both, VIEW, false);
   const bands = bandsOf(both, VIEW, false, lines);
   assert.deepEqual(bands.map(({ line, of }) => [line.label, of().low, of().high]), [["o one, a", [1], [2]]]);
-  assert.match(remarks(both, VIEW)[1], /means over seeds.*least to the greatest/);
+  assert.match(remarks(both, VIEW)[1], /means over seeds.*least to greatest/);
 });
