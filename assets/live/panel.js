@@ -99,6 +99,7 @@ export class Panel extends Cast {
     // A race goes on as a whole.
     else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
     this.drawn = drawn;
+    this.repaint();
   }
 
   open(id, base, list) {
@@ -228,9 +229,15 @@ export class Panel extends Cast {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
-    const repainted = this.theme.read();
-    if (repainted) this.paintTheme();
-    if (repainted || this.crowd.choose()) this.arrange();
+    this.repaint();
+    if (this.crowd.choose()) this.arrange();
+  }
+
+  /** Draw in the page's theme, if that has changed. */
+  repaint() {
+    if (!this.theme.read()) return;
+    this.paintTheme();
+    this.arrange();
   }
 
   paintTheme() {

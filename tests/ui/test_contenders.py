@@ -7,25 +7,19 @@ import pytest
 from gradnorm.config.spec import RunSpec
 from gradnorm.config.variants import contenders as specs_of
 from gradnorm.runs.records import Event
-from gradnorm.ui.live import panel
+from gradnorm.ui.live.family import contenders as drawn_with
 from tests.factories import TINY, step_records
 
 
 @pytest.fixture
-def family(monkeypatch, store):
+def family(store):
     """Make a race; return what the panel is told of it when its first run is watched."""
-
-    class Lab:
-        pass
-
-    Lab.store = store  # type: ignore[attr-defined]
-    monkeypatch.setattr(panel, "lab", lambda: Lab)
 
     def told(text, prepare=lambda runs: None):
         specs = specs_of(RunSpec.parse(TINY), text)
         runs = store.create_race([(s.title, s.flat()) for s in specs], specs[0].dataset.task_names, queued=False)
         prepare(runs)
-        return panel.contenders(store.info(runs[0]))
+        return drawn_with(store, store.info(runs[0]))
 
     return told
 

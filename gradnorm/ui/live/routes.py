@@ -10,8 +10,7 @@ from functools import cache
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm.export.process import FORMATS, MOST_RUNS
@@ -21,16 +20,17 @@ from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.answers import Answers
 from gradnorm.ui.live.downloads import Download
-from gradnorm.ui.live.feed import Hub, Message, Viewer
+from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.parts import Part, share
-from gradnorm.ui.location import assets
+from gradnorm.ui.live.shelf import shelf
+from gradnorm.ui.live.viewers import Message, Viewer
+from gradnorm.ui.live.watch import watch_routes
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
 # Bytes; the protocol allows no more.
 LONGEST_REASON = 123
 # Characters or bytes of a message from a page: it asks for the steps from one number to another.
 LONGEST = 1000
-ASSETS = assets()
 # How many exports are made at a time, each by a process of its own.
 EXPORTS = 2
 # No run has as many; numbers beyond are no cursor.
@@ -44,7 +44,7 @@ def live_routes(
     make_hub: Callable[[RunStore], Hub] = Hub,
     trouble: Callable[[], str | None] = lambda: None,
 ) -> list[BaseRoute]:
-    """Return the routes under `base`/live.
+    """Return the routes under `base`/live, and that of the watch page.
 
     store: gives the store when first asked, so that building routes touches no file.
     allowed_origins: origins other than the server's own that may open the socket, as in
@@ -93,7 +93,8 @@ def live_routes(
         Route(f"{prefix}/health", health),
         Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
         Route(f"{prefix}/{{run}}/answers/{{step:int}}", answer),
-        Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
+        Route(f"{prefix}/static/{{path:path}}", shelf().answer),
+        *watch_routes(lambda: hub().store, base.rstrip("/"), shelf()),
     ]
 
 

@@ -19,6 +19,7 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import script
 from gradnorm.ui.playground.by_hand import play_by_hand
+from gradnorm.ui.playground.watch_link import watch_link
 from gradnorm.ui.words import on_page
 
 # The run of which the page has asked what shall become of it.
@@ -54,6 +55,7 @@ def runbar(info: RunInfo) -> None:
         if info.ended and len(info.tasks) > 1 and not info.recorded:
             play_by_hand()
         gallery_link(info)
+        watch_link(info)
     if trained and st.session_state.get(_RESETTING) == info.run:
         _reset_question(info)
     _notes(info, going, steered)
