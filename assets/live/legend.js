@@ -1,34 +1,16 @@
-/** The toolbar: the legend shared by all charts, smoothing, and the way back from a zoom. */
-import { element, swatch, write } from "./dom.js";
+/** The toolbar: the legend shared by all charts, and the tools beside it. */
+import { element, swatch } from "./dom.js";
+import { Tools } from "./tools.js";
 
-/** Smoothing, zoom reset and one chip a task. Both are the reader's choices. */
+/** One chip a task, and the tools. All are the reader's choices. */
 export class Toolbar {
   constructor(choices) {
     this.choices = choices;
     this.chips = element("div", { class: "gn-chips", role: "group", "aria-label": "Tasks shown" });
     this.all = element("button", { type: "button", class: "gn-quiet", hidden: true }, "show all");
     this.all.addEventListener("click", () => choices.setHidden(new Set()));
-    this.reset = element("button", { type: "button", class: "gn-quiet", "data-testid": "reset-zoom" }, "reset zoom");
-    this.reset.addEventListener("click", () => choices.setZoom(null));
-    const tools = element("div", { class: "gn-tools" }, [this.reset, this.smoothing()]);
-    this.node = element("div", { class: "gn-toolbar" }, [this.chips, tools]);
-    this.read();
-  }
-
-  smoothing() {
-    const slider = element("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: this.choices.smoothing, "data-testid": "smoothing" });
-    const value = element("output", {}, this.choices.smoothing.toFixed(2));
-    slider.addEventListener("input", () => {
-      write(value, Number(slider.value).toFixed(2));
-      this.choices.setSmoothing(Number(slider.value));
-    });
-    this.read = () => {
-      slider.value = String(this.choices.smoothing);
-      write(value, this.choices.smoothing.toFixed(2));
-      this.zoomed(Boolean(this.choices.zoom));
-    };
-    const title = "Exponential moving average of the plotted lines; 0 draws them as measured";
-    return element("label", { class: "gn-smoothing", title }, [element("span", {}, "Smoothing"), slider, value]);
+    this.tools = new Tools(choices);
+    this.node = element("div", { class: "gn-toolbar" }, [this.chips, this.tools.node]);
   }
 
   /** One chip for each task of the run. */
@@ -63,10 +45,5 @@ export class Toolbar {
   update() {
     [...this.chips.querySelectorAll(".gn-chip")].forEach((chip, i) => chip.setAttribute("aria-pressed", String(!this.choices.hidden.has(i))));
     this.all.hidden = this.choices.hidden.size === 0;
-  }
-
-  /** Offer the way back while zoomed; its room is kept so that nothing jumps. */
-  zoomed(zoomed) {
-    this.reset.style.visibility = zoomed ? "visible" : "hidden";
   }
 }

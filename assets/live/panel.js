@@ -2,6 +2,7 @@
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Contender } from "./contender.js";
+import { Crier } from "./crier.js";
 import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
@@ -57,9 +58,10 @@ export class Panel {
     this.toolbar = new Toolbar(this.choices);
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
+    this.crier = new Crier();
     this.stage = new Stage(this);
     this.grid = element("div", { class: "gn-grid" });
-    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
+    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table, this.crier];
     this.root.append(...parts.map(({ node }) => node));
     this.parent.append(this.root);
     this.theme = new Theme(this.root);
@@ -286,6 +288,7 @@ export class Panel {
     this.choices.close();
     this.page.close();
     this.painter.stop();
+    this.crier.close();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();
     this.charts.forEach((chart) => chart.drop());

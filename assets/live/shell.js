@@ -1,7 +1,7 @@
 /** What surrounds the charts: style sheets, and observers of their size and visibility. */
 import { element } from "./dom.js";
 
-const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css"];
+const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css", "./reading.css"];
 const NEARBY = "400px";
 
 /** Load the style sheets beside the DOM (a shadow root would not see those of the page), then call `ready`. */

@@ -1,0 +1,51 @@
+/** A scale that changes by itself is said: at the chart for a moment, and to those who listen. */
+import { element, write } from "./dom.js";
+import { count, tick } from "./format.js";
+
+const SHOWN = 5000;
+// A range that grows by less is followed by the eye.
+const JUMP = 1.6;
+
+/** Watches the scales of one chart. What the reader asked for is no news. */
+export class Shift {
+  constructor(panel) {
+    this.panel = panel;
+    this.node = element("p", { class: "gn-shift", "aria-hidden": "true" });
+    this.expect();
+  }
+
+  /** The next scales are those that the reader asked for, or of another run. */
+  expect() {
+    this.known = null;
+  }
+
+  /** Take the scales that are drawn now. x, y: [from, to]; what: of what, as a title. */
+  watch(what, x, y, log) {
+    const { known } = this;
+    if (known && known.log === log && !jumped(known.y, y, log) && !jumped(known.x, x, false)) return;
+    this.known = { x, y, log };
+    if (!known) return;
+    const news = known.log === log ? [] : [`the scale is ${log ? "logarithmic" : "linear"} now, since the values lie far apart`];
+    if (known.log === log && jumped(known.y, y, log)) news.push(`the values shown go from ${tick(rounded(y[0]))} to ${tick(rounded(y[1]))} now`);
+    if (jumped(known.x, x, false)) news.push(`the steps shown go to ${count(x[1])} now`);
+    this.tell(what, news.join(", and "));
+  }
+
+  tell(what, news) {
+    write(this.node, news[0].toUpperCase() + news.slice(1));
+    this.node.dataset.shown = "";
+    clearTimeout(this.hiding);
+    this.hiding = setTimeout(() => delete this.node.dataset.shown, SHOWN);
+    this.panel.crier.say(`${what}: ${news}.`);
+  }
+}
+
+function jumped(before, now, log) {
+  const width = ([low, high]) => (log ? Math.log10(high / low) : high - low);
+  const ratio = width(now) / width(before);
+  return ratio > JUMP || ratio < 1 / JUMP;
+}
+
+function rounded(value) {
+  return Number(value.toPrecision(2));
+}
