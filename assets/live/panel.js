@@ -271,6 +271,7 @@ export class Panel {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
+    this.page.nameDrawer();
     if (!this.theme.read()) return;
     this.paintTheme();
     this.arrange();

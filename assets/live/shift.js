@@ -10,7 +10,8 @@ const JUMP = 1.6;
 export class Shift {
   constructor(panel) {
     this.panel = panel;
-    this.node = element("p", { class: "gn-shift", "aria-hidden": "true" });
+    this.words = element("span");
+    this.node = element("p", { class: "gn-shift", "aria-hidden": "true" }, this.words);
     this.expect();
   }
 
@@ -32,7 +33,7 @@ export class Shift {
   }
 
   tell(what, news) {
-    write(this.node, news[0].toUpperCase() + news.slice(1));
+    write(this.words, news[0].toUpperCase() + news.slice(1));
     this.node.dataset.shown = "";
     clearTimeout(this.hiding);
     this.hiding = setTimeout(() => delete this.node.dataset.shown, SHOWN);
