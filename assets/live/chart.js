@@ -133,6 +133,11 @@ export class Chart {
     });
   }
 
+  /** True when there is anything to draw. */
+  get measured() {
+    return this.lines.some((line) => this.rowsOf(line).measured[line.column]);
+  }
+
   /** The rows of the run in front. */
   get rows() {
     return this.panel.lead?.rows(this.sparse) ?? null;
@@ -160,8 +165,7 @@ export class Chart {
   /** Redraw with the newest data; false when there was nothing to draw. */
   draw() {
     this.dirty = false;
-    const { run } = this.panel;
-    const measured = run && this.lines.some((line) => this.rowsOf(line).measured[line.column]);
+    const { measured } = this;
     this.node.classList.toggle("gn-is-empty", !measured);
     if (!measured) {
       write(this.parts.empty, this.reason());
@@ -301,6 +305,7 @@ export class Chart {
 
   /** Say the values at the step that is pointed at, or the newest. */
   value() {
+    if (!this.plot && this.measured) return;
     const said = this.plot ? { now: this.pointed ?? this.plot.data[0].at(-1), max: this.plot.data[0].at(-1) } : { now: 0, max: 0 };
     this.host.setAttribute("aria-valuemin", "0");
     this.host.setAttribute("aria-valuemax", String(said.max));
@@ -310,6 +315,7 @@ export class Chart {
 
   /** Save the chart as a picture, "PNG" or "SVG". */
   save(kind) {
-    if (this.plot) save(this, kind);
+    // One that was out of sight may not have been drawn.
+    if (this.plot || this.draw()) save(this, kind);
   }
 }

@@ -43,7 +43,7 @@ export class Numbers {
     const { chart } = this;
     const { state } = chart.panel;
     if (!chart.plot) {
-      write(this.summary, `${chart.view.title}: ${chart.reason() || "no run yet"}.`);
+      if (!chart.measured) write(this.summary, `${chart.view.title}: ${chart.reason() || "no run yet"}.`);
       return;
     }
     if (!now && state === this.state && performance.now() < this.told + EVERY) return;

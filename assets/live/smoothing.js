@@ -18,5 +18,5 @@ export function ghostsOf(lines, { lead, choices }, sparse) {
 /** What a chart's lines are, in words that follow what the chart shows; "" where they are as measured. */
 export function smoothedWords(chart) {
   if (chart.sparse || !chart.panel.choices.smoothing) return "";
-  return chart.lines.some(({ kind }) => kind === "ghost") ? "; lightly smoothed, as measured behind" : "; smoothed";
+  return chart.lines.some(({ kind }) => kind === "ghost") ? "; smoothed, with what was measured fainter behind" : "; smoothed";
 }

@@ -20,7 +20,7 @@ export class Tools {
   }
 
   smoothing() {
-    const title = "Moving average of the plotted lines. Off: as measured.";
+    const title = "Moving average of the lines drawn step by step. Off: as measured. Tables and verdicts are always as measured.";
     this.switch = element("button", { type: "button", class: "gn-quiet gn-switch", title, "data-testid": "smooth" }, "Smoothing");
     this.switch.addEventListener("click", () => this.smooth(this.choices.smoothing ? 0 : LIGHT));
     this.slider = element("input", { type: "range", min: 0, max: 0.99, step: 0.01, "aria-label": "How much lines are smoothed", "data-testid": "smoothing" });
