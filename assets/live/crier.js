@@ -14,6 +14,7 @@ export class Crier {
   }
 
   say(sentence) {
+    if (this.waiting.includes(sentence) || this.node.textContent.includes(sentence)) return;
     this.waiting = [...this.waiting, sentence].slice(-MOST);
     const pause = Math.max(0, this.spoke + PAUSE - performance.now());
     this.speaking ||= setTimeout(() => this.speak(), pause);

@@ -26,18 +26,20 @@ export class Shift {
     if (known && known.log === log && !jumped(known.y, y, log) && !jumped(known.x, x, false)) return;
     this.known = { x, y, log };
     if (!known) return;
-    const news = known.log === log ? [] : [`the scale is ${log ? "logarithmic" : "linear"} now, since the values lie far apart`];
-    if (known.log === log && jumped(known.y, y, log)) news.push(`the values shown go from ${tick(rounded(y[0]))} to ${tick(rounded(y[1]))} now`);
-    if (jumped(known.x, x, false)) news.push(`the steps shown go to ${count(x[1])} now`);
-    this.tell(what, news.join(", and "));
+    const far = known.log !== log && `the scale is ${log ? "logarithmic" : "linear"} now, since the values lie far apart`;
+    const values = jumped(known.y, y, log) && `the values go from ${tick(rounded(y[0]))} to ${tick(rounded(y[1]))} now`;
+    if (far || values) this.panel.crier.say(`${what}: ${far || values}.`);
+    const steps = jumped(known.x, x, false) && `steps up to ${count(x[1])} are shown now`;
+    // Those are the same in all charts.
+    if (steps) this.panel.crier.say(`In the charts ${steps}.`);
+    this.show(far || values || steps);
   }
 
-  tell(what, news) {
+  show(news) {
     write(this.words, news[0].toUpperCase() + news.slice(1));
     this.node.dataset.shown = "";
     clearTimeout(this.hiding);
     this.hiding = setTimeout(() => delete this.node.dataset.shown, SHOWN);
-    this.panel.crier.say(`${what}: ${news}.`);
   }
 }
 

@@ -18,6 +18,7 @@ from gradnorm.ui.gallery import figures
 from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera
 
 if TYPE_CHECKING:
     from torch import nn
@@ -140,7 +141,7 @@ def _cell(key: str, task_figure: TaskFigure) -> None:
             st.plotly_chart(
                 task_figure.figure,
                 key=f"gallery-chart-{key}",
-                config={"displayModeBar": False},
+                config=camera(f"gallery-{key}", width=540),
                 alt=task_figure.alt,
                 height="stretch",
             )
