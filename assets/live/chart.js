@@ -7,12 +7,13 @@ import { marksOf } from "./marks.js";
 import { Numbers } from "./numbers.js";
 import { extent } from "./paths.js";
 import { makePlot } from "./plot.js";
-import { Readout, Tag, valueText } from "./readout.js";
+import { Readout, Tag } from "./readout.js";
 import { save } from "./save.js";
 import { Shift } from "./shift.js";
 import { ghostsOf, smoothedWords } from "./smoothing.js";
 import { niceRange } from "./ticks.js";
 import { VIEWS } from "./views.js";
+import { Voice } from "./voice.js";
 
 const WIDE_SPREAD = 50;
 
@@ -29,12 +30,11 @@ export class Chart {
     this.visible = true;
     this.log = false;
     this.drawnAt = 0;
-    /** The step that keys point at, null for none. @type {number | null} */
-    this.pointed = null;
     this.readout = new Readout();
     this.tag = new Tag();
     this.shift = new Shift(panel);
     this.numbers = new Numbers(this);
+    this.voice = new Voice(this);
     const parts = card(this);
     this.node = parts.node;
     this.host = parts.host;
@@ -237,7 +237,7 @@ export class Chart {
     dataset.max = String(x.max);
     const { cursor } = this.plot;
     // Rows may have come or been refined under a resting cursor: look up its row again.
-    if (this.pointed !== null) this.point(this.pointed, false);
+    if (this.voice.pointed !== null) this.voice.point(this.voice.pointed, false);
     else if (cursor.left >= 0) this.plot.setCursor({ left: cursor.left, top: cursor.top }, false);
     this.hover(this.plot);
   }
@@ -274,43 +274,10 @@ export class Chart {
     return "Not measured by this method";
   }
 
-  /** Point at the row `rows` after the one pointed at, or after the newest. */
-  step(rows) {
-    const steps = this.plot.data[0];
-    const now = this.pointed === null ? steps.length - (rows < 0 ? 0 : 1) : this.plot.cursor.idx;
-    this.point(steps[Math.min(Math.max(0, now + rows), steps.length - 1)]);
-  }
-
-  /** Point at a step on all charts, and say its values; null for none. others: whether the other charts follow. */
-  point(step, others = true) {
-    if (step === null && this.pointed === null) return;
-    this.pointed = step;
-    if (!this.plot) return;
-    const { min, max } = this.panel.choices.range();
-    if (step !== null && (step < min || step > max)) this.panel.choices.look(step - (max - min) / 2, step + (max - min) / 2);
-    const at = step === null ? { left: -10, top: -10 } : { left: this.plot.valToPos(step, "x"), top: this.plot.over.clientHeight / 2 };
-    this.plot.setCursor(at, true, others);
-    this.value();
-  }
-
-  /** A sentence that says what the chart shows, for those who cannot see it. */
+  /** Say what the chart shows, for those who do not look at it. */
   speak() {
-    const { run } = this.panel;
+    this.voice.speak();
     this.numbers.update();
-    const tasks = run ? `, ${run.tasks.length} task${run.tasks.length > 1 ? "s" : ""}` : ": no run yet";
-    this.host.setAttribute("aria-label", `Line chart of ${this.view.sentence}${tasks}`);
-    // What is read is not talked over.
-    if (document.activeElement !== this.host) this.value();
-  }
-
-  /** Say the values at the step that is pointed at, or the newest. */
-  value() {
-    if (!this.plot && this.measured) return;
-    const said = this.plot ? { now: this.pointed ?? this.plot.data[0].at(-1), max: this.plot.data[0].at(-1) } : { now: 0, max: 0 };
-    this.host.setAttribute("aria-valuemin", "0");
-    this.host.setAttribute("aria-valuemax", String(said.max));
-    this.host.setAttribute("aria-valuenow", String(said.now));
-    this.host.setAttribute("aria-valuetext", this.plot ? valueText(this, this.pointed) : this.reason() || "no run yet");
   }
 
   /** Save the chart as a picture, "PNG" or "SVG". */

@@ -18,22 +18,22 @@ export function listenToKeys(chart, host) {
     event.stopPropagation();
     action();
   });
-  host.addEventListener("blur", () => chart.point(null));
+  host.addEventListener("blur", () => chart.voice.point(null));
 }
 
 /** What each key does. */
 function keys(chart) {
   const { choices } = chart.panel;
-  const around = () => chart.pointed ?? middle(choices.range());
+  const around = () => chart.voice.pointed ?? middle(choices.range());
   return {
-    ArrowLeft: () => chart.step(-1),
-    ArrowRight: () => chart.step(1),
-    ArrowDown: () => chart.step(-1),
-    ArrowUp: () => chart.step(1),
-    PageDown: () => chart.step(-FEW),
-    PageUp: () => chart.step(FEW),
-    Home: () => chart.step(-Infinity),
-    End: () => chart.step(Infinity),
+    ArrowLeft: () => chart.voice.step(-1),
+    ArrowRight: () => chart.voice.step(1),
+    ArrowDown: () => chart.voice.step(-1),
+    ArrowUp: () => chart.voice.step(1),
+    PageDown: () => chart.voice.step(-FEW),
+    PageUp: () => chart.voice.step(FEW),
+    Home: () => chart.voice.step(-Infinity),
+    End: () => chart.voice.step(Infinity),
     "+": () => choices.zoomBy(1 / ZOOM, around()),
     "=": () => choices.zoomBy(1 / ZOOM, around()),
     "-": () => choices.zoomBy(ZOOM, around()),
