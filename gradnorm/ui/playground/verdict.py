@@ -20,7 +20,7 @@ from gradnorm.ui.words import on_page
 
 def verdict(info: RunInfo) -> None:
     """Say what came of a run that has ended, beside those that began alike; until then, that this will be said here."""
-    with st.container(border=True, gap="small", key="verdict"):
+    with st.container(border=True, horizontal=True, gap="small", key="verdict"):
         if not info.ended:
             st.caption("What came of it is said here when the run ends.")
             return
@@ -28,6 +28,8 @@ def verdict(info: RunInfo) -> None:
             stand = tuple((each.run, each.state, each.steps) for each in (info, *rivals(lab().store, info)))
             found = _verdict(info.run, stand)
         except (UnknownRunError, StoreError):  # deleted since, or damaged, which the page says
+            return
+        if not found.text:
             return
         st.markdown(f"**{plain(found.head)}** {plain(found.more)}")
         if found.wants_equal and not lab().store.read_only:
