@@ -116,6 +116,8 @@ def scale_slider(
     changed: Callable[[float], None],
     stops: Sequence[float] = WIDE,
     text: str | None = None,
+    *,
+    disabled: bool = False,
 ) -> None:
     """Show a slider on a logarithmic scale.
 
@@ -131,6 +133,7 @@ def scale_slider(
         format_func=lambda v: f"{v:g}",
         on_change=lambda: changed(st.session_state[key]),
         help=text,
+        disabled=disabled,
     )
 
 
