@@ -1,4 +1,5 @@
 /** The view in the page's address: a reload, a copied link and Back show the charts as they were. */
+import { LIGHT } from "./smoothing.js";
 import { MORE_VIEWS, VIEWS } from "./views.js";
 
 const PREFIX = "view.";
@@ -8,13 +9,15 @@ const MOST_SMOOTHING = 0.99;
 const COLOURS = ["task", "contender"];
 
 /**
- * What an address says of the view; what it says wrongly counts as not said.
+ * What an address says of the view; what it says wrongly counts as not said. One that says something of the view but
+ * nothing of smoothing means lines as measured: that is how they were drawn when such addresses were written.
  * @param {string} search the address's query
  */
 export function readView(search) {
   const query = new URLSearchParams(search);
   const list = (key) => (query.get(PREFIX + key) ?? "").split(",").filter(Boolean);
-  const smoothing = Number(query.get(`${PREFIX}smooth`));
+  const smoothing = Number(query.get(`${PREFIX}smooth`) ?? NaN);
+  const former = !query.has(`${PREFIX}smooth`) && [...query.keys()].some((key) => key.startsWith(PREFIX));
   const more = query.get(`${PREFIX}chart`) ?? "";
   const tasks = (key) => list(key).map(Number).filter((number) => number >= 1 && Number.isInteger(number)).map((number) => number - 1);
   const color = query.get(`${PREFIX}colour`) ?? "";
@@ -22,7 +25,7 @@ export function readView(search) {
     run: query.get("run"),
     front: query.get(`${PREFIX}front`),
     zoom: zoomOf(query.get(`${PREFIX}zoom`)),
-    smoothing: smoothing > 0 && smoothing <= MOST_SMOOTHING ? smoothing : 0,
+    smoothing: smoothing >= 0 && smoothing <= MOST_SMOOTHING ? smoothing : former ? 0 : LIGHT,
     hidden: new Set(tasks("hidden")),
     forward: new Set(tasks("forward")),
     task: tasks("task")[0] ?? 0,
@@ -45,7 +48,7 @@ export function withView(search, view) {
   const said = {
     front: view.front,
     zoom: view.zoom && `${rounded(view.zoom.min)}-${rounded(view.zoom.max)}`,
-    smooth: view.smoothing && String(view.smoothing),
+    smooth: String(view.smoothing),
     hidden: numbers(view.hidden),
     forward: numbers(view.forward),
     task: view.task ? String(view.task + 1) : "",
@@ -55,7 +58,8 @@ export function withView(search, view) {
     log: scaled(true),
     chart: view.more === MORE_VIEWS[0] ? "" : view.more,
   };
-  for (const [key, value] of Object.entries(said)) if (value) query.set(PREFIX + key, value);
+  const usual = view.smoothing === LIGHT && Object.entries(said).every(([key, value]) => key === "smooth" || !value);
+  for (const [key, value] of Object.entries(said)) if (value && !usual) query.set(PREFIX + key, value);
   return `?${query}`;
 }
 

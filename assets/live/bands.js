@@ -7,7 +7,7 @@ const BUCKET = 3;
 
 /** Fill a chart's bands on its canvas. */
 export function drawBands(u, chart) {
-  const { ctx, bbox } = u;
+  const { ctx, bbox, scales } = u;
   if (!chart.bands.length) return;
   ctx.save();
   ctx.beginPath();
@@ -15,34 +15,35 @@ export function drawBands(u, chart) {
   ctx.clip();
   for (const { line, of } of chart.bands) {
     if (line && !chart.shows(line)) continue;
-    ctx.fillStyle = ink(line, chart);
-    ctx.fill(outline(u, of(), chart.log));
+    ctx.fillStyle = inkOf(line, chart);
+    ctx.fill(outline(new Path2D(), { ...bbox, ...scales, log: chart.log }, of()));
   }
   ctx.restore();
 }
 
-function ink(line, chart) {
+/** The colour of a band: that of its line, thin, or of no task. */
+export function inkOf(line, chart) {
   const { theme, entrant, choices } = chart.panel;
   const strong = !line || line.member === (choices.spot ?? entrant);
   return `color-mix(in srgb, ${line ? chart.color(line) : theme.neutral} ${100 * (strong ? STRENGTH : BEHIND)}%, transparent)`;
 }
 
-/** The closed path around a band: of each pixel column its greatest from left to right, then its least back. */
-function outline(u, { rows, low, high }, log) {
-  const { min, max } = u.scales.x;
-  const { left, width } = u.bbox;
-  const steps = rows.view(0);
-  const path = new Path2D();
-  const y = (value) => u.valToPos(log ? Math.max(value, u.scales.y.min) : value, "y", true);
-  const place = (step) => Math.floor((left + ((step - min) / (max - min)) * width) / BUCKET);
-  const from = Math.max(0, rows.find(min) - 1);
-  const to = Math.min(rows.count, rows.find(max) + 1);
-  for (const piece of columns(steps, low, high, place, from, to)) {
-    piece.forEach(({ at, high: top }, i) => (i ? path.lineTo(at * BUCKET, y(top)) : path.moveTo(at * BUCKET, y(top))));
-    for (const { at, low: bottom } of piece.toReversed()) path.lineTo(at * BUCKET, y(bottom));
-    path.closePath();
+/**
+ * Draw the outline of a band into `pen`: of each pixel column its greatest from left to right, then its least back.
+ * frame: the plot's place, and what of x and y it shows.
+ */
+export function outline(pen, { left, top, width, height, x, y, log }, { rows, low, high }) {
+  const number = (value) => (log ? Math.log10(value) : value);
+  const scale = height / (number(y.max) - number(y.min));
+  const at = (value) => top + (number(y.max) - number(log ? Math.max(value, y.min) : value)) * scale;
+  const place = (step) => Math.floor((left + ((step - x.min) / (x.max - x.min)) * width) / BUCKET);
+  const from = Math.max(0, rows.find(x.min) - 1);
+  const to = Math.min(rows.count, rows.find(x.max) + 1);
+  for (const piece of columns(rows.view(0), low, high, place, from, to)) {
+    piece.forEach((each, i) => pen[i ? "lineTo" : "moveTo"](each.at * BUCKET, at(each.high)));
+    for (const each of piece.toReversed()) pen.lineTo(each.at * BUCKET, at(each.low));
   }
-  return path;
+  return pen;
 }
 
 /** The extremes of each pixel column, {at, low, high}, in pieces that a gap divides. */

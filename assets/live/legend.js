@@ -1,7 +1,8 @@
-/** The toolbar: the legend shared by all charts, smoothing, and the way back from a zoom. */
+/** The toolbar: the legend shared by all charts, and the tools beside it. */
 import { element, swatch, write } from "./dom.js";
+import { Tools } from "./tools.js";
 
-/** Smoothing, zoom reset and one chip a task. Both are the reader's choices. */
+/** One chip a task, and the tools. All are the reader's choices. */
 export class Toolbar {
   constructor(choices) {
     this.choices = choices;
@@ -15,29 +16,10 @@ export class Toolbar {
     this.back.addEventListener("click", () => choices.draw({ forward: new Set() }));
     this.open = false;
     this.list = [];
-    this.reset = element("button", { type: "button", class: "gn-quiet", "data-testid": "reset-zoom" }, "reset zoom");
-    this.reset.addEventListener("click", () => choices.setZoom(null));
-    const tools = element("div", { class: "gn-tools" }, [this.reset, this.smoothing()]);
     /** @type {import("./crowd.js").Crowd | null} */
     this.crowd = null;
-    this.node = element("div", { class: "gn-toolbar" }, [this.chips, tools]);
-    this.read();
-  }
-
-  smoothing() {
-    const slider = element("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: this.choices.smoothing, "data-testid": "smoothing" });
-    const value = element("output", {}, this.choices.smoothing.toFixed(2));
-    slider.addEventListener("input", () => {
-      write(value, Number(slider.value).toFixed(2));
-      this.choices.setSmoothing(Number(slider.value));
-    });
-    this.read = () => {
-      slider.value = String(this.choices.smoothing);
-      write(value, this.choices.smoothing.toFixed(2));
-      this.zoomed(Boolean(this.choices.zoom));
-    };
-    const title = "Exponential moving average of the plotted lines; 0 draws them as measured";
-    return element("label", { class: "gn-smoothing", title }, [element("span", {}, "Smoothing"), slider, value]);
+    this.tools = new Tools(choices);
+    this.node = element("div", { class: "gn-toolbar" }, [this.chips, this.tools.node]);
   }
 
   /**
@@ -114,10 +96,5 @@ export class Toolbar {
     this.folded.hidden = !this.open || !this.folded.childElementCount;
     this.all.hidden = this.alone || hidden.size === 0;
     this.back.hidden = this.alone || forward.size === 0 || !this.crowd?.folds;
-  }
-
-  /** Offer the way back while zoomed; its room is kept so that nothing jumps. */
-  zoomed(zoomed) {
-    this.reset.style.visibility = zoomed ? "visible" : "hidden";
   }
 }

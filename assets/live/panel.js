@@ -2,6 +2,7 @@
 import { Cast } from "./cast.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
+import { Crier } from "./crier.js";
 import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
@@ -59,9 +60,10 @@ export class Panel extends Cast {
     this.toolbar = new Toolbar(this.choices);
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
+    this.crier = new Crier();
     this.stage = new Stage(this);
     this.grid = element("div", { class: "gn-grid" });
-    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
+    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table, this.crier];
     this.root.append(...parts.map(({ node }) => node));
     this.parent.append(this.root);
     this.theme = new Theme(this.root);
@@ -229,6 +231,7 @@ export class Panel extends Cast {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
+    this.page.nameDrawer();
     this.repaint();
     if (this.crowd.choose()) this.arrange();
   }
@@ -252,6 +255,7 @@ export class Panel extends Cast {
     this.choices.close();
     this.page.close();
     this.painter.stop();
+    this.crier.close();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();
     this.charts.forEach((chart) => chart.drop());

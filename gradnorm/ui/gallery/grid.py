@@ -17,6 +17,7 @@ from gradnorm.ui.gallery import figures
 from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera
 
 if TYPE_CHECKING:
     from torch import nn
@@ -142,7 +143,7 @@ def _cell(key: str, task_figure: TaskFigure) -> None:
             st.plotly_chart(
                 task_figure.figure,
                 key=f"gallery-chart-{key}",
-                config={"displayModeBar": False},
+                config=camera(f"gallery-{key}", width=540),
                 alt=task_figure.alt,
                 height="stretch",
             )
