@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from benchmarks import local, pinned
 from benchmarks.environment import environment
 
-PACE, STEPS = 500, 20_000
+# Longer than the class needs to come in, on any machine.
+PACE, STEPS = 500, 200_000
 PROCESSES = 2
 # Seconds in which delays are measured, and of one look at the worker; seconds until all is calm.
 SECONDS, WINDOW, CALM = 20.0, 3.0, 1.5
 # Looks at the worker with viewers and without, in turns.
-ROUNDS = 10
+ROUNDS = 6
 
 _PROBE = """
 window.painted = [];
@@ -39,19 +40,21 @@ def run(viewers: int) -> dict[str, Any]:
 
     viewers: open watch pages, ≥ 2.
     """
-    with tempfile.TemporaryDirectory() as home, pinned.server(Path(home)) as server:
-        delays = _delays(server, viewers)
-        cost = _cost(server, viewers)
+    found: dict[str, Any] = {}
+    # A server each: the run of the first part would stand in the way of the second.
+    for part in (_delays, _cost):
+        with tempfile.TemporaryDirectory() as home, pinned.server(Path(home)) as server:
+            found |= part(server, viewers)
     return {
         "benchmark": "streaming",
         "environment": environment(),
-        "results": {"viewers": viewers, "points_per_second": PACE, **delays, **cost},
+        "results": {"viewers": viewers, "points_per_second": PACE, **found},
     }
 
 
 def _delays(server: pinned.Server, viewers: int) -> dict[str, Any]:
     """Watch a paced run of which a part is over when the class comes."""
-    run = server.queue(pace=PACE, steps=STEPS + int(PACE * SECONDS))
+    run = server.queue(pace=PACE, steps=STEPS)
     server.wait_for(run, 200)
     with pinned.browser() as browser, _class(server, run, viewers - 1, "--pages") as notes:
         page = browser.new_page(viewport={"width": 1440, "height": 900})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import os
 import re
 import struct
@@ -20,6 +19,9 @@ import time
 from array import array
 from pathlib import Path
 
+import httpx
+
+from benchmarks.local import PATIENCE
 from gradnorm.ui.live import wire
 
 # Viewers that load the page at the same moment.
@@ -90,24 +92,16 @@ class Follower(asyncio.Protocol):
 
 
 async def _load(host: str, port: int, run: str) -> None:
-    """Get the page and all that it names, over one connection."""
-    reader, writer = await asyncio.open_connection(host, port)
+    """Get the page and all that it names, over one connection while the server keeps it."""
+    async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client:
+        client.headers["accept-encoding"] = "gzip"
 
-    async def get(path: str) -> bytes:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        if b" 200 " not in head[:20]:
-            raise RuntimeError(f"{path} should be there. Found {head[:40]!r}.")
-        size = re.search(rb"(?i)content-length: (\d+)", head)
-        assert size is not None
-        content = await reader.readexactly(int(size[1]))
-        return gzip.decompress(content) if b"encoding: gzip" in head else content
+        async def get(path: str) -> str:
+            return (await client.get(path)).raise_for_status().text
 
-    page = (await get(f"/watch/{run}")).decode()
-    for path in re.findall(r'(?:href|src)="\.\.(/live/[^"]+)"', page):
-        await get(path)
-    await get(f"/live/{run}/about")
-    writer.close()
+        for path in re.findall(r'(?:href|src)="\.\.(/live/[^"]+)"', await get(f"/watch/{run}")):
+            await get(path)
+        await get(f"/live/{run}/about")
 
 
 async def _follow(host: str, port: int, run: str, viewer: int, notes: array[float]) -> asyncio.BaseTransport:

@@ -13,7 +13,7 @@ BACKLOG = 256
 # What all feeds together may send in a second; some 30 µs each of the interpreter, which training needs, too.
 SENDS_PER_SECOND = 1400
 # Seconds that a message waits at most for its turn among others.
-LONGEST_PAUSE = 0.2
+LONGEST_PAUSE = 0.24
 
 
 @dataclass(eq=False)
