@@ -23,6 +23,7 @@ from gradnorm.ui.compare.view import View
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera
 
 # What a mouse does by itself needs no button, and a phone has no room for it.
 _NEEDLESS = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
@@ -81,9 +82,8 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
     _warn(*told)
     for i, figure in enumerate(drawn):
         kind = cast("Any", figure.data[0]).type
-        scale = 2 if view.picture == "png" else 1
-        picture = {"format": view.picture, "filename": f"comparison-{i + 1}", "scale": scale}
-        config = {**_MODE_BAR, "toImageButtonOptions": picture}
+        saved = camera(f"comparison-{i + 1}", view.picture, height=cast("Any", figure.layout).height)
+        config = {**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
         st.plotly_chart(figure, key=f"comparison-{kind}-{i}", config=config)
 
 

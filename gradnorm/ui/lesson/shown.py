@@ -17,13 +17,13 @@ from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import steps
 from gradnorm.ui.lesson.place import Place, does, place, write
 from gradnorm.ui.lesson.trial import Choice, Control, Picture, Slider
+from gradnorm.ui.pictures import camera
 from gradnorm.ui.widgets import show
 
 # Seconds a stop is shown while the slider moves by itself, and a whole step once it has arrived.
 STOP_SECONDS, TOUR_SECONDS = 0.5, 8.0
 # Seconds between two looks at the class.
 CLASS_SECONDS = 1.0
-_CONFIG = {"displayModeBar": False}
 
 
 def trial(here: Place, look: Look) -> None:
@@ -124,11 +124,11 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
         charts.add_votes(picture.figures[0][0], counts, look)
     for column, (figure, alt) in zip(st.columns(len(picture.figures)), picture.figures, strict=True):
         # Without a key, which would make another chart of each figure: this one is moved on.
-        column.plotly_chart(figure, config=_CONFIG, alt=alt)
+        column.plotly_chart(figure, config=camera(f"lesson-{here.step.name}"), alt=alt)
     if here.teaching:
         if counts and not here.step.trial.across:
             strip = charts.class_strip(counts, places, f"your class: {slider.label}", look)
-            st.plotly_chart(strip, config=_CONFIG, alt="The sliders of your class", key="lesson-class")
+            st.plotly_chart(strip, config=camera("lesson-class"), alt="The sliders of your class", key="lesson-class")
         audience.standings(here)
 
 

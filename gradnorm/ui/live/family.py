@@ -9,7 +9,10 @@ from gradnorm.runs.titles import named_alike
 
 
 def contenders(store: RunStore, info: RunInfo) -> list[dict[str, str]]:
-    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, eight at most."""
+    """Return each run to draw, the watched one and the newest of its family, as many as a race may have.
+
+    Of each `run` and `label`; `team`, the name of the runs that differ from it in nothing but the seed; its `method`.
+    """
     try:
         family = store.family(info.run)
     except UnknownRunError:  # deleted since it was read
@@ -18,7 +21,11 @@ def contenders(store: RunStore, info: RunInfo) -> list[dict[str, str]]:
     shown = {info.run, *others[-(MOST_CONTENDERS - 1) :]}
     drawn = [member for member in family if member.run in shown]
     names = labels([member.spec for member in drawn])
-    return [{"run": m.run, "label": _label(m, name)} for m, name in zip(drawn, names, strict=True)]
+    teams = labels([{key: value for key, value in member.spec.items() if key != "seed"} for member in drawn])
+    return [
+        {"run": m.run, "label": _label(m, name), "team": _label(m, team), "method": str(m.spec.get("method"))}
+        for m, name, team in zip(drawn, names, teams, strict=True)
+    ]
 
 
 def _label(info: RunInfo, name: str) -> str:

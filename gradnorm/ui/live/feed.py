@@ -90,7 +90,8 @@ class Feed:
                 break
             if self._info.ended:
                 break
-            self._pause, self._sent = self._turns.after(self._sent), 0
+            # To look costs about as much as to send, and each write wakes the feeds of all runs.
+            self._pause, self._sent = self._turns.after(max(1, self._sent)), 0
             await asyncio.sleep(self._pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), TICK if now - changed < 1 else IDLE_TICK)
