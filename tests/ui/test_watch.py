@@ -148,9 +148,9 @@ def test_the_page_hears_of_the_whole_race_and_at_the_end_of_the_verdict(client, 
     monkeypatch.setattr(watch, "KEPT", 0.0)
     first, second = race
     told = client.get(f"/live/{first}/about").json()
-    assert told["runs"] == [
-        {"run": first, "label": "GradNorm α 0.12"},
-        {"run": second, "label": "Equal weights"},
+    assert [(each["run"], each["label"]) for each in told["runs"]] == [
+        (first, "GradNorm α 0.12"),
+        (second, "Equal weights"),
     ]
     assert (told["state"], told["verdict"]) == ("running", None)
     end(store, first)
