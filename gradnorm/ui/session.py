@@ -16,7 +16,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import address
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import renew, sent
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 Value = TypeVar("Value")
 
@@ -178,7 +178,12 @@ def run() -> RunInfo | None:
         return lab().store.info(chosen)
     except UnknownRunError:
         watch(None)
-        tell(f"Run {chosen} was deleted, in another tab or by a command. Choose one on the page Runs, or start one.")
+        tell(
+            t(
+                "Run {chosen} was deleted, in another tab or by a command. Choose one on the page Runs, or start one.",
+                chosen=chosen,
+            )
+        )
         return None
     except StoreError as error:
         tell(str(error))

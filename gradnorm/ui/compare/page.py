@@ -23,6 +23,7 @@ from gradnorm.ui.compare.view import View
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.words import t
 
 # What a mouse does by itself needs no button, and a phone has no room for it.
 _NEEDLESS = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
@@ -32,14 +33,14 @@ _MODE_BAR = {"displaylogo": False, "displayModeBar": True, "modeBarButtonsToRemo
 def compare() -> None:
     """Show the runs that the address names, `?runs=a,b&by=step&metric=…`."""
     st.html(assets() / "compare.css")
-    st.subheader("Compare")
+    st.subheader(t("Compare"))
     view, told = address.shown()
     loaded = load(lab().store, view.runs)
     _warn(*told, *loaded.faults)
     choose_runs(view, loaded.runs)
     if not loaded.runs:
         st.info(
-            "Choose runs here, or on the Runs page. Runs with the same settings but for the seed become one line.",
+            t("Choose runs here, or on the Runs page. Runs with the same settings but for the seed become one line."),
             icon=":material/stacked_line_chart:",
         )
         return
@@ -103,7 +104,12 @@ def _tables(view: View, comparison: Comparison) -> None:
             st.caption(plain(" ".join(tables.notes(comparison, view.score))))
     going = [run.info.run for group in comparison.groups for run in group.runs if not run.info.ended]
     if going:
-        st.caption(f"{len(going)} of these runs are not over. Their scores are those of their newest evaluations.")
+        st.caption(
+            t(
+                "{count} of these runs are not over. Their scores are those of their newest evaluations.",
+                count=len(going),
+            )
+        )
 
 
 def _files(view: View, comparison: Comparison, measures: Sequence[Measure], faults: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from gradnorm.ui.gallery import figures
 from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.words import t
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +65,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
     images: the test pictures.  rows: the contenders.  image: index of the test picture, from 0.  seed: of the data.
     """
     answered: list[tuple[GridRow, list[Answer] | str]] = []
-    with st.spinner("Computing predictions …", show_time=False):
+    with st.spinner(t("Computing predictions …"), show_time=False):
         for row in rows:
             if row.step is not None:
                 answered.append((row, _answers_or_fault(images, row, row.step, (image, seed))))
@@ -76,7 +77,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
     drawn = [i for i, answer in enumerate(sound[0]) if figures.is_map(answer)]
     # The errors of a field stand beside it.
     errors = any(sound[0][i].view != "field" for i in drawn) and st.toggle(
-        "Show errors", key="gallery-errors", help="Show where each prediction is wrong, and by how much."
+        t("Show errors"), key="gallery-errors", help=t("Show where each prediction is wrong, and by how much.")
     )
     picture = images.picture(image)
     with st.container(key="gallery"):
@@ -88,7 +89,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
                 _contender(picture, row, answers, drawn, i, errors=errors)
         for row in rows:
             if row.step is None:
-                st.caption(f"{plain(row.label)} has no checkpoint up to this step.")
+                st.caption(t("{label} has no checkpoint up to this step.", label=plain(row.label)))
 
 
 def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[int, int]) -> list[Answer] | str:

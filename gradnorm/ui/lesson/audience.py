@@ -10,6 +10,7 @@ import streamlit as st
 
 from gradnorm.ui.lesson.classroom import CLASSROOMS, ClassroomError
 from gradnorm.ui.lesson.place import CLASS, Place, does
+from gradnorm.ui.words import t
 
 _STUDENT = "lesson.student"
 
@@ -46,32 +47,42 @@ def standings(here: Place) -> None:
     guesses, words = CLASSROOMS.guesses(code, here.step.name), here.step.words
     said = [f"{option}: **{guesses[i]}**" for i, option in enumerate(words.options)]
     with st.container(key="lesson-standings"):
-        st.markdown(f":material/groups: {_pages(CLASSROOMS.here(code))} here. Guesses: {' · '.join(said)}")
+        st.markdown(
+            t(
+                ":material/groups: {value} here. Guesses: {value2}",
+                value=_pages(CLASSROOMS.here(code)),
+                value2=" · ".join(said),
+            )
+        )
 
 
 def button(here: Place) -> None:
     """Show the button that opens a class, or what there is to know of the class that this tab leads or follows."""
     if here.audience:
         st.button(
-            f"Leave class {here.audience[:5]}",
+            t("Leave class {value}", value=here.audience[:5]),
             type="tertiary",
             key="lesson-leave",
             on_click=does(here, lambda: _leave(here)),
         )
         return
-    with st.popover("Class", type="tertiary", key="lesson-class-menu", icon=":material/groups:"):
+    with st.popover(t("Class"), type="tertiary", key="lesson-class-menu", icon=":material/groups:"):
         if not here.teaching:
             st.markdown(
-                "Students open an address of your class on their own devices. Their pages follow your step, and the "
-                "values of their sliders appear as dots on your chart."
+                t(
+                    "Students open an address of your class on their own devices. Their pages follow your step, and the "
+                    "values of their sliders appear as dots on your chart."
+                )
             )
-            st.button("Open a class", type="primary", key="lesson-open-class", on_click=does(here, lambda: _open(here)))
+            st.button(
+                t("Open a class"), type="primary", key="lesson-open-class", on_click=does(here, lambda: _open(here))
+            )
             return
         code, _ = _led(here)
-        st.markdown("Your students open this address:")
+        st.markdown(t("Your students open this address:"))
         st.code(_address(code), language=None)
-        st.markdown("It ends a few hours after you leave. Keep your own address to yourself: whoever has it leads.")
-        st.button("End the class", key="lesson-end-class", on_click=does(here, lambda: _end(here)))
+        st.markdown(t("It ends a few hours after you leave. Keep your own address to yourself: whoever has it leads."))
+        st.button(t("End the class"), key="lesson-end-class", on_click=does(here, lambda: _end(here)))
 
 
 def _address(code: str) -> str:

@@ -14,6 +14,7 @@ from gradnorm.ui.lesson.shown import trial
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 ASSETS = assets()
 _LIST = "lesson.list"
@@ -31,7 +32,7 @@ def lesson() -> None:
             st.warning(plain(fault), icon=":material/signpost:")
         if audience.lost(here):
             st.warning(
-                "There is no such class (any more). You can go on by yourself; for another class, open its address.",
+                t("There is no such class (any more). You can go on by yourself; for another class, open its address."),
                 icon=":material/groups:",
             )
         body = st.container()
@@ -60,14 +61,14 @@ def _bar(here: Place) -> None:
         _list(here)
         st.markdown(f"**{number} / {last}**", width="content")
         st.button(
-            "Stop the tour" if here.touring else "Tour",
+            t("Stop the tour") if here.touring else t("Tour"),
             key="lesson-tour",
             on_click=does(here, lambda: _tour(here)),
             type="tertiary",
         )
         audience.button(here)
         st.button(
-            "Leave" if here.presenting else "Present",
+            t("Leave") if here.presenting else t("Present"),
             key="lesson-present",
             on_click=does(here, lambda: _present(here)),
             type="tertiary",
@@ -90,7 +91,7 @@ def _list(here: Place) -> None:
 
     with st.container(key="lesson-steps"):
         st.segmented_control(
-            "Steps of the lesson",
+            t("Steps of the lesson"),
             range(1, len(steps()) + 1),
             format_func=lambda number: f"{number} {steps()[number - 1].words.short}",
             key=_LIST,
@@ -130,7 +131,7 @@ def _step(here: Place, look: Look) -> None:
 def _question(here: Place, step: Step) -> None:
     """Ask for a guess; the answer is shown after it, or when it is asked for."""
     words, name, key = step.words, step.name, f"lesson-guess-{step.name}"
-    st.markdown(f"**Your guess?** {words.question}")
+    st.markdown(t("**Your guess?** {question}", question=words.question))
     show(key, here.guesses.get(name))
 
     def guessed() -> None:
@@ -143,7 +144,7 @@ def _question(here: Place, step: Step) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", key="lesson-options"):
         st.segmented_control(
-            "Your guess",
+            t("Your guess"),
             range(len(words.options)),
             format_func=words.options.__getitem__,
             key=key,
@@ -152,7 +153,7 @@ def _question(here: Place, step: Step) -> None:
             required=name in here.guesses,
         )
         st.button(
-            "Hide the answer" if name in here.revealed else "Answer",
+            t("Hide the answer") if name in here.revealed else t("Answer"),
             key="lesson-reveal",
             on_click=does(here, turned),
             type="tertiary",

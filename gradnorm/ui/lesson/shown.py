@@ -18,6 +18,7 @@ from gradnorm.ui.lesson.contents import steps
 from gradnorm.ui.lesson.place import Place, does, place, write
 from gradnorm.ui.lesson.trial import Choice, Control, Picture, Slider
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 # Seconds a stop is shown while the slider moves by itself, and a whole step once it has arrived.
 STOP_SECONDS, TOUR_SECONDS = 0.5, 8.0
@@ -45,7 +46,7 @@ def _trial(look: Look) -> None:
             _redraw(here)
     # Only the first run of a server has to wait for torch.
     loading = "" if "torch" in sys.modules else ", after loading PyTorch (once)"
-    with st.spinner(f"Training a small network{loading} …"):
+    with st.spinner(t("Training a small network{loading} …", loading=loading)):
         picture = here.step.trial.picture(here.settings, here.stops_tried, look)
     _charts(here, picture, look)
     with st.container(key="lesson-reading"):
@@ -128,14 +129,19 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
     if here.teaching:
         if counts and not here.step.trial.across:
             strip = charts.class_strip(counts, places, f"your class: {slider.label}", look)
-            st.plotly_chart(strip, config=_CONFIG, alt="The sliders of your class", key="lesson-class")
+            st.plotly_chart(strip, config=_CONFIG, alt=t("The sliders of your class"), key="lesson-class")
         audience.standings(here)
 
 
 def _onward(picture: Picture) -> None:
     if picture.settings:
         with st.container(key="lesson-onward"):
-            st.markdown(f"[Open this in the Playground :material/open_in_new:]({_playground(picture.settings)})")
+            st.markdown(
+                t(
+                    "[Open this in the Playground :material/open_in_new:]({settings})",
+                    settings=_playground(picture.settings),
+                )
+            )
 
 
 def _playground(settings: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from gradnorm.ui import navigation, session
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import FINE, key_of, scale_slider, show, widget
-from gradnorm.ui.words import titles
+from gradnorm.ui.words import t, titles
 
 _CUSTOM = "Custom"
 
@@ -58,7 +58,7 @@ def controls() -> None:
     _show(by_key, values, length)
     _show(by_key, values, "seed")
     race()
-    with st.expander("More settings", icon=":material/settings:"):
+    with st.expander(t("More settings"), icon=":material/settings:"):
         for key in by_key:
             if key not in (*_PLACED, length) and (spec.dataset.counted or key not in ("epochs", "patience")):
                 _show(by_key, values, key)
@@ -70,8 +70,8 @@ def _own_table(values: Mapping[str, Any]) -> None:
         st.text(Path(values["file"]).name or "No file yet")
         if values["targets"]:
             st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
-        st.caption("Choose another file or other columns on the page")
-        st.page_link(navigation.your_data(), label="Your data")
+        st.caption(t("Choose another file or other columns on the page"))
+        st.page_link(navigation.your_data(), label=t("Your data"))
 
 
 def _show(by_key: dict[str, Option], values: dict[str, Any], key: str) -> None:
@@ -94,7 +94,10 @@ def _steer() -> None:
     """Have a change of a live option reach the watched run, at its next step."""
     known = titles()
     for key, value in session.steer().items():
-        st.toast(plain(f"{known[key]}: {short(value) or 'none'} from the next step on."), icon=":material/tune:")
+        st.toast(
+            plain(t("{value}: {value2} from the next step on.", value=known[key], value2=short(value) or "none")),
+            icon=":material/tune:",
+        )
 
 
 def _choice(
@@ -140,7 +143,7 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
     with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
         for i, task in enumerate(tasks):
             key = key_of(f"priority:{i}", option.key)
-            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i, key), FINE, option.help)
+            scale_slider(t("Priority of {task}", task=plain(task)), key, held[i], change(i, key), FINE, option.help)
 
 
 def _none_if_equal(priorities: Sequence[float]) -> list[float]:
@@ -150,13 +153,13 @@ def _none_if_equal(priorities: Sequence[float]) -> list[float]:
 def _sigmas(option: Option, sigmas: list[float]) -> None:
     """Show σ as a list to type, as one log-scale slider per task, and as a random sample of |N(0, s)|."""
     widget(option, sigmas, _change)
-    with st.popover("Set each σ", icon=":material/sliders:", width="stretch"):
+    with st.popover(t("Set each σ"), icon=":material/sliders:", width="stretch"):
         for i, sigma in enumerate(sigmas):
-            scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
-    with st.popover("Sample σ", icon=":material/casino:", width="stretch"):
-        scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
-        seed = st.number_input("Seed for σ", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
-        st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
+            scale_slider(t("σ of task {value}", value=i + 1), f"sigma:{i}", sigma, _set_sigma(i))
+    with st.popover(t("Sample σ"), icon=":material/casino:", width="stretch"):
+        scale = st.number_input(t("s in |N(0, s)|"), min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
+        seed = st.number_input(t("Seed for σ"), min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
+        st.button(t("Draw σ"), on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
 
 
 def _set_sigma(index: int) -> Any:

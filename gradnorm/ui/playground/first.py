@@ -12,7 +12,7 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.by_hand import play_by_hand
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 _HEADLINE = "One network, many tasks, and all of them learn"
 _SENTENCE = (
@@ -29,7 +29,7 @@ def first() -> None:
         st.markdown(_SENTENCE)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
-                "Start the race",
+                t("Start the race"),
                 icon=":material/flag:",
                 type="primary",
                 on_click=session.once(_start),
@@ -38,9 +38,13 @@ def first() -> None:
             play_by_hand()
             run_bar.start("tertiary")
             run_bar.first_step()
-            st.page_link(navigation.lesson(), label="Take the lesson", icon=":material/school:")
+            st.page_link(navigation.lesson(), label=t("Take the lesson"), icon=":material/school:")
         mine, rival = labels([spec.flat() for spec in specs])
-        st.caption(plain(f"{mine} against {rival}, from the same start, with the settings on the left."))
+        st.caption(
+            plain(
+                t("{mine} against {rival}, from the same start, with the settings on the left.", mine=mine, rival=rival)
+            )
+        )
     run_bar.fault()
 
 

@@ -12,6 +12,7 @@ from gradnorm.runs.query import SORTS, Query
 from gradnorm.runs.records import RunState
 from gradnorm.ui.runs import state
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 _SORTS = {
     "newest": "Newest",
@@ -32,23 +33,23 @@ def show_filters(query: Query, choices: Choices) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="run-filters"):
         show("run-search", query.text)
         st.text_input(
-            "Search",
+            t("Search"),
             key="run-search",
             help=_HELP,
-            placeholder="toy alpha>=0.5",
+            placeholder=t("toy alpha>=0.5"),
             icon=":material/search:",
             on_change=lambda: state.change(text=st.session_state["run-search"]),
             width=280,
         )
-        _select("Data set", "dataset", query.dataset, choices.datasets)
-        _select("Method", "method", query.method, choices.methods)
-        _select("State", "state", query.state, get_args(RunState))
-        _select("Tag", "tag", query.tag, choices.tags)
-        _select("Sort by", "sort", query.sort, SORTS, lambda name: _SORTS[name], optional=False)
-        _switch("Pinned", "pinned", query.pinned)
-        _switch(f"Trash ({choices.trashed:,})", "trashed", query.trashed)
+        _select(t("Data set"), "dataset", query.dataset, choices.datasets)
+        _select(t("Method"), "method", query.method, choices.methods)
+        _select(t("State"), "state", query.state, get_args(RunState))
+        _select(t("Tag"), "tag", query.tag, choices.tags)
+        _select(t("Sort by"), "sort", query.sort, SORTS, lambda name: _SORTS[name], optional=False)
+        _switch(t("Pinned"), "pinned", query.pinned)
+        _switch(t("Trash ({trashed:,})", trashed=choices.trashed), "trashed", query.trashed)
     if query.group or query.narrowed:
-        st.button("Clear the filters", key="clear", icon=":material/filter_alt_off:", on_click=state.clear)
+        st.button(t("Clear the filters"), key="clear", icon=":material/filter_alt_off:", on_click=state.clear)
 
 
 def _select(

@@ -16,6 +16,7 @@ from gradnorm.runs.labels import NAME_LENGTH, NOTES_LENGTH, TRASH_DAYS
 from gradnorm.ui.lab import lab
 from gradnorm.ui.runs import state
 from gradnorm.ui.server import base_path
+from gradnorm.ui.words import t
 
 TICK, TAGS, PIN = "✓", "Tags", "Pin"
 _EDITED = (TICK, PIN, "Name", TAGS, "Notes")
@@ -94,18 +95,21 @@ def _deletion(trashed: float | None) -> datetime | None:
 def _columns(tags: Sequence[str]) -> dict[str, Any]:
     config = st.column_config
     return {
-        TICK: config.CheckboxColumn(width=40, pinned=True, help="Tick runs to compare, tag, download or delete them."),
-        "Run": config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground."),
-        "Name": config.TextColumn(max_chars=NAME_LENGTH, help="A name of your own. Double-click to change it."),
-        TAGS: config.MultiselectColumn(
-            options=list(tags), accept_new_options=True, help="Double-click to change them."
+        TICK: config.CheckboxColumn(
+            width=40, pinned=True, help=t("Tick runs to compare, tag, download or delete them.")
         ),
-        "Notes": config.TextColumn(max_chars=NOTES_LENGTH, help="Double-click to change them."),
-        PIN: config.CheckboxColumn(help="Pinned runs are on top."),
+        "Run": config.LinkColumn(display_text=r"run=(.+)$", help=t("Opens the run in the Playground.")),
+        "Name": config.TextColumn(max_chars=NAME_LENGTH, help=t("A name of your own. Double-click to change it.")),
+        TAGS: config.MultiselectColumn(
+            options=list(tags), accept_new_options=True, help=t("Double-click to change them.")
+        ),
+        "Notes": config.TextColumn(max_chars=NOTES_LENGTH, help=t("Double-click to change them.")),
+        PIN: config.CheckboxColumn(help=t("Pinned runs are on top.")),
         "Done": config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
         "Steps": config.NumberColumn(format="localized"),
         "Final loss": config.NumberColumn(
-            format="%.4g", help="Task-normalised test loss of the last evaluation. It compares runs on the same data."
+            format="%.4g",
+            help=t("Task-normalised test loss of the last evaluation. It compares runs on the same data."),
         ),
         "Started": config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
         "Seconds": config.NumberColumn(format="%.1f"),

@@ -16,7 +16,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
 from gradnorm.ui.studies.start import start_form
 from gradnorm.ui.studies.view import view
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 # What this tab last showed, so that it is there again after a visit to another page.
 _LAST = "gradnorm.study"
@@ -38,7 +38,7 @@ def studies_page() -> None:
             open_study(info.study)
             view(info, lambda: open_study(None))
             return
-    st.subheader("Studies")
+    st.subheader(t("Studies"))
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
@@ -56,7 +56,7 @@ def open_study(study: str | None) -> None:
 
 def _list(infos: list[StudyInfo]) -> None:
     if not infos:
-        st.info("No studies yet. Start one here, or with `python -m gradnorm study`.")
+        st.info(t("No studies yet. Start one here, or with `python -m gradnorm study`."))
         return
     table = pd.DataFrame(
         {
@@ -74,7 +74,7 @@ def _list(infos: list[StudyInfo]) -> None:
         width="stretch",
         column_config={
             "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
-            "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help="Opens the study."),
+            "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help=t("Opens the study.")),
             "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
         },
     )

@@ -21,7 +21,7 @@ from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 SECONDS = 2.0
 # The time and the steps of a study when this tab first saw it go on.
@@ -30,7 +30,7 @@ _SEEN = "gradnorm.study seen"
 
 def view(info: StudyInfo, leave: Callable[[], None]) -> None:
     """Show a study. leave: called when the list is asked for."""
-    st.button("All studies", icon=":material/arrow_back:", on_click=leave, key="all studies", type="tertiary")
+    st.button(t("All studies"), icon=":material/arrow_back:", on_click=leave, key="all studies", type="tertiary")
     st.subheader(plain(info.title), anchor=False)
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
@@ -53,11 +53,15 @@ def _shown(study: str, state: str) -> None:
     _buttons(info)
     if info.engine != "local" and info.state != "finished":
         st.caption(
-            f"Its runs are sent to {info.engine.capitalize()} by the command that started it. If that has ended, "
-            f"go on with `gradnorm study resume {info.study}`."
+            t(
+                "Its runs are sent to {value} by the command that started it. If that has ended, go "
+                "on with `gradnorm study resume {study}`.",
+                value=info.engine.capitalize(),
+                study=info.study,
+            )
         )
     if now.ended == 0:
-        st.info("Charts come with the first runs that end.")
+        st.info(t("Charts come with the first runs that end."))
     look = Look(dark=st.context.theme.type == "dark")
     _PARTS[info.kind](report, info, look)
     _runs(info)
@@ -101,10 +105,10 @@ def _buttons(info: StudyInfo) -> None:
     running, over = info.state == "running", info.state == "finished"
     with st.container(horizontal=True, gap="small", key="studybar"):
         if running or over:
-            _button("Pause", "pause", studies().pause, info, over)
+            _button(t("Pause"), "pause", studies().pause, info, over)
         else:
-            _button("Resume", "play_arrow", studies().resume, info, False)
-        _button("Stop", "stop", studies().stop, info, over or info.state == "stopped")
+            _button(t("Resume"), "play_arrow", studies().resume, info, False)
+        _button(t("Stop"), "stop", studies().stop, info, over or info.state == "stopped")
 
 
 def _button(label: str, icon: str, action: Callable[[str], None], info: StudyInfo, disabled: bool) -> None:
@@ -120,9 +124,22 @@ def _button(label: str, icon: str, action: Callable[[str], None], info: StudyInf
 
 def _alpha(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["suggested"]:
-        st.success(plain(f"Suggested α {report['suggested']['alpha']:g}. {report['suggested']['why']}"))
+        st.success(
+            plain(
+                t(
+                    "Suggested α {value:g}. {value2}",
+                    value=report["suggested"]["alpha"],
+                    value2=report["suggested"]["why"],
+                )
+            )
+        )
     if report["unstable_from"] is not None:
-        st.warning(f"From α {report['unstable_from']:g} on, training was unstable: runs broke off or ended far worse.")
+        st.warning(
+            t(
+                "From α {value:g} on, training was unstable: runs broke off or ended far worse.",
+                value=report["unstable_from"],
+            )
+        )
     if not any(row["loss"] for row in report["alphas"]):
         return
     left, right = st.columns(2)
@@ -148,11 +165,17 @@ def _alpha(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
 def _grid(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["points"]:
         _chart(st.container(), charts.grid_points(report, look), "grid points")
-        st.caption("A point is a network with random fixed weights. Above the line it is better than GradNorm.")
+        st.caption(t("A point is a network with random fixed weights. Above the line it is better than GradNorm."))
     for name, found in (report["correlation"] or {}).items():
         st.markdown(
-            f"Correlation of distance and change, {name.title()}: **{found['value']:.2f}**, "
-            f"95 % interval {found['low']:.2f} … {found['high']:.2f}"
+            t(
+                "Correlation of distance and change, {value}: **{value2:.2f}**, 95 % interval "
+                "{value3:.2f} … {value4:.2f}",
+                value=name.title(),
+                value2=found["value"],
+                value3=found["low"],
+                value4=found["high"],
+            )
         )
     if any(place["loss"] for place in report["methods"].values()):
         _table(
@@ -169,7 +192,7 @@ def _grid(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
 
 def _fixed(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["code"]:
-        st.success(plain(f"The best of the candidates by now: {report['best']}"))
+        st.success(plain(t("The best of the candidates by now: {value}", value=report["best"])))
         st.code(report["code"], language="python")
     if any(row["loss"] for row in report["candidates"]):
         _chart(st.container(), charts.fixed_losses(report, look), "fixed losses")
@@ -212,7 +235,7 @@ def _chart(place: Any, figure: Any, key: str) -> None:
 def _runs(info: StudyInfo) -> None:
     members = lab().store.studies.members(info.study)
     losses = {key: result.loss for key, result in results_of(members).items() if result.usable}
-    with st.expander(f"{len(members):,} runs", icon=":material/list:"):
+    with st.expander(t("{count:,} runs", count=len(members)), icon=":material/list:"):
         rows = [
             {
                 "Run": f"{base_path()}/?run={member.run}",
@@ -222,7 +245,7 @@ def _runs(info: StudyInfo) -> None:
             }
             for member in members
         ]
-        link = st.column_config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground.")
+        link = st.column_config.LinkColumn(display_text=r"run=(.+)$", help=t("Opens the run in the Playground."))
         number = st.column_config.NumberColumn(format="%.4g")
         config = {"Run": link, "Test loss": number}
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=config)

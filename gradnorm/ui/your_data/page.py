@@ -18,6 +18,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
+from gradnorm.ui.words import t
 from gradnorm.ui.your_data.file_choice import choose_file, own_table, said
 from gradnorm.ui.your_data.table_view import columns_view
 
@@ -28,7 +29,7 @@ def your_data() -> None:
     """Show the page: the file, its columns, targets and inputs, the test set, and the start buttons."""
     if session.leaving():
         st.switch_page(navigation.playground())
-    st.subheader("Your data")
+    st.subheader(t("Your data"))
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
     own = own_table()
@@ -48,11 +49,13 @@ def your_data() -> None:
 def _read(own: OwnTable) -> Table | None:
     if not own.file:
         st.info(
-            "Choose a file. One network will learn to predict the columns that you choose as targets, from the others."
+            t(
+                "Choose a file. One network will learn to predict the columns that you choose as targets, from the others."
+            )
         )
         return None
     try:
-        with st.spinner("Reading…"):
+        with st.spinner(t("Reading…")):
             return own.table()
     except DataError as error:
         st.error(plain(said(error)), icon=":material/error:")
@@ -64,7 +67,7 @@ def _targets_and_inputs(own: OwnTable, table: Table) -> None:
     chosen = [name for name, _ in map(target_of, own.targets)]
     able = [c.name for c in table.columns if c.kind in ("number", "class") or 2 <= c.distinct <= MOST_CLASSES]
     _several(
-        "Targets",
+        t("Targets"),
         "targets",
         chosen,
         [*able, *_beyond(chosen, able)],
@@ -75,7 +78,7 @@ def _targets_and_inputs(own: OwnTable, table: Table) -> None:
         _form(table, text)
     others = [c.name for c in table.columns if c.kind != "empty" and c.name not in chosen]
     _several(
-        "Inputs",
+        t("Inputs"),
         "inputs",
         list(own.inputs),
         [*others, *_beyond(own.inputs, others)],
@@ -141,7 +144,7 @@ def _form(table: Table, text: str) -> None:
         session.change({"targets": texts})
 
     st.radio(
-        plain(f"Predict {name} as a"),
+        plain(t("Predict {name} as a", name=name)),
         words,
         key=key,
         horizontal=True,
@@ -154,12 +157,12 @@ def _split(own: OwnTable, table: Table) -> None:
     by_key = {option.key: option for option in options("table")}
     values = session.spec().flat()
     groups = [c.name for c in table.columns if 2 <= c.distinct < table.rows]
-    with st.expander("Units, test set, missing values", icon=":material/settings:", expanded=False):
+    with st.expander(t("Units, test set, missing values"), icon=":material/settings:", expanded=False):
         for key in ("units", "output_scale", "missing", "reading", "validation_share"):
             widget(by_key[key], values[key], _change)
         show("table group", own.group)
         st.selectbox(
-            "Split into training and test",
+            t("Split into training and test"),
             ["", *groups, *_beyond([own.group] if own.group else [], groups)],
             key="table group",
             format_func=lambda name: f"by groups of {name}" if name else "by rows",
@@ -176,10 +179,10 @@ def _change(key: str, value: Any) -> None:
 def _run(own: OwnTable) -> None:
     """Show what the run will train on, and the buttons that start it."""
     if not own.targets:
-        st.info("Choose at least one target.")
+        st.info(t("Choose at least one target."))
         return
     try:
-        with st.spinner("Preparing…"):
+        with st.spinner(t("Preparing…")):
             notes = own.prepared().notes
     except DataError as error:
         st.error(plain(said(error)), icon=":material/error:")
@@ -193,7 +196,7 @@ def _run(own: OwnTable) -> None:
         if key in by_key:
             widget(by_key[key], values[key], _change)
     st.button(
-        "Start run", icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
+        t("Start run"), icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
     )
     race(session.leave)
 

@@ -8,6 +8,7 @@ import streamlit as st
 from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.readers.table import Table
+from gradnorm.ui.words import t
 
 _KINDS = {"text": "text or identifier"}
 
@@ -19,7 +20,7 @@ def columns_view(own: OwnTable, table: Table) -> None:
     except DataError:  # shown beside the choice of inputs
         inputs = ()
     uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
-    st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
+    st.text(t("{name}: {rows:,} rows, {count:,} columns", name=table.name, rows=table.rows, count=len(table.columns)))
     shown = {
         "Column": [column.name for column in table.columns],
         "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
