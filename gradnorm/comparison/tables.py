@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradnorm.common.texts import later
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.measures import Measure
 from gradnorm.comparison.scores import Statistic
@@ -43,13 +44,18 @@ def runs(comparison: Comparison) -> Table:
         for group in comparison.groups
         for run in group.runs
     ]
-    return Table(("Run", "Group", "Seed", "State", "Steps"), tuple(rows))
+    return Table((later("Run"), later("Group"), later("Seed"), later("State"), later("Steps")), tuple(rows))
 
 
 def scores(comparison: Comparison, statistic: Statistic, measures: Sequence[Measure]) -> Table:
     """Return mean ± standard deviation over seeds, a row a group, and Δm where there is one."""
     shows_gain = bool(comparison.against)
-    head = ("Group", "Seeds", *(measure.title for measure in measures), *(("Δm %",) if shows_gain else ()))
+    head = (
+        later("Group"),
+        later("Seeds"),
+        *(measure.title for measure in measures),
+        *(("Δm %",) if shows_gain else ()),
+    )
     rows: list[tuple[str, ...]] = []
     for group in comparison.groups:
         own = [comparison.score(group, statistic, measure) for measure in measures]
@@ -74,7 +80,7 @@ def differences(comparison: Comparison, statistic: Statistic, measures: Sequence
             count = max(pair.pairs for pair in pairs if pair)
             texts = [_minus(f"{pair.difference:+.3g} (p {pair.p:.3g})") if pair else NOTHING for pair in pairs]
             rows.append((group.label, str(count), *texts))
-    head = (f"Difference to {comparison.baseline.label}", "Pairs", *(measure.title for measure in measures))
+    head = (f"Difference to {comparison.baseline.label}", later("Pairs"), *(measure.title for measure in measures))
     return Table(head, tuple(rows)) if rows else None
 
 
@@ -84,7 +90,7 @@ def differs(comparison: Comparison) -> Table | None:
         (key, *(NOTHING if value is None else short(value) for value in values))
         for key, values in comparison.differs.items()
     ]
-    return Table(("Option", *(group.label for group in comparison.groups)), tuple(rows)) if rows else None
+    return Table((later("Option"), *(group.label for group in comparison.groups)), tuple(rows)) if rows else None
 
 
 def why_no_gain(comparison: Comparison, statistic: Statistic) -> list[str]:

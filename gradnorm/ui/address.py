@@ -35,7 +35,7 @@ _replace = v2.component("gradnorm_address", js=_JS, isolate_styles=False)
 
 
 def query() -> dict[str, str]:
-    """Return what the address holds of a page's own: neither the language, nor Streamlit's parameters or the panel's."""
+    """Return what the address holds of a page's own: not the language, Streamlit's or the panel's."""
     return {key: values[-1] for key, values in all_values().items() if values}
 
 

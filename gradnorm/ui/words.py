@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from gradnorm.common.texts import later
 from gradnorm.config.options import options
 from gradnorm.config.parts import SpecError
 from gradnorm.ui.location import assets
@@ -23,11 +24,6 @@ from gradnorm.ui.location import assets
 ENGLISH = "en"
 # The key of a language in an address, of a chosen one in the session, and of a cookie that keeps the choice.
 LANG, CHOSEN, COOKIE = "lang", "gradnorm.language", "gradnorm_lang"
-
-
-def later(text: str) -> str:
-    """Return a text as it is. It is marked as one to translate, which is done where it is shown."""
-    return text
 
 
 _PARTS = {"dataset": later("Data set"), "method": later("Method"), "preset": later("Preset")}
@@ -57,7 +53,7 @@ def number(value: Any, form: str = "") -> str:
     return _local(format(value, form), language())
 
 
-def listed(texts: Sequence[str]) -> str:
+def enumerated(texts: Sequence[str]) -> str:
     """Return numbers that `number` wrote as a list, whose separator is none that they have in them."""
     return ("; " if symbols(language())[1] == "," else ", ").join(texts)
 

@@ -20,6 +20,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.compare import address
 from gradnorm.ui.compare.controls import choose_runs, controls
 from gradnorm.ui.compare.view import View
+from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
@@ -85,22 +86,22 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
         scale = 2 if view.picture == "png" else 1
         picture = {"format": view.picture, "filename": f"comparison-{i + 1}", "scale": scale}
         config = {**_MODE_BAR, "toImageButtonOptions": picture}
-        st.plotly_chart(figure, key=f"comparison-{kind}-{i}", config=config)
+        st.plotly_chart(in_words(figure, comparison.measures), key=f"comparison-{kind}-{i}", config=config)
 
 
 def _tables(view: View, comparison: Comparison) -> None:
     measures = comparison.headline
     shown = {
-        "Scores": tables.scores(comparison, view.score, measures),
-        "Paired differences": tables.differences(comparison, view.score, measures),
-        "Options that differ": tables.differs(comparison),
-        "Runs": tables.runs(comparison),
+        t("Scores"): tables.scores(comparison, view.score, measures),
+        t("Paired differences"): tables.differences(comparison, view.score, measures),
+        t("Options that differ"): tables.differs(comparison),
+        t("Runs"): tables.runs(comparison),
     }
     for title, table in shown.items():
         if table:
             st.markdown(f"##### {title}")
             st.html(html_table(table))
-        if title == "Scores":
+        if title == t("Scores"):
             st.caption(plain(" ".join(tables.notes(comparison, view.score))))
     going = [run.info.run for group in comparison.groups for run in group.runs if not run.info.ended]
     if going:
@@ -120,13 +121,13 @@ def _files(view: View, comparison: Comparison, measures: Sequence[Measure], faul
         return as_html(comparison, view.score, comparison.headline, drawn, (*faults, *told))
 
     made = {
-        "CSV": ("csv", "text/csv", lambda: as_csv(comparison), "All scores of all metrics, a row each."),
+        "CSV": ("csv", "text/csv", lambda: as_csv(comparison), t("All scores of all metrics, a row each.")),
         "LaTeX": (
             *("tex", "text/plain"),
             lambda: as_latex(comparison, view.score, comparison.headline),
-            "The table of scores, for a paper.",
+            t("The table of scores, for a paper."),
         ),
-        "HTML report": ("html", "text/html", report, "Figures and tables in one file, which needs no network."),
+        t("HTML report"): ("html", "text/html", report, t("Figures and tables in one file, which needs no network.")),
     }
     with st.container(horizontal=True, key="compare-files"):
         for label, (ending, kind, make, text) in made.items():

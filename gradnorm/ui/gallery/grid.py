@@ -35,7 +35,7 @@ class GridRow:
     step: int | None
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the test pictures …")
+@st.cache_resource(max_entries=2, show_spinner=False)
 def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
     """Return the test pictures of a data set.
 
@@ -105,10 +105,10 @@ def _truth(picture: charts.Image | None, sound: Sequence[Sequence[Answer]], draw
         if picture is None:
             # Where the contenders' names are, so that truth and answers stand in one column.
             with st.container(key="gallery-name-truth"):
-                st.html("<h3>Truth</h3>")
+                st.html(f"<h3>{t('Truth')}</h3>")
         else:
-            caption = "<b>picture</b>, and the ground truth of each task"
-            _cell("0-picture", TaskFigure(charts.picture(picture), "The test picture", caption))
+            caption = t("<b>picture</b>, and the ground truth of each task")
+            _cell("0-picture", TaskFigure(charts.picture(picture), t("The test picture"), caption))
         for i in drawn:
             _cell(f"0-{i}", figures.truth(picture, [answers[i] for answers in sound]))
         _card("0-card", sound[0], drawn, true=True)
@@ -125,7 +125,7 @@ def _contender(
 ) -> None:
     with st.container(key=f"gallery-name-{place}"):
         fault = f"<p>{escape(answers)}</p>" if isinstance(answers, str) else ""
-        st.html(f"<h3>{escape(row.label)}</h3><p>step {row.step:,}</p>{fault}")
+        st.html(f"<h3>{escape(row.label)}</h3><p>{t('step {step:,}', step=row.step)}</p>{fault}")
     if isinstance(answers, str):
         return
     for i in drawn:

@@ -19,7 +19,7 @@ from gradnorm.ui.live.panel import contenders
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
-from gradnorm.ui.words import t
+from gradnorm.ui.words import number, t
 
 ASSETS = assets()
 SHOWN = 500
@@ -47,7 +47,8 @@ def gallery() -> None:
         st.fragment(_follow, run_every=SECONDS)([row.info.run for row in rows], _state(rows))
     try:
         spec = RunSpec.parse(info.spec)
-        images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
+        with st.spinner(t("Loading the test pictures …"), show_time=False):
+            images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
     except (ValueError, OSError) as error:  # SpecError and DataError are ValueErrors
         st.error(plain(t("The test pictures cannot be shown. {error}", error=error)), icon=":material/error:")
         return
@@ -77,14 +78,15 @@ def _chosen(wanted: str | None) -> RunInfo | None:
     if not runs:
         st.info(
             t(
-                "No run on pictures yet. Start one in the Playground, or with `python -m gradnorm train --dataset overlay`."
+                "No run on pictures yet. Start one in the Playground, or with "
+                "`python -m gradnorm train --dataset overlay`."
             )
         )
         return None
     watched = next((info for info in runs if info.run == wanted), None)
     if wanted is not None and watched is None:
         st.warning(
-            t("There is no run {value} on pictures here. This page shows the newest.", value=wanted[:40]),
+            t("There is no run {run} on pictures here. This page shows the newest.", run=wanted[:40]),
             icon=":material/signpost:",
         )
     watched = watched or runs[0]
@@ -107,11 +109,11 @@ def _chosen(wanted: str | None) -> RunInfo | None:
 def _entry(members: Sequence[RunInfo]) -> str:
     """Return the title of a run, or of a race, in the list."""
     first = members[-1]
-    started = datetime.fromtimestamp(first.created).strftime("%d %b, %H:%M")
+    started = datetime.fromtimestamp(first.created).strftime("%Y-%m-%d, %H:%M")
     if len(members) == 1:
         return f"{first.title} · {started}"
     names = ", ".join(labels([info.spec for info in reversed(members)]))
-    return f"{first.title.split(' · ')[0]} · race of {names} · {started}"
+    return f"{first.title.split(' · ')[0]} · {t('race of {names}', names=names)} · {started}"
 
 
 def _open(run: str) -> None:
@@ -138,7 +140,7 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
         t("Checkpoint"),
         options,
         key=_STEP,
-        format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
+        format_func=lambda step: t("newest, {step:,}", step=steps[-1]) if step == NEWEST else number(step, ","),
         on_change=lambda: _set("step", st.session_state[_STEP]),
         help=t("Shows the network as it was after this step. “Newest” follows the training."),
     )
@@ -153,7 +155,7 @@ def _nothing_kept(info: RunInfo) -> None:
         st.info(t("This run ended before its first checkpoint. Set Checkpoint every to fewer steps and train again."))
     else:
         st.info(
-            t("The first checkpoint comes at step {every:,}. This page will then show it.", every=every),
+            t("The first checkpoint comes at step {step:,}. This page will then show it.", step=every),
             icon=":material/schedule:",
         )
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from gradnorm.ui.lesson.classroom import CLASSROOMS, ClassroomError
 from gradnorm.ui.lesson.place import CLASS, Place, does
-from gradnorm.ui.words import t
+from gradnorm.ui.words import t, tn
 
 _STUDENT = "lesson.student"
 
@@ -19,7 +19,7 @@ def keep_in_step(here: Place) -> None:
     """Tell the class of this tab, if it leads one, which step it is at. A class that is over is forgotten."""
     if here.teaching and not CLASSROOMS.lead(*_led(here), here.step.name):
         here.teaching = ""
-        here.fault = "Your class is over: it had no teacher for hours, or the server was started anew. Open another."
+        here.fault = t("Your class is over: it had no teacher for hours, or the server was started anew. Open another.")
 
 
 def lost(here: Place) -> bool:
@@ -48,11 +48,9 @@ def standings(here: Place) -> None:
     said = [f"{option}: **{guesses[i]}**" for i, option in enumerate(words.options)]
     with st.container(key="lesson-standings"):
         st.markdown(
-            t(
-                ":material/groups: {value} here. Guesses: {value2}",
-                value=_pages(CLASSROOMS.here(code)),
-                value2=" · ".join(said),
-            )
+            ":material/groups: "
+            + tn("{count} page is here.", "{count} pages are here.", CLASSROOMS.here(code))
+            + f" {t('Guesses:')} {' · '.join(said)}"
         )
 
 
@@ -60,7 +58,7 @@ def button(here: Place) -> None:
     """Show the button that opens a class, or what there is to know of the class that this tab leads or follows."""
     if here.audience:
         st.button(
-            t("Leave class {value}", value=here.audience[:5]),
+            t("Leave class {code}", code=here.audience[:5]),
             type="tertiary",
             key="lesson-leave",
             on_click=does(here, lambda: _leave(here)),
@@ -70,8 +68,8 @@ def button(here: Place) -> None:
         if not here.teaching:
             st.markdown(
                 t(
-                    "Students open an address of your class on their own devices. Their pages follow your step, and the "
-                    "values of their sliders appear as dots on your chart."
+                    "Students open an address of your class on their own devices. Their pages follow your step, and "
+                    "the values of their sliders appear as dots on your chart."
                 )
             )
             st.button(
@@ -111,7 +109,3 @@ def _led(here: Place) -> tuple[str, str]:
     """Return code and token of the class that this tab leads."""
     code, _, token = here.teaching.partition("-")
     return code, token
-
-
-def _pages(count: int) -> str:
-    return "1 page is" if count == 1 else f"{count} pages are"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradnorm.charts.lesson import Look
+from gradnorm.common.texts import later
 from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import Step, steps
 from gradnorm.ui.lesson.place import Place, arrive, does
@@ -18,7 +19,7 @@ from gradnorm.ui.words import t
 
 ASSETS = assets()
 _LIST = "lesson.list"
-KEYS = "← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present"
+KEYS = later("← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present")
 
 
 def lesson() -> None:
@@ -57,7 +58,7 @@ def _bar(here: Place) -> None:
     """Show the buttons that turn pages, and all steps by name; keys press them."""
     number, last = here.step.number, len(steps())
     with st.container(horizontal=True, vertical_alignment="center", key="lesson-nav"):
-        _turn("Previous", "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
+        _turn(t("Previous"), "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
         _list(here)
         st.markdown(f"**{number} / {last}**", width="content")
         st.button(
@@ -73,11 +74,11 @@ def _bar(here: Place) -> None:
             on_click=does(here, lambda: _present(here)),
             type="tertiary",
         )
-        _turn("Next", "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
+        _turn(t("Next"), "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
 
 
 def _turn(label: str, key: str, possible: bool, go: Callable[[], None]) -> None:
-    kind = "primary" if label == "Next" else "secondary"
+    kind = "primary" if key == "lesson-next" else "secondary"
     st.button(label, key=key, disabled=not possible, on_click=go, type=kind)
 
 
@@ -93,7 +94,7 @@ def _list(here: Place) -> None:
         st.segmented_control(
             t("Steps of the lesson"),
             range(1, len(steps()) + 1),
-            format_func=lambda number: f"{number} {steps()[number - 1].words.short}",
+            format_func=lambda number: f"{number} {t(steps()[number - 1].words.short)}",
             key=_LIST,
             on_change=does(here, chosen),
             label_visibility="collapsed",
@@ -122,7 +123,7 @@ def _step(here: Place, look: Look) -> None:
         with st.container(key="lesson-question"):
             _question(here, here.step)
         with st.container(key="lesson-keys"):
-            st.caption(KEYS)
+            st.caption(t(KEYS))
     # Last, since it may train for a second; the text is there to read meanwhile.
     with right, st.container(key="lesson-trial"):
         trial(here, look)
@@ -131,7 +132,7 @@ def _step(here: Place, look: Look) -> None:
 def _question(here: Place, step: Step) -> None:
     """Ask for a guess; the answer is shown after it, or when it is asked for."""
     words, name, key = step.words, step.name, f"lesson-guess-{step.name}"
-    st.markdown(t("**Your guess?** {question}", question=words.question))
+    st.markdown(f"**{t('Your guess?')}** {words.question}")
     show(key, here.guesses.get(name))
 
     def guessed() -> None:
@@ -161,5 +162,5 @@ def _question(here: Place, step: Step) -> None:
     if name in here.revealed:
         with st.container(key="lesson-answer"):
             guess = here.guesses.get(name)
-            verdict = "" if guess is None else "**Right.** " if guess == words.right else "**Not so.** "
-            st.markdown(verdict + words.answer)
+            verdict = "" if guess is None else t("**Right.**") if guess == words.right else t("**Not so.**")
+            st.markdown(f"{verdict} {words.answer}".strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.spec import SpecError
 from gradnorm.config.variants import against_equal, labels
 from gradnorm.runs.faults import StoreError
@@ -14,8 +15,8 @@ from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.by_hand import play_by_hand
 from gradnorm.ui.words import on_page, t
 
-_HEADLINE = "One network, many tasks, and all of them learn"
-_SENTENCE = (
+_HEADLINE = later("One network, many tasks, and all of them learn")
+_SENTENCE = later(
     "The task with the largest gradient drowns out the rest. GradNorm turns each task’s loss up or down as they "
     "train, so that all are heard."
 )
@@ -25,8 +26,8 @@ def first() -> None:
     """Show headline, sentence and the button that starts the race of the settings against equal weights."""
     specs = against_equal(session.spec())
     with st.container(key="first", gap="small"):
-        st.title(_HEADLINE, anchor=False)
-        st.markdown(_SENTENCE)
+        st.title(t(_HEADLINE), anchor=False)
+        st.markdown(t(_SENTENCE))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 t("Start the race"),
@@ -42,7 +43,11 @@ def first() -> None:
         mine, rival = labels([spec.flat() for spec in specs])
         st.caption(
             plain(
-                t("{mine} against {rival}, from the same start, with the settings on the left.", mine=mine, rival=rival)
+                t(
+                    "{mine} against {rival}, from the same start, with the settings on the left.",
+                    mine=t(mine),
+                    rival=t(rival),
+                )
             )
         )
     run_bar.fault()

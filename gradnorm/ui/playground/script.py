@@ -16,7 +16,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
-from gradnorm.ui.words import t
+from gradnorm.ui.words import number, t
 
 # How often a page looks for what other pages, or the script itself, have changed.
 SECONDS = 2.0
@@ -145,7 +145,9 @@ def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
     if not steps:
         return
     with st.popover(t("Fork from a checkpoint"), icon=":material/fork_right:"):
-        step = st.selectbox(t("After step"), steps[::-1], format_func=lambda step: f"{step:,}", key=f"fork:{info.run}")
+        step = st.selectbox(
+            t("After step"), steps[::-1], format_func=lambda step: number(step, ","), key=f"fork:{info.run}"
+        )
         st.markdown(t("The network lives in your script, so the fork is a run of your script. Change its recorder to:"))
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
         st.code(f"recorder = Recorder({', '.join(arguments)})\nstate = recorder.restored  # bytes", wrap_lines=True)

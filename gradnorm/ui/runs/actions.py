@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.export.citations import bibtex
 from gradnorm.export.process import MOST_RUNS
 from gradnorm.runs.groups import Group
@@ -23,9 +24,11 @@ _FILES = {
     "parquet": "Parquet",
     "json": "JSON",
     "tensorboard": "TensorBoard",
-    "python": "Python script",
-    "spec": "Spec",
+    "python": later("Python script"),
+    "spec": later("Spec"),
 }
+# By the kinds of `Group`.
+_GROUPS = {"study": later("Show its study"), "race": later("Show its race"), "forks": later("Show its forks")}
 _FILES_OF_MANY = ("csv", "parquet", "json")
 
 
@@ -41,7 +44,7 @@ def show_actions(chosen: Sequence[RunInfo], group: Group | None) -> None:
             )
         if group is not None:
             show = partial(state.change, group=group.id)
-            st.button(t("Show its {kind}", kind=group.kind), key="group", icon=":material/account_tree:", on_click=show)
+            st.button(t(_GROUPS[group.kind]), key="group", icon=":material/account_tree:", on_click=show)
         _tags(chosen)
         _button(t("Unpin") if pinned else t("Pin"), "pin", ":material/keep:", lambda: _pin(runs, not pinned))
         with st.popover(t("Cite"), icon=":material/format_quote:"):
@@ -95,15 +98,17 @@ def _pin(runs: Sequence[str], pinned: bool) -> None:
 
 def _downloads(chosen: Sequence[RunInfo]) -> None:
     if len(chosen) > MOST_RUNS:
-        st.caption(t("At most {most_runs} runs can be downloaded at once.", most_runs=MOST_RUNS))
+        st.caption(t("At most {count} runs can be downloaded at once.", count=MOST_RUNS))
         return
     runs, kinds = ",".join(info.run for info in chosen), dict(_FILES)
     if len(chosen) > 1:
         kinds = {kind: f"{_FILES[kind]} (zip)" for kind in _FILES_OF_MANY}
     elif chosen[0].recorded:
         del kinds["python"]
-    links = [f'<a href="{base_path()}/live/{runs}/export/{kind}" download>{label}</a>' for kind, label in kinds.items()]
-    st.html(f'<p class="gradnorm-links">Download {" · ".join(links)}</p>')
+    links = [
+        f'<a href="{base_path()}/live/{runs}/export/{kind}" download>{t(label)}</a>' for kind, label in kinds.items()
+    ]
+    st.html(f'<p class="gradnorm-links">{t("Download")} {" · ".join(links)}</p>')
 
 
 def _button(label: str, key: str, icon: str | None, press: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.runs.catalogue import Choices
 from gradnorm.runs.query import SORTS, Query
 from gradnorm.runs.records import RunState
@@ -15,14 +16,14 @@ from gradnorm.ui.widgets import show
 from gradnorm.ui.words import t
 
 _SORTS = {
-    "newest": "Newest",
-    "name": "Name",
-    "loss": "Final loss",
-    "steps": "Most steps",
-    "duration": "Longest",
+    "newest": later("Newest"),
+    "name": later("Name"),
+    "loss": later("Final loss"),
+    "steps": later("Most steps"),
+    "duration": later("Longest"),
 }
 _WIDTH = 145
-_HELP = (
+_HELP = later(
     "Words of a run's title, name, notes, tags or id, and settings. `toy alpha>=0.5` finds runs on toy whose α is at "
     'least 0.5; `"two words"` in quotes are looked for together.'
 )
@@ -35,17 +36,17 @@ def show_filters(query: Query, choices: Choices) -> None:
         st.text_input(
             t("Search"),
             key="run-search",
-            help=_HELP,
-            placeholder=t("toy alpha>=0.5"),
+            help=t(_HELP),
+            placeholder="toy alpha>=0.5",
             icon=":material/search:",
             on_change=lambda: state.change(text=st.session_state["run-search"]),
             width=280,
         )
         _select(t("Data set"), "dataset", query.dataset, choices.datasets)
         _select(t("Method"), "method", query.method, choices.methods)
-        _select(t("State"), "state", query.state, get_args(RunState))
+        _select(t("State"), "state", query.state, get_args(RunState), t)
         _select(t("Tag"), "tag", query.tag, choices.tags)
-        _select(t("Sort by"), "sort", query.sort, SORTS, lambda name: _SORTS[name], optional=False)
+        _select(t("Sort by"), "sort", query.sort, SORTS, lambda name: t(_SORTS[name]), optional=False)
         _switch(t("Pinned"), "pinned", query.pinned)
         _switch(t("Trash ({trashed:,})", trashed=choices.trashed), "trashed", query.trashed)
     if query.group or query.narrowed:
@@ -69,7 +70,7 @@ def _select(
         label,
         ["", *known] if optional else known,
         key=key,
-        format_func=lambda option: text(option) if option else "any",
+        format_func=lambda option: text(option) if option else t("any"),
         on_change=lambda: state.change(**{name: st.session_state[key]}),
         width=_WIDTH,
     )

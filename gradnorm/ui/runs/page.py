@@ -14,13 +14,14 @@ from gradnorm.runs.database import PASSING
 from gradnorm.runs.labels import TRASH_DAYS
 from gradnorm.runs.query import Query
 from gradnorm.runs.records import RunInfo
+from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.runs import state
 from gradnorm.ui.runs.actions import show_actions, show_trash_actions
 from gradnorm.ui.runs.filters import show_filters
 from gradnorm.ui.runs.table import show_table
-from gradnorm.ui.words import t
+from gradnorm.ui.words import t, tn
 
 DRAWN = 8
 
@@ -73,13 +74,13 @@ def _offer_undo() -> None:
     if not runs:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="run-undo"):
-        st.write(t("Put {count:,} {value} into the trash.", count=len(runs), value="run" if len(runs) == 1 else "runs"))
+        st.write(tn("Put {count} run into the trash.", "Put {count:,} runs into the trash.", len(runs)))
         st.button(t("Undo"), key="undo", icon=":material/undo:", on_click=state.restore, args=(runs,))
         st.button(t("OK"), key="forget", type="tertiary", on_click=state.forget)
 
 
 def _about_trash(choices: Choices) -> None:
-    st.caption(t("Runs in the trash are deleted {trash_days} days after they were put there.", trash_days=TRASH_DAYS))
+    st.caption(t("Runs in the trash are deleted {count} days after they were put there.", count=TRASH_DAYS))
     if choices.trashed:
         with st.popover(t("Empty the trash"), icon=":material/delete_forever:"):
             st.write(
@@ -120,6 +121,8 @@ def _charts(chosen: Sequence[RunInfo]) -> None:
     columns = st.columns(2) if len(chosen) == 1 else [st.container()]
     figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
     for column, figure in zip(columns, figures, strict=True):
-        column.plotly_chart(figure, config={"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]})
+        column.plotly_chart(
+            in_words(figure), config={"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]}
+        )
     if len(chosen) > DRAWN:
         st.caption(t("The charts show the first {drawn} of {count:,} runs.", drawn=DRAWN, count=len(chosen)))

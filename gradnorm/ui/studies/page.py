@@ -62,20 +62,24 @@ def _list(infos: list[StudyInfo]) -> None:
         {
             "Study": [f"{base_path()}/studies?study={info.study}" for info in infos],
             "What": [info.title for info in infos],
-            "State": [info.state for info in infos],
+            "State": [t(info.state) for info in infos],
             "Done": [_done(info) for info in infos],
             "Started": [datetime.fromtimestamp(info.created) for info in infos],
-            "Kind": [KINDS[info.kind].title if info.kind in KINDS else info.kind for info in infos],
+            "Kind": [t(KINDS[info.kind].title) if info.kind in KINDS else info.kind for info in infos],
         }
     )
+    config = st.column_config
     st.dataframe(
         table,
         hide_index=True,
         width="stretch",
         column_config={
-            "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
-            "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help=t("Opens the study.")),
-            "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+            "Study": config.LinkColumn(t("Study"), display_text=r"study=(.+)$", help=t("Opens the study.")),
+            "What": t("What"),
+            "State": t("State"),
+            "Done": config.ProgressColumn(t("Done"), format="percent", min_value=0.0, max_value=1.0),
+            "Started": config.DatetimeColumn(t("Started"), format="YYYY-MM-DD HH:mm:ss"),
+            "Kind": t("Kind"),
         },
     )
 

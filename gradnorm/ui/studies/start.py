@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.options import options_of
 from gradnorm.config.spec import PRESETS, RunSpec, SpecError, changed, preset
 from gradnorm.runs.faults import StoreError
@@ -19,7 +20,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show, widget
 from gradnorm.ui.words import on_page, t
 
-_PLAYGROUND = "as in the Playground"
+_PLAYGROUND = later("as in the Playground")
 # What was chosen here: the kind, and options of each kind by key.
 _KIND, _OPTIONS = "gradnorm.study kind", "gradnorm.study options"
 _BASE, _STEPS = "study base", "study steps"
@@ -33,11 +34,11 @@ def start_form(started: Callable[[str], None]) -> None:
             t("Kind"),
             list(KINDS),
             key="study kind",
-            format_func=lambda name: KINDS[name].title,
+            format_func=lambda name: t(KINDS[name].title),
             on_change=lambda: st.session_state.update({_KIND: st.session_state["study kind"]}),
         )
         kind = KINDS[name]
-        st.caption(kind.summary)
+        st.caption(t(kind.summary))
         base = _base()
         chosen: dict[str, Any] = st.session_state.setdefault(_OPTIONS, {}).setdefault(name, {})
         for option in options_of("study", kind):
@@ -60,14 +61,18 @@ def start_form(started: Callable[[str], None]) -> None:
 def _base() -> RunSpec:
     """Show what the runs share, and return it."""
     choice = st.selectbox(
-        t("Settings"), [_PLAYGROUND, *PRESETS], key=_BASE, help=t("Of the runs, but for what is studied.")
+        t("Settings"),
+        [_PLAYGROUND, *PRESETS],
+        key=_BASE,
+        format_func=lambda name: t(name) if name == _PLAYGROUND else name,
+        help=t("Of the runs, but for what is studied."),
     )
     spec = session.spec() if choice == _PLAYGROUND else preset(choice)
     st.caption(
         plain(
             t(
-                "{value}, {optimizer}, learning rate {learning_rate:g}",
-                value=spec.title.partition(" · ")[0],
+                "{data}, {optimizer}, learning rate {learning_rate:g}",
+                data=spec.title.partition(" · ")[0],
                 optimizer=spec.optimizer,
                 learning_rate=spec.learning_rate,
             )

@@ -54,7 +54,7 @@ def _samples() -> None:
         st.markdown(t("No file at hand? Try"), width="content")
         for sample in SAMPLES:
             st.button(
-                sample.title,
+                t(sample.title),
                 icon=":material/table_chart:",
                 on_click=_try,
                 args=(sample,),
@@ -98,7 +98,7 @@ def _keep(name: str, content: bytes) -> bool:
 def said(error: DataError) -> str:
     """Return what is wrong, without where the server keeps its files."""
     text = str(error)
-    for folder, words in ((upload_root(), "the folder of uploads"), (data_root(), "the data folder")):
+    for folder, words in ((upload_root(), t("the folder of uploads")), (data_root(), t("the data folder"))):
         text = text.replace(str(folder), words)
     return text
 

@@ -50,7 +50,8 @@ def _read(own: OwnTable) -> Table | None:
     if not own.file:
         st.info(
             t(
-                "Choose a file. One network will learn to predict the columns that you choose as targets, from the others."
+                "Choose a file. One network will learn to predict the columns that you choose as targets, from "
+                "the others."
             )
         )
         return None
@@ -72,7 +73,7 @@ def _targets_and_inputs(own: OwnTable, table: Table) -> None:
         chosen,
         [*able, *_beyond(chosen, able)],
         _set_targets,
-        "The columns to predict. Each is a task; one network learns them all.",
+        t("The columns to predict. Each is a task; one network learns them all."),
     )
     for text in own.targets:
         _form(table, text)
@@ -83,8 +84,8 @@ def _targets_and_inputs(own: OwnTable, table: Table) -> None:
         list(own.inputs),
         [*others, *_beyond(own.inputs, others)],
         partial(_change, "inputs"),
-        "The columns that the targets are predicted from.",
-        "all other usable columns",
+        t("The columns that the targets are predicted from."),
+        t("all other usable columns"),
     )
 
 
@@ -100,7 +101,7 @@ def _several(
     names: list[str],
     changed: Callable[[list[str]], None],
     text: str,
-    empty: str = "choose columns",
+    empty: str = "",
 ) -> None:
     widget_key = f"table {key}"
     show(widget_key, chosen)
@@ -108,7 +109,7 @@ def _several(
         label,
         names,
         key=widget_key,
-        placeholder=empty,
+        placeholder=empty or t("choose columns"),
         help=text,
         on_change=lambda: changed(st.session_state[widget_key]),
     )
@@ -148,6 +149,7 @@ def _form(table: Table, text: str) -> None:
         words,
         key=key,
         horizontal=True,
+        format_func=t,
         on_change=changed,
     )
 
@@ -165,9 +167,9 @@ def _split(own: OwnTable, table: Table) -> None:
             t("Split into training and test"),
             ["", *groups, *_beyond([own.group] if own.group else [], groups)],
             key="table group",
-            format_func=lambda name: f"by groups of {name}" if name else "by rows",
+            format_func=lambda name: t("by groups of {name}", name=name) if name else t("by rows"),
             on_change=lambda: _change("group", st.session_state["table group"]),
-            help=by_key["group"].help,
+            help=t(by_key["group"].help),
         )
         widget(by_key["test_share"], values["test_share"], _change)
 
@@ -189,7 +191,7 @@ def _run(own: OwnTable) -> None:
         return
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:
-        st.info(plain(own.advice), icon=":material/lightbulb:")
+        st.info(plain(t(own.advice)), icon=":material/lightbulb:")
     by_key = {option.key: option for option in options("table", session.spec().method.name)}
     values = session.spec().settled().flat()
     for key in ("alpha", "epochs", "steps"):
