@@ -23,7 +23,7 @@ from gradnorm.ui.words import ENGLISH
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "assets" / "words"
 # What marks a text, and which of its arguments are one.
-KEYWORDS = {"t": None, "tn": (1, 2), "later": None}
+KEYWORDS = {"t": None, "tn": (1, 2), "later": None, "filled": None}
 _SOURCES = [("gradnorm/**.py", "python"), ("pages/**.py", "python"), ("assets/live/**.js", "javascript")]
 _SOURCES += [("assets/*.js", "javascript"), ("site/**.js", "javascript")]
 

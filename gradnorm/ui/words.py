@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from gradnorm.common.texts import later
+from gradnorm.common.texts import Text, later
 from gradnorm.config.options import options
 from gradnorm.config.parts import SpecError
 from gradnorm.ui.location import assets
@@ -32,11 +32,18 @@ _PARTS = {"dataset": later("Data set"), "method": later("Method"), "preset": lat
 def t(text: str, /, **values: Any) -> str:
     """Return an English text in the visitor's language.
 
+    text: also one that a lower layer has filled, a `Text`.
     values: what to put in place of `{name}` or `{name:.3g}`; numbers are written as the language writes them.
     """
-    code = language()
-    said = _table(code).gettext(text) if text else ""
-    return _Local(code).format(said, **values) if values else said
+    return _said(Text(text, values) if values else text, language())
+
+
+def _said(text: str, code: str) -> str:
+    if not isinstance(text, Text):
+        return _table(code).gettext(text) if text else ""
+    values = {name: _said(value, code) if isinstance(value, Text) else value for name, value in text.values.items()}
+    template = _table(code).gettext(text.template) if text else ""
+    return _Local(code).format(template, **values) if values else template
 
 
 def tn(one: str, many: str, count: int, /, **values: Any) -> str:
