@@ -298,7 +298,7 @@ def test_a_whole_number_written_as_a_fraction_is_that_number():
 def test_a_data_sets_recommendation_gives_way_to_what_is_given():
     assert RunSpec.parse({"dataset": "digits"}).optimizer == "adam"
     assert RunSpec.parse({"dataset": "digits", "optimizer": "sgd"}).optimizer == "sgd"
-    assert RunSpec.parse({"dataset": "table"}).method.alpha == 0.5
+    assert RunSpec.parse({"dataset": "table"}).method.alpha == 0.12
     assert "alpha" not in RunSpec.parse({"dataset": "diamonds", "method": "equal"}).flat()
 
 
