@@ -39,8 +39,8 @@ class Solved:
         """Return what to tell the user."""
         return filled(
             "{name} is as good as solved, it seems, and in the others' way: its loss is {percent:.2g} % of "
-            "the weighted sum, yet it has the gradient of a whole task, and no other task has got on after {step:,} steps. A "
-            "priority below 1 leaves more to the others.",
+            "the weighted sum, yet it has the gradient of a whole task, and no other task has got on after {step:,} "
+            "steps. A priority below 1 leaves more to the others.",
             name=name,
             percent=100 * self.share,
             step=self.step,

@@ -36,8 +36,8 @@ class Stuck:
         """Return what to tell the user."""
         return filled(
             "{name} cannot improve, it seems: after {step:,} steps its test loss, {loss:.4g}, is no better than "
-            "that of a constant answer, {constant:.4g}. Its relative rate therefore stays high, and GradNorm keeps raising its "
-            "weight at the other tasks' cost.",
+            "that of a constant answer, {constant:.4g}. Its relative rate therefore stays high, and GradNorm keeps "
+            "raising its weight at the other tasks' cost.",
             name=name,
             step=self.step,
             loss=self.loss,
