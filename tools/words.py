@@ -5,12 +5,12 @@ usage: make words    writes assets/words/*.po, and says what is left to translat
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from gradnorm.config.options import options_of
@@ -22,21 +22,28 @@ from gradnorm.ui.words import ENGLISH
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "assets" / "words"
-# What marks a text, and which of its arguments are one.
-KEYWORDS = {"t": None, "tn": (1, 2), "later": None, "filled": None}
-_SOURCES = [("gradnorm/**.py", "python"), ("pages/**.py", "python"), ("assets/live/**.js", "javascript")]
-_SOURCES += [("assets/*.js", "javascript"), ("site/**.js", "javascript")]
+# What marks a text, and how many of its arguments are one.
+MARKS = {"t": 1, "tn": 2, "later": 1, "filled": 1}
 
 
 def written() -> Catalog:
     """Return all texts to translate, each with where it is from."""
     catalog = Catalog(project="GradNorm, live", charset="utf-8")
-    found = extract_from_dir(ROOT, _SOURCES, keywords=KEYWORDS, directory_filter=_is_ours)
-    for file, _, text, _, _ in sorted(found, key=lambda each: (each[0], each[1])):
-        catalog.add(text, locations=[(file, 0)])
-    for text, source in declared():
+    for text, source in (*in_code(), *declared()):
         catalog.add(text, locations=[(source, 0)])
     return catalog
+
+
+def in_code() -> Iterator[tuple[str | tuple[str, str], str]]:
+    """Give the texts that are marked in Python, each with its file. A plural has two."""
+    for path in sorted((*ROOT.glob("gradnorm/**/*.py"), *ROOT.glob("pages/*.py"))):
+        # Not by Babel, which does not see into f-strings.
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
+                continue
+            texts = [each.value for each in node.args[: MARKS[node.func.id]] if isinstance(each, ast.Constant)]
+            if texts and texts[0]:
+                yield (texts[0] if len(texts) == 1 else (texts[0], texts[1])), str(path.relative_to(ROOT))
 
 
 def declared() -> Iterator[tuple[str, str]]:
@@ -54,10 +61,6 @@ def declared() -> Iterator[tuple[str, str]]:
                 yield from ((text, f"{name}:{option.key}") for text in (option.title, option.help) if text)
     yield from ((state, "states of runs") for state in get_args(RunState))
     yield from ((texts(ENGLISH)[step.name].short, "steps of the lesson") for step in steps())
-
-
-def _is_ours(folder: str) -> bool:
-    return Path(folder).name not in ("node_modules", "vendor", "build") and not Path(folder).name.startswith(".")
 
 
 def read(path: Path) -> Catalog:

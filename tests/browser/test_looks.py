@@ -30,7 +30,8 @@ _CUT_OFF = """() => {
     const name = `${node.tagName} ${node.textContent.slice(0, 30)}`;
     if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name}: ${box.left} … ${box.right}`);
     // The list of languages stands in the header, and is above it.
-    if (covers && !node.closest(".st-key-languages") && box.top < header.bottom - 0.5) found.push(`${name}: under the header`);
+    if (node.closest(".st-key-languages")) continue;
+    if (covers && box.top < header.bottom - 0.5) found.push(`${name}: under the header`);
     if (node.matches("button, h2, h3") && node.scrollWidth > node.clientWidth + 1) found.push(`${name}: text cut off`);
   }
   return found;

@@ -13,7 +13,7 @@ from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.contents import texts
 from gradnorm.ui.location import assets
 from tests.factories import ROOT
-from tools.words import KEYWORDS, TABLES, read, written
+from tools.words import MARKS, TABLES, read, written
 
 CODES = sorted(path.stem for path in TABLES.glob("*.po"))
 
@@ -65,9 +65,9 @@ def test_texts_are_written_where_they_are_translated():
     wrong = []
     for path in (*ROOT.glob("gradnorm/**/*.py"), *ROOT.glob("pages/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
                 continue
-            given = node.args[:2] if node.func.id == "tn" else node.args[:1]
+            given = node.args[: MARKS[node.func.id]]
             wrong += [
                 f"{path.relative_to(ROOT)}:{node.lineno}"
                 for text in given
