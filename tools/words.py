@@ -41,9 +41,10 @@ def in_code() -> Iterator[tuple[str | tuple[str, str], str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
                 continue
-            texts = [each.value for each in node.args[: MARKS[node.func.id]] if isinstance(each, ast.Constant)]
-            if texts and texts[0]:
-                yield (texts[0] if len(texts) == 1 else (texts[0], texts[1])), str(path.relative_to(ROOT))
+            given = [each.value for each in node.args[: MARKS[node.func.id]] if isinstance(each, ast.Constant)]
+            marked = [text for text in given if isinstance(text, str) and text]
+            if marked:
+                yield (marked[0] if len(marked) == 1 else (marked[0], marked[1])), str(path.relative_to(ROOT))
 
 
 def declared() -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from gradnorm.comparison import compared, tables
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.loading import ComparedRun, load
 from gradnorm.comparison.measures import Measure
+from gradnorm.comparison.tables import Table
 from gradnorm.export.comparison import as_csv, as_latex
 from gradnorm.export.report import as_html, html_table
 from gradnorm.runs.faults import StoreError
@@ -20,7 +21,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.compare import address
 from gradnorm.ui.compare.controls import choose_runs, controls
 from gradnorm.ui.compare.view import View
-from gradnorm.ui.figure_words import in_words
+from gradnorm.ui.figure_words import in_words, title_of
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
@@ -100,9 +101,9 @@ def _tables(view: View, comparison: Comparison) -> None:
     for title, table in shown.items():
         if table:
             st.markdown(f"##### {title}")
-            st.html(html_table(table))
+            st.html(html_table(_said(table, comparison)))
         if title == t("Scores"):
-            st.caption(plain(" ".join(tables.notes(comparison, view.score))))
+            st.caption(plain(" ".join(t(note) for note in tables.notes(comparison, view.score))))
     going = [run.info.run for group in comparison.groups for run in group.runs if not run.info.ended]
     if going:
         st.caption(
@@ -111,6 +112,13 @@ def _tables(view: View, comparison: Comparison) -> None:
                 count=len(going),
             )
         )
+
+
+def _said(table: Table, comparison: Comparison) -> Table:
+    """Return a table in the visitor's language. Numbers stay as in the files."""
+    named = {measure.title: title_of(measure) for measure in comparison.measures}
+    head = tuple(named.get(cell) or t(cell) for cell in table.head)
+    return replace(table, head=head, rows=tuple(tuple(t(cell) for cell in row) for row in table.rows))
 
 
 def _files(view: View, comparison: Comparison, measures: Sequence[Measure], faults: Sequence[str]) -> None:
