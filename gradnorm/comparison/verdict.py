@@ -236,10 +236,10 @@ def _tasks(best: _Result, rival: _Result) -> Text:
 def _why(best: _Result, rival: _Result) -> Text:
     """Name the rival's unequal pulls on W, if they were so and those of the best were not."""
     if not best.pulls or not rival.pulls or min(*best.pulls, *rival.pulls) <= 0:
-        return filled("")
+        return Text("", {})
     own, theirs = (max(pulls) / min(pulls) for pulls in (best.pulls, rival.pulls))
     if theirs < _APART * own:
-        return filled("")
+        return Text("", {})
     names = best.group.tasks
     loud, quiet = (names[rival.pulls.index(pick(rival.pulls))] for pick in (max, min))
     return filled(

@@ -23,6 +23,7 @@ def language_choice() -> None:
             list(names),
             key=_KEY,
             format_func=lambda code: names[code],
+            placeholder=t("Language"),
             label_visibility="collapsed",
             on_change=_choose,
         )
