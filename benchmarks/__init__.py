@@ -23,6 +23,9 @@ NAMED: Mapping[str, str] = MappingProxyType(
 )
 
 
-def measure(name: str) -> dict[str, Any]:
-    """Run a benchmark; return {"benchmark", "environment", "results"} and what else it has to say."""
-    return import_module(f"benchmarks.{name}").run()
+def measure(name: str, **options: Any) -> dict[str, Any]:
+    """Run a benchmark; return {"benchmark", "environment", "results"} and what else it has to say.
+
+    options: of that benchmark alone.
+    """
+    return import_module(f"benchmarks.{name}").run(**options)

@@ -5,7 +5,6 @@ A real server, the records of a run of ten tasks at 500 steps a second, real Chr
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -18,14 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import local
+from benchmarks import audience, pinned
 from benchmarks.environment import environment
-from gradnorm.config.spec import RunSpec
 from gradnorm.runs.store import RunStore
 
-TASKS, PACE, STEPS = 10, 500, 20_000
-# A small network: the way from a record to a pixel is measured, not the arithmetic before it.
-SMALL = {"tasks": TASKS, "width": 16, "batch_size": 16, "eval_every": 500, "steps": STEPS}
+PACE = 500
 VIEWERS = (0, 1, 10)
 ROUNDS, WINDOW = 10, 3.0
 
@@ -46,69 +42,30 @@ for _ in sockets[0]:
 """
 
 
-def run() -> dict[str, Any]:
-    """Measure, and return {"benchmark", "environment", "results"}."""
-    with tempfile.TemporaryDirectory() as home, _server(Path(home)) as server:
+def run(viewers: int | None = None) -> dict[str, Any]:
+    """Measure, and return {"benchmark", "environment", "results"}.
+
+    viewers: of the watch page, which are measured in place of a page of the dashboard; ≥ 2.
+    """
+    if viewers is not None:
+        return audience.run(viewers)
+    with tempfile.TemporaryDirectory() as home, pinned.server(Path(home)) as server:
         latency = _latency(server)
         slowdown = _slowdown(server)
     return {
         "benchmark": "streaming",
         "environment": environment(),
-        "results": {"series_per_chart": TASKS, "points_per_second": PACE, "steps": STEPS, **latency, **slowdown},
+        "results": {
+            "series_per_chart": pinned.TASKS,
+            "points_per_second": PACE,
+            "steps": pinned.STEPS,
+            **latency,
+            **slowdown,
+        },
     }
 
 
-class _Server:
-    """A server process and what is needed to launch runs in it and to watch them."""
-
-    def __init__(self, home: Path, port: int, process: subprocess.Popen[bytes]) -> None:
-        self.store = RunStore(home)
-        self.port, self.process = port, process
-        self.times = home / "times"
-
-    def queue(self, **changes: Any) -> str:
-        """Queue a run; the server's worker takes it."""
-        spec = RunSpec.parse({"dataset": "toy", "method": "gradnorm", "threads": 1, **SMALL, **changes})
-        return self.store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=True)
-
-    def wait_for(self, run: str, steps: int) -> None:
-        """Wait until a run has made so many steps, or has ended."""
-        while not (info := self.store.info(run)).ended and info.steps < steps:
-            time.sleep(0.02)
-
-
-@contextmanager
-def _server(home: Path) -> Generator[_Server]:
-    port = local.free_port()
-    command = [sys.executable, "-m", "benchmarks.server", str(port), str(home / "times")]
-    with local.server(command, port, {"GRADNORM_HOME": str(home), "GRADNORM_WORKERS": "1"}) as process:
-        # The server has a core of its own, and the viewers the other: they would sit at other machines.
-        _pin(process.pid, _cores()[0])
-        yield _Server(home, port, process)
-
-
-def _cores() -> tuple[set[int], set[int]]:
-    allowed = sorted(os.sched_getaffinity(0))
-    return {allowed[0]}, set(allowed[1:]) or set(allowed)
-
-
-def _pin(pid: int, cores: set[int]) -> None:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
-
-
-@contextmanager
-def _browser() -> Generator[Any]:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, _cores()[1])
-    try:
-        with local.browser() as chromium:
-            yield chromium
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _latency(server: _Server) -> dict[str, Any]:
+def _latency(server: pinned.Server) -> dict[str, Any]:
     """Watch one paced run from its first step to its last, zoomed in half way."""
     received: list[int] = []
 
@@ -119,7 +76,7 @@ def _latency(server: _Server) -> dict[str, Any]:
         if "/live/" in socket.url:
             socket.on("framereceived", count)
 
-    with _browser() as browser:
+    with pinned.browser() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.on("websocket", watch)
         page.add_init_script(_PROBE)
@@ -128,15 +85,15 @@ def _latency(server: _Server) -> dict[str, Any]:
         page.get_by_test_id("live-panel").wait_for()
         run = server.queue(pace=PACE)
         page.goto(f"http://127.0.0.1:{server.port}/?run={run}")
-        server.wait_for(run, STEPS // 2)
+        server.wait_for(run, pinned.STEPS // 2)
         chart = page.get_by_test_id("chart-weights")
         zoomed = _zoom(page, chart)
-        server.wait_for(run, STEPS)
+        server.wait_for(run, pinned.STEPS)
         time.sleep(1)
         kept = (chart.get_attribute("data-min"), chart.get_attribute("data-max")) == zoomed
         painted = np.array(page.evaluate("window.painted"))
         mounts = int(page.get_by_test_id("live-panel").get_attribute("data-mounts"))
-    made = np.fromfile(server.times, dtype="<f8").reshape(-1, 2)
+    made = pinned.made(server)
     seconds = float(made[-1, 1] - made[0, 1])
     wait = _step_to_pixel(made, painted) * 1000
     return {
@@ -176,13 +133,13 @@ def _step_to_pixel(made: Any, painted: Any) -> Any:
     return wait[made[shown, 1] > arrived]
 
 
-def _slowdown(server: _Server) -> dict[str, Any]:
+def _slowdown(server: pinned.Server) -> dict[str, Any]:
     """Return the worker's speed without viewers over its speed with them, minus one, as medians of rounds."""
     run = server.queue(steps=10_000_000, eval_every=1_000_000)
     server.wait_for(run, 500)
     url = f"ws://127.0.0.1:{server.port}/live/{run}?since=9007199254740991"
     speeds: dict[int, list[float]] = {viewers: [] for viewers in VIEWERS}
-    with _browser() as browser:
+    with pinned.browser() as browser:
         for _ in range(ROUNDS):
             for viewers in VIEWERS:
                 with _viewers(browser, server.port, run, url, viewers):

@@ -8,10 +8,9 @@ from gradnorm.ui.playground import server_notice
 from gradnorm.ui.playground.by_hand import sliders
 from gradnorm.ui.playground.controls import controls
 from gradnorm.ui.playground.first import first
-from gradnorm.ui.playground.notice import notice
 from gradnorm.ui.playground.run_bar import runbar
 from gradnorm.ui.playground.script import script
-from gradnorm.ui.playground.verdict import verdict
+from gradnorm.ui.playground.words import words
 
 session.restore()
 session.arrive()
@@ -22,12 +21,11 @@ with st.sidebar:
     controls()
 if info is None:
     first()
+    server_notice.notice()
 else:
     runbar(info)
-    verdict(info)
+    words(info)
     sliders(info)
 script(info)
-server_notice.notice()
-notice(info)
 live_panel(info, asked)
 session.write_address()

@@ -1,17 +1,20 @@
-"""Prints one table of all weighting methods on all small problems: `python tools/methods_table.py [JOBS]`.
+"""Prints one table of all weighting methods on all small problems: `python tools/methods_table.py FILE [JOBS]`.
 
+FILE: where results are kept, a line of JSON a problem. Problems that are there are not trained again.
 JOBS: processes at a time, as many as cores if it is left out. Left out are `static`, which has no weights of its own,
 and `single`, which trains one task only.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from gradnorm.config.spec import RunSpec, SpecError, changed, methods, preset
@@ -50,15 +53,20 @@ def specs(name: str) -> dict[str, list[RunSpec]]:
     return found
 
 
-def measured(trainer: Trainer) -> dict[str, dict[str, list[float]]]:
-    """Return the final losses by method and problem."""
-    runs = {name: specs(name) for name in PROBLEMS}
-    trainer.expect(sum(len(own) for by_method in runs.values() for own in by_method.values()))
-    found: dict[str, dict[str, list[float]]] = {}
-    for name, by_method in runs.items():
+def measured(file: Path, trainer: Trainer) -> dict[str, dict[str, list[float]]]:
+    """Return the final losses by method and problem, training the problems that `file` does not hold."""
+    kept = dict(map(json.loads, file.read_text().splitlines())) if file.exists() else {}
+    left = {name: specs(name) for name in PROBLEMS if name not in kept}
+    trainer.expect(sum(len(own) for by_method in left.values() for own in by_method.values()))
+    for name, by_method in left.items():
+        ends: dict[str, list[float]] = {}
         for trial in trainer.train([(method, spec) for method, own in by_method.items() for spec in own]):
-            found.setdefault(trial.method, {}).setdefault(name, []).append(trial.final)
-    return found
+            ends.setdefault(trial.method, []).append(trial.final)
+        kept[name] = ends
+        with file.open("a") as results:
+            results.write(json.dumps([name, ends]) + "\n")
+    names = {method for ends in kept.values() for method in ends}
+    return {method: {name: ends[method] for name, ends in kept.items() if method in ends} for method in names}
 
 
 def ranks(found: Mapping[str, Ends]) -> dict[str, float]:
@@ -74,9 +82,11 @@ def ranks(found: Mapping[str, Ends]) -> dict[str, float]:
 
 def main() -> None:
     """Print the table, the lowest mean rank first."""
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1
+    if len(sys.argv) < 2:
+        sys.exit("Usage: python tools/methods_table.py FILE [JOBS]")
+    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else os.cpu_count() or 1
     with closing(Trainer(jobs, lambda done, of: print(f"{done} of {of} runs", file=sys.stderr, flush=True))) as trainer:
-        found = measured(trainer)
+        found = measured(Path(sys.argv[1]), trainer)
     titles = [f"{name}, {changes['steps']} steps" for name, (_, changes) in PROBLEMS.items()]
     print(f"| method | mean rank | below equal weights | {' | '.join(titles)} |\n|{'---|' * (len(PROBLEMS) + 3)}")
     for method, rank in sorted(ranks(found).items(), key=lambda pair: pair[1]):

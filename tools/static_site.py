@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from gradnorm.charts.palette import task_style
 from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, methods, preset
 from gradnorm.datasets.builtin.toy import sample_sigmas
+from gradnorm.ui.theme import theme
 
 ROOT = Path(__file__).parents[1]
 METHODS = ("gradnorm", "equal", "uncertainty")
@@ -31,14 +31,6 @@ OWN: dict[str, dict[str, Any]] = {
         "help": "closed: the weights that meet the targets, smoothed. log: multiply by exp(∓0.01).",
     },
     "sigmas": {"help": "One σ > 0 a task, as in 1,100."},
-}
-# Streamlit's names of colours, and those of its CSS variables.
-COLORS = {
-    "primaryColor": "primary-color",
-    "backgroundColor": "background-color",
-    "secondaryBackgroundColor": "secondary-background-color",
-    "textColor": "text-color",
-    "borderColor": "border-color",
 }
 
 
@@ -75,14 +67,6 @@ def declared() -> dict[str, Any]:
         "start": preset("toy-2").flat(),
         "palette": [asdict(task_style(i)) for i in range(MOST_TASKS)],
     }
-
-
-def theme() -> str:
-    """Return the dashboard's colours as the CSS variables that the panel reads."""
-    themes = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
-    light, dark = themes["light"], themes["dark"]
-    lines = [f"  --st-{css}: light-dark({light[name]}, {dark[name]});" for name, css in COLORS.items()]
-    return "\n".join([":root {", "  color-scheme: light dark;", *lines, "}", ""])
 
 
 if __name__ == "__main__":

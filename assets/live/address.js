@@ -1,25 +1,36 @@
 /** The view in the page's address: a reload, a copied link and Back show the charts as they were. */
+import { LIGHT } from "./smoothing.js";
 import { MORE_VIEWS, VIEWS } from "./views.js";
 
 const PREFIX = "view.";
 const NAMES = Object.keys(VIEWS);
 const MOST_SMOOTHING = 0.99;
+/** What colour may tell apart. */
+const COLOURS = ["task", "contender"];
 
 /**
- * What an address says of the view; what it says wrongly counts as not said.
+ * What an address says of the view; what it says wrongly counts as not said. One that says something of the view but
+ * nothing of smoothing means lines as measured: that is how they were drawn when such addresses were written.
  * @param {string} search the address's query
  */
 export function readView(search) {
   const query = new URLSearchParams(search);
   const list = (key) => (query.get(PREFIX + key) ?? "").split(",").filter(Boolean);
-  const smoothing = Number(query.get(`${PREFIX}smooth`));
+  const smoothing = Number(query.get(`${PREFIX}smooth`) ?? NaN);
+  const former = !query.has(`${PREFIX}smooth`) && [...query.keys()].some((key) => key.startsWith(PREFIX));
   const more = query.get(`${PREFIX}chart`) ?? "";
+  const tasks = (key) => list(key).map(Number).filter((number) => number >= 1 && Number.isInteger(number)).map((number) => number - 1);
+  const color = query.get(`${PREFIX}colour`) ?? "";
   return {
     run: query.get("run"),
     front: query.get(`${PREFIX}front`),
     zoom: zoomOf(query.get(`${PREFIX}zoom`)),
-    smoothing: smoothing > 0 && smoothing <= MOST_SMOOTHING ? smoothing : 0,
-    hidden: new Set(list("hidden").map(Number).filter((number) => number >= 1 && Number.isInteger(number)).map((number) => number - 1)),
+    smoothing: smoothing >= 0 && smoothing <= MOST_SMOOTHING ? smoothing : former ? 0 : LIGHT,
+    hidden: new Set(tasks("hidden")),
+    forward: new Set(tasks("forward")),
+    task: tasks("task")[0] ?? 0,
+    colour: COLOURS.includes(color) ? color : "",
+    each: query.get(`${PREFIX}seeds`) === "each",
     log: Object.fromEntries([...scales(list("linear"), false), ...scales(list("log"), true)]),
     more: MORE_VIEWS.includes(more) ? more : MORE_VIEWS[0],
   };
@@ -37,14 +48,23 @@ export function withView(search, view) {
   const said = {
     front: view.front,
     zoom: view.zoom && `${rounded(view.zoom.min)}-${rounded(view.zoom.max)}`,
-    smooth: view.smoothing && String(view.smoothing),
-    hidden: [...view.hidden].sort((a, b) => a - b).map((task) => task + 1).join(),
+    smooth: String(view.smoothing),
+    hidden: numbers(view.hidden),
+    forward: numbers(view.forward),
+    task: view.task ? String(view.task + 1) : "",
+    colour: view.colour,
+    seeds: view.each ? "each" : "",
     linear: scaled(false),
     log: scaled(true),
     chart: view.more === MORE_VIEWS[0] ? "" : view.more,
   };
-  for (const [key, value] of Object.entries(said)) if (value) query.set(PREFIX + key, value);
+  const usual = view.smoothing === LIGHT && Object.entries(said).every(([key, value]) => key === "smooth" || !value);
+  for (const [key, value] of Object.entries(said)) if (value && !usual) query.set(PREFIX + key, value);
   return `?${query}`;
+}
+
+function numbers(tasks) {
+  return [...tasks].sort((a, b) => a - b).map((task) => task + 1).join();
 }
 
 function zoomOf(text) {

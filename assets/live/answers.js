@@ -45,7 +45,9 @@ export class Answers {
   /** Draw what is known. */
   configure() {
     this.ask();
-    const { run, lead } = this.panel;
+    const { run, lead, members } = this.panel;
+    // Until another run is here the card stays, so that nothing jumps.
+    if (!run && members.length) return;
     const known = run && run.tasks.length <= MOST_TASKS ? this.shown.filter((member) => member.answers) : [];
     const first = known.includes(lead) ? lead.answers : known[0]?.answers;
     // Its room is kept from the start, so that nothing jumps when the first answers come.

@@ -1,13 +1,19 @@
 /** One chart: its card in the page, its uPlot, and what it needs to redraw itself. */
-import { count, significant } from "./format.js";
-import { element, notation, press, segments, write } from "./dom.js";
-import { grid, linesOf, presence, rowAt } from "./lines.js";
+import { card } from "./card.js";
+import { element, notation, press, write } from "./dom.js";
+import { listenToKeys } from "./hands.js";
+import { bandsOf, grid, linesOf, presence, remarks, rowAt } from "./lines.js";
 import { marksOf } from "./marks.js";
+import { Numbers } from "./numbers.js";
 import { extent } from "./paths.js";
 import { makePlot } from "./plot.js";
 import { Readout, Tag } from "./readout.js";
+import { save } from "./save.js";
+import { Shift } from "./shift.js";
+import { ghostsOf, smoothedWords } from "./smoothing.js";
 import { niceRange } from "./ticks.js";
-import { MORE_VIEWS, VIEWS } from "./views.js";
+import { VIEWS } from "./views.js";
+import { Voice } from "./voice.js";
 
 const WIDE_SPREAD = 50;
 
@@ -18,13 +24,23 @@ export class Chart {
     this.panel = panel;
     this.slot = slot;
     this.lines = [];
+    this.bands = [];
     /** @type {any} */
     this.plot = null;
     this.dirty = true;
     this.visible = true;
     this.log = false;
     this.drawnAt = 0;
-    this.build();
+    this.readout = new Readout();
+    this.tag = new Tag();
+    this.shift = new Shift(panel);
+    this.numbers = new Numbers(this);
+    this.voice = new Voice(this);
+    const parts = card(this);
+    this.node = parts.node;
+    this.host = parts.host;
+    this.parts = parts;
+    listenToKeys(this, this.host);
     this.setView(view);
     observers.resize.observe(this.host);
     observers.seen.observe(this.node);
@@ -39,48 +55,42 @@ export class Chart {
     return this.view.source === "evaluations";
   }
 
-  build() {
-    this.title = element("h3", { class: "gn-title" });
-    this.note = element("span", { class: "gn-note" });
-    this.gloss = element("p", { class: "gn-gloss" });
-    const options = [["linear", "lin"], ["log", "log"]];
-    this.scale = segments("y scale", options, (value) => this.panel.choices.setLog(this.name, value === "log"));
-    const controls = element("div", { class: "gn-controls" }, this.scale);
-    if (this.slot === "more") {
-      const views = MORE_VIEWS.map((name) => [name, VIEWS[name].short]);
-      this.switcher = segments("quantity shown", views, (name) => this.panel.choices.setMore(name));
-      this.switcher.querySelectorAll("button").forEach((button, i) => (button.title = `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
-      controls.prepend(this.switcher);
-    }
-    this.readout = new Readout();
-    this.tag = new Tag();
-    this.host = element("div", { class: "gn-plot", role: "img" });
-    this.empty = element("p", { class: "gn-empty" });
-    const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [this.title, this.note]), controls]);
-    const area = element("div", { class: "gn-area" }, [this.host, this.empty]);
-    this.node = element("section", { class: "gn-chart", "data-testid": `chart-${this.slot}`, "data-points": 0 }, [head, this.gloss, this.readout.node, area]);
-  }
-
   /** Choose what to show; the plot is made again at the next draw. */
   setView(name) {
     this.name = name;
-    const { title, symbol, gloss } = this.view;
-    write(this.gloss, gloss);
-    this.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
-    if (this.switcher) press(this.switcher, name);
+    const { title, symbol } = this.view;
+    this.parts.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
+    if (this.parts.switcher) press(this.parts.switcher, name);
     this.configure();
   }
 
   /** Take the panel's run and settings anew: lines, scale, labels. */
   configure() {
     const { run } = this.panel;
+    this.shift.expect();
+    this.redo();
+    this.parts.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
+    this.numbers.forget();
+  }
+
+  /** Make lines and plot anew at the next draw. */
+  redo() {
     this.drop();
-    this.lines = linesOf(this.panel, this.view, this.sparse);
-    this.note.replaceChildren(...notation(run && this.view.note ? this.view.note(run) : ""));
+    const lines = linesOf(this.panel, this.view, this.sparse);
+    this.bands = this.panel.run ? bandsOf(this.panel, this.view, this.sparse, lines) : [];
+    this.lines = [...ghostsOf(lines, this.panel, this.sparse), ...lines];
+    write(this.parts.gloss, [this.view.gloss, ...remarks(this.panel, this.view)].join("; ") + smoothedWords(this));
     this.log = this.wantsLog();
-    press(this.scale, this.log ? "log" : "linear");
-    this.readout.configure(this.panel.tasks, this.lines, this.panel.lead);
+    press(this.parts.scale, this.log ? "log" : "linear");
+    this.readout.configure(this.panel.tasks, this.told, this.panel.entrant);
     this.dirty = true;
+  }
+
+  /** The lines that words are about, those of the run in front first: no targets, and none as a ghost behind itself. */
+  get told() {
+    const lines = this.lines.filter(({ kind }) => kind !== "target" && kind !== "ghost");
+    const rank = ({ member }) => (member === this.panel.entrant ? -1 : member.place);
+    return lines.sort((a, b) => rank(a) - rank(b));
   }
 
   drop() {
@@ -105,7 +115,7 @@ export class Chart {
   color(line) {
     const { theme, tasks, choices } = this.panel;
     const { focus } = choices;
-    const color = line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
+    const color = line.color ? theme.color(line) : line.task < 0 ? theme.neutral : theme.color(tasks[line.task]);
     const others = focus >= 0 && line.task !== focus && this.lines.length > 1;
     const faded = (others ? 0.18 : (line.opacity ?? 1)) * presence(line, this.panel);
     return faded === 1 ? color : `color-mix(in srgb, ${color} ${100 * faded}%, transparent)`;
@@ -125,6 +135,11 @@ export class Chart {
     });
   }
 
+  /** True when there is anything to draw. */
+  get measured() {
+    return this.lines.some((line) => this.rowsOf(line).measured[line.column]);
+  }
+
   /** The rows of the run in front. */
   get rows() {
     return this.panel.lead?.rows(this.sparse) ?? null;
@@ -135,31 +150,38 @@ export class Chart {
     return line.member.rows(this.sparse);
   }
 
-  /** The step and value of line i at a step of the cursor: of the nearest row that its run has. null: the newest measured. */
-  valueAt(i, step) {
-    const line = this.lines[i];
+  /** The values that a line is drawn by. */
+  valuesOf(line) {
+    const rows = this.rowsOf(line);
+    return line.kind === "ghost" ? rows.raw(line.column) : rows.view(line.column);
+  }
+
+  /** Step, value and raw value of a line at a step of the cursor: of the nearest row that its run has. null: the newest. */
+  valueAt(line, step) {
     const rows = this.rowsOf(line);
     const at = step === null ? rows.newestRow(line.column) : rowAt(rows, step);
-    return at < 0 ? { x: NaN, value: NaN } : { x: rows.view(0)[at], value: rows.view(line.column)[at] };
+    if (at < 0) return { x: NaN, value: NaN, raw: NaN };
+    return { x: rows.raw(0)[at], value: this.valuesOf(line)[at], raw: rows.raw(line.column)[at] };
   }
 
   /** Redraw with the newest data; false when there was nothing to draw. */
   draw() {
     this.dirty = false;
-    const { run } = this.panel;
-    const measured = run && this.lines.some((line) => this.rowsOf(line).measured[line.column]);
+    const { measured } = this;
     this.node.classList.toggle("gn-is-empty", !measured);
     if (!measured) {
-      write(this.empty, this.reason());
-      this.readout.show(undefined, () => NaN, () => false, 0);
+      write(this.parts.empty, this.reason());
+      this.readout.show(null, this);
       this.node.dataset.points = "0";
       return false;
     }
     const sources = [this.rows, ...new Set(this.lines.map((line) => this.rowsOf(line)))];
-    const data = [grid(sources), ...this.lines.map((line) => this.rowsOf(line).view(line.column))];
+    const data = [grid(sources), ...this.lines.map((line) => this.valuesOf(line))];
     const x = this.panel.choices.range();
     const y = this.range(data, x);
     this.bounds = { x: [x.min, x.max], y };
+    this.shift.watch(this.view.title, this.bounds.x, y, this.log);
+    if (!this.plot) this.numbers.forget();
     this.plot ??= makePlot(this, this.host, this.size());
     if (this.tag.node.parentNode !== this.plot.over) this.plot.over.append(this.tag.node);
     this.plot.batch(() => {
@@ -178,6 +200,8 @@ export class Chart {
 
   /** Show or hide lines after the set of hidden tasks changed. */
   rehide() {
+    this.shift.expect();
+    this.numbers.forget();
     this.plot?.batch(() => {
       this.lines.forEach((line, i) => {
         if (this.plot.series[i + 1].show !== this.shows(line)) this.plot.setSeries(i + 1, { show: this.shows(line) });
@@ -197,6 +221,10 @@ export class Chart {
       if (!this.log) extent(data[i + 1], from, to, false, seen);
       if (this.log || this.view.log === null) extent(data[i + 1], from, to, true, positive);
     });
+    for (const { rows, low, high } of this.bands.map(({ of }) => of())) {
+      const [from, to] = [rows.find(x.min), rows.find(x.max)];
+      for (const edge of [low, high]) extent(edge, from, to, this.log, this.log ? positive : seen);
+    }
     if (this.view.log === null && positive[1] / positive[0] > WIDE_SPREAD) this.spreads();
     return niceRange(...(this.log ? positive : seen), this.log);
   }
@@ -205,7 +233,7 @@ export class Chart {
   spreads() {
     if (this.panel.spread.has(this.name)) return;
     this.panel.spread.add(this.name);
-    if (this.wantsLog() !== this.log) this.panel.later(() => this.configure());
+    if (this.wantsLog() !== this.log) this.panel.later(() => this.redo());
   }
 
   describe(data, x) {
@@ -215,7 +243,8 @@ export class Chart {
     dataset.max = String(x.max);
     const { cursor } = this.plot;
     // Rows may have come or been refined under a resting cursor: look up its row again.
-    if (cursor.left >= 0) this.plot.setCursor({ left: cursor.left, top: cursor.top }, false);
+    if (this.voice.pointed !== null) this.voice.point(this.voice.pointed, false);
+    else if (cursor.left >= 0) this.plot.setCursor({ left: cursor.left, top: cursor.top }, false);
     this.hover(this.plot);
   }
 
@@ -226,8 +255,7 @@ export class Chart {
     const at = u.cursor.left >= 0 ? u.cursor.idx : null;
     const hovering = at !== null && at !== undefined;
     const step = hovering ? steps[at] : this.panel.choices.travel;
-    const value = (i) => this.valueAt(i, step).value;
-    this.readout.show(step ?? steps.at(-1), value, (line) => this.shows(line), this.width);
+    this.readout.show(step, this, steps.at(-1));
     if (this.hovered && hovering) this.tag.place(u, this);
     else this.tag.hide();
   }
@@ -252,14 +280,15 @@ export class Chart {
     return "Not measured by this method";
   }
 
-  /** A sentence that says what the chart shows, for those who cannot see it. */
+  /** Say what the chart shows, for those who do not look at it. */
   speak() {
-    const { run } = this.panel;
-    if (!run) return this.host.setAttribute("aria-label", `${this.view.title}: no run yet`);
-    const head = `Line chart of ${this.view.sentence}, ${run.tasks.length} task${run.tasks.length > 1 ? "s" : ""}`;
-    if (!this.rows?.count || !this.plot) return this.host.setAttribute("aria-label", `${head}. ${this.reason()}.`);
-    const newest = this.lines.filter((line) => line.kind !== "target").slice(-8);
-    const values = newest.map((line) => `${line.label} ${significant(this.rowsOf(line).newest(line.column), 3)}`);
-    return this.host.setAttribute("aria-label", `${head}. At step ${count(this.rows.last())}: ${values.join(", ")}.`);
+    this.voice.speak();
+    this.numbers.update();
+  }
+
+  /** Save the chart as a picture, "PNG" or "SVG". */
+  save(kind) {
+    // One that was out of sight may not have been drawn.
+    if (this.plot || this.draw()) save(this, kind);
   }
 }

@@ -3,8 +3,12 @@ import { readView, withView } from "./address.js";
 import { horizon } from "./ticks.js";
 
 const DETAIL_DELAY = 150;
+// What a zoom shows at least.
+const LEAST_STEPS = 2;
 // Browsers refuse an address that changes as fast as a slider moves.
 const WRITE_DELAY = 300;
+// Beyond as many as dashes tell apart, each contender has a colour.
+const MANY_CONTENDERS = 8;
 
 /** A panel's choices. Those about one run are forgotten with it; the others stay. */
 export class Choices {
@@ -29,6 +33,31 @@ export class Choices {
     return this.view.hidden;
   }
 
+  /** The tasks that were brought forward from among many, from 0. */
+  get forward() {
+    return this.view.forward;
+  }
+
+  /** True when colour tells contenders apart, and one task is shown at a time; where they are many, unless told otherwise. */
+  get byContender() {
+    const { shared, entrants } = this.panel;
+    return shared && (this.view.colour || (entrants.length > MANY_CONTENDERS ? "contender" : "task")) === "contender";
+  }
+
+  /** The task that is shown then. */
+  get task() {
+    return Math.min(this.view.task, (this.panel.run?.tasks.length ?? 1) - 1);
+  }
+
+  /** Change what is drawn, as {colour, each, task, forward}. */
+  draw(changes) {
+    Object.assign(this.view, changes);
+    this.changed();
+    this.focus = -1;
+    this.spot = null;
+    this.panel.arrange();
+  }
+
   /** What the fourth chart shows. */
   get more() {
     return this.view.more;
@@ -47,7 +76,7 @@ export class Choices {
     const { zoom, front, run: named } = readView(location.search);
     const its = run === named;
     Object.assign(this.view, { zoom: its ? zoom : null, front: its ? front : null });
-    this.panel.toolbar.read();
+    this.panel.toolbar.tools.read();
   }
 
   /** Show what the address says, as after Back; what it says of another run is for when that is shown. */
@@ -84,7 +113,7 @@ export class Choices {
   /** Another run is watched. focus: a task; spot: a run pointed at; travel: the step of a checkpoint. */
   forget() {
     this.focus = -1;
-    /** @type {import("./contender.js").Contender | null} */
+    /** @type {import("./contender.js").Contender | import("./team.js").Team | null} */
     this.spot = null;
     /** @type {number | null} */
     this.travel = null;
@@ -96,8 +125,12 @@ export class Choices {
 
   /** The visible x range. */
   range() {
-    const { drawn, zoom } = this;
-    if (zoom) return zoom;
+    return this.zoom ?? this.all();
+  }
+
+  /** The x range without a zoom. */
+  all() {
+    const { drawn } = this;
     const last = Math.max(...drawn.map(({ history }) => history.last()));
     const steps = Math.max(...drawn.map(({ status, run }) => status?.steps ?? run.steps));
     return { min: 0, max: horizon(last, steps, drawn.every(({ final }) => final)) };
@@ -108,10 +141,35 @@ export class Choices {
     if ((!zoom && !this.zoom) || !drawn.length) return;
     this.zoom = zoom;
     for (const { history } of drawn) history.detail = null;
-    panel.toolbar.zoomed(Boolean(zoom));
+    for (const { shift, numbers } of panel.charts) {
+      shift.expect();
+      numbers.forget();
+    }
+    panel.toolbar.tools.read();
     this.redraw(() => true);
     this.refine();
     this.changed();
+  }
+
+  /** Show `factor` times as many steps around a step, at most all. */
+  zoomBy(factor, around) {
+    const { min, max } = this.range();
+    this.look(around - (around - min) * factor, around + (max - around) * factor);
+  }
+
+  /** Move what is seen by a share of its width; that of all steps stays. */
+  pan(share) {
+    const { min, max } = this.range();
+    this.look(min + share * (max - min), max + share * (max - min));
+  }
+
+  /** Show the steps from `min` to `max` as far as there are any, all of them where that is more. */
+  look(min, max) {
+    const all = this.all();
+    const width = Math.max(LEAST_STEPS, max - min);
+    if (width >= all.max - all.min) return this.setZoom(null);
+    const from = Math.min(Math.max(all.min, min), all.max - width);
+    return this.setZoom({ min: from, max: from + width });
   }
 
   /** Ask soon for the finer rows of the zoomed range, where rows are thinned. */
@@ -128,11 +186,15 @@ export class Choices {
     for (const { history, feed } of this.drawn) if (history.rows.stride > 1) feed?.send({ detail });
   }
 
+  /** Smooth the lines by a factor in [0, 1); 0 draws them as measured. */
   setSmoothing(factor) {
+    const turned = Boolean(factor) !== Boolean(this.smoothing);
     this.view.smoothing = factor;
     this.changed();
     for (const { history } of this.drawn) history.setSmoothing(factor);
-    this.redraw((chart) => !chart.sparse);
+    const charts = this.panel.charts.filter((chart) => !chart.sparse);
+    charts.forEach((chart) => (turned ? chart.configure() : (chart.dirty = true)));
+    this.panel.schedule();
   }
 
   setLog(view, log) {

@@ -1,10 +1,7 @@
-/** One run of the panel: its socket, what came over it, and the line style that tells it from others. */
+/** One run of the panel: its socket, what came over it, and what tells it from others. */
 import { Feed } from "./feed.js";
 import { FINAL } from "./header.js";
 import { History } from "./history.js";
-
-const KEYS = "ABCDEFGH";
-const DASHES = [[], [7, 4], [2, 3], [11, 3, 2, 3], [16, 5], [5, 2, 1, 2], [1, 4], [14, 3, 2, 3, 2, 3]];
 
 /** A run that is drawn; the panel hears of what changed. */
 export class Contender {
@@ -27,15 +24,22 @@ export class Contender {
     this.checkpoints = [];
     /** What the network answers after some step. @type {any} */
     this.answers = null;
+    /** As a team of one; see `Team`. @type {Contender[] | null} */
+    this.members = null;
+    this.sound = null;
+    this.seeds = "";
+    this.dash = [];
     this.listen();
   }
 
-  /** Its place among those drawn gives its key and its dash. */
-  call(label, place) {
-    this.label = label;
+  /** Take what the page says of it, its place among those drawn, and what tells it from them; see `markings`. */
+  call(entry, place, mark) {
+    this.entry = entry;
+    this.mark = mark;
+    this.label = entry.label;
     this.place = place;
-    this.key = KEYS[place % KEYS.length];
-    this.dash = DASHES[place % DASHES.length];
+    this.key = mark.key;
+    this.color = mark.color;
   }
 
   /** The server's description of the run, once it has come. */
@@ -46,6 +50,10 @@ export class Contender {
   /** The newest step known. */
   get step() {
     return Math.max(this.status?.step ?? 0, this.history?.rows.last() ?? 0);
+  }
+
+  includes(member) {
+    return member === this;
   }
 
   get final() {
@@ -63,6 +71,7 @@ export class Contender {
     const asked = {
       base: this.base,
       run: this.id,
+      channel: this.panel.channel,
       since: () => this.history?.rows.last() ?? 0,
       onText: (message) => this.receive(message),
       onRows: (rows) => this.take(rows),

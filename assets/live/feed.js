@@ -5,16 +5,19 @@ const LONGEST_WAIT = 8000;
 const UNKNOWN_RUN = 4404;
 const FOREIGN_ORIGIN = 4403;
 
-/** One run's feed. `since()` names the last step held, so that nothing is sent twice. */
+/** One run's feed. `since()` names the last step held, so that nothing is sent twice; `channel` carries it with others. */
 export class Feed {
-  constructor({ base, run, since, onText, onRows, onLink }) {
+  constructor({ base, run, since, onText, onRows, onLink, channel = null }) {
     this.base = base;
     this.run = run;
     this.since = since;
+    /** @type {import("./channel.js").Channel | null} */
+    this.channel = channel;
     this.onText = onText;
     this.onRows = onRows;
     this.onLink = onLink;
     this.final = false;
+    /** @type {any} */
     this.socket = null;
     this.timer = 0;
     this.wait = FIRST_WAIT;
@@ -42,11 +45,9 @@ export class Feed {
   }
 
   connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const path = `${this.base}/live/${encodeURIComponent(this.run)}?since=${this.since()}`;
     let socket;
     try {
-      socket = new WebSocket(`${scheme}//${location.host}${path}`);
+      socket = this.channel?.open(this.run, this.since()) ?? new WebSocket(address(`${this.base}/live/${encodeURIComponent(this.run)}?since=${this.since()}`));
     } catch {
       this.retry();
       return;
@@ -82,6 +83,11 @@ export class Feed {
     this.timer = setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
+}
+
+/** The address of a socket of this server. */
+export function address(path) {
+  return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`;
 }
 
 function parse(text) {

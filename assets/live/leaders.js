@@ -6,62 +6,124 @@ import { line } from "./race.js";
 const MOST_TASKS = 5;
 const LOST = new Set(["diverged", "failed"]);
 
-/** A row for each contender; the best number of a column is bold and has a star. */
+/** A row for each contender, or for the mean over its seeds; the best number of a column is bold and has a star. */
 export class Leaders {
   constructor(panel) {
+    /** @type {import("./panel.js").Panel} */
     this.panel = panel;
     this.title = element("h3", { class: "gn-title" }, "Who leads");
     this.note = element("span", { class: "gn-note" });
     this.head = element("thead");
     this.body = element("tbody");
-    const caption = element("caption", { class: "gn-hidden" }, "Test results of the contenders; the best of each column has a star");
+    const caption = element("caption", { class: "gn-hidden" }, "Test results of the contenders; the best of each column has a star. A heading sorts by its column");
     const table = element("table", { class: "gn-table gn-leaders-table" }, [caption, this.head, this.body]);
     const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "Who leads" }, table);
     this.node = element("section", { class: "gn-leaders", "data-testid": "leaders", hidden: true }, [element("div", { class: "gn-heading" }, [this.title, this.note]), box]);
     this.rows = [];
+    /** Whether it is sorted downwards, and the head of the column that it is sorted by; null for the order of the race. */
+    this.order = { by: null, down: false };
   }
 
-  /** Make rows and columns for the runs that are drawn. */
+  /** Make rows and columns for what is drawn. */
   configure() {
-    const { run, tasks, shared, members } = this.panel;
+    const { run, tasks, shared, entrants } = this.panel;
     this.node.hidden = !(shared && run);
     this.rows = [];
     if (this.node.hidden) return;
-    this.columns = columnsOf(run, this.panel.lead.history.evaluationLayout);
-    const few = run.tasks.length <= MOST_TASKS;
-    this.head.replaceChildren(...(few ? grouped(tasks, this.columns) : [plain(this.columns)]));
-    this.rows = members.map((member) => this.row(member));
+    const at = this.panel.lead.history.evaluationLayout;
+    const seeds = entrants.some(({ members }) => members) ? [SEEDS] : [];
+    this.columns = [CONTENDER, ...seeds, sum(at), ...columnsOf(run, at), LEADS];
+    this.shown = this.columns.filter(({ hidden }) => !hidden);
+    this.sorters = new Map(this.shown.map((column) => [column, this.sorter(column)]));
+    this.head.replaceChildren(...this.heads(run.tasks.length <= MOST_TASKS ? tasks : []));
+    this.rows = entrants.map((entrant) => this.row(entrant));
     this.body.replaceChildren(...this.rows.map(({ node }) => node));
     this.update();
   }
 
-  row(member) {
-    const shown = this.columns.filter(({ hidden }) => !hidden);
-    const cells = shown.map(() => element("td", {}, "–"));
-    const leads = element("td", {}, "–");
-    const name = element("span", { class: "gn-task" }, [line(member.dash), element("b", { class: "gn-key" }, member.key), element("span", {}, member.label)]);
-    const node = element("tr", { "data-run": member.id }, [element("th", { scope: "row" }, name), ...cells, leads]);
-    return { member, node, cells, leads, shown };
+  row(entrant) {
+    const name = element("span", { class: "gn-task" }, [line(entrant), element("b", { class: "gn-key" }, entrant.key), element("span", {}, entrant.label)]);
+    const cells = this.shown.slice(1).map(() => element("td", {}, "–"));
+    const node = element("tr", {}, [element("th", { scope: "row" }, name), ...cells]);
+    return { entrant, node, cells, values: [] };
+  }
+
+  /** A heading's button, which sorts. */
+  sorter(column) {
+    const button = element("button", { type: "button", class: "gn-sort", title: column.title }, element("span", {}, column.head));
+    button.addEventListener("click", () => this.sort(column));
+    return button;
+  }
+
+  heads(tasks) {
+    const cell = (column, rowspan = null) => element("th", { scope: "col", rowspan, class: column === CONTENDER ? "gn-first" : null }, this.sorters.get(column));
+    if (!tasks.length) return [element("tr", {}, this.shown.map((column) => cell(column)))];
+    const spans = tasks.map((task, i) => {
+      const own = this.columns.filter((column) => column.task === i).length;
+      return element("th", { scope: "colgroup", colspan: own, class: "gn-group" }, element("span", { class: "gn-task" }, [swatch(task), element("span", {}, task.name)]));
+    });
+    const tall = this.columns.filter(({ task }) => task === undefined).map((column) => cell(column, 2));
+    const second = this.columns.filter(({ task }) => task !== undefined).map((column) => cell(column));
+    return [element("tr", {}, [...tall.slice(0, -1), ...spans, tall.at(-1)]), element("tr", {}, second)];
+  }
+
+  /** Sort by a column, the best first; once more turns it round, and a third time is the order of the race again. */
+  sort(column) {
+    const { by, down } = this.order;
+    const first = Boolean(column.more);
+    if (by !== column.key) this.order = { by: column.key, down: first };
+    else if (down === first) this.order = { by, down: !first };
+    else this.order = { by: null, down: false };
+    this.update();
   }
 
   /** Write the numbers at the newest step that can be compared. */
   update() {
     if (!this.rows.length) return;
     const step = comparable(this.panel.members);
-    write(this.note, step < 0 ? "no evaluation in common yet" : `test set, after step ${count(step)}`);
-    const values = this.rows.map(({ member }) => valuesAt(member, step, this.columns));
-    const best = this.columns.map(({ more }, c) => bestOf(values.map((row) => row[c]), more));
-    this.rows.forEach((row, r) => {
-      row.shown.forEach((column, i) => {
-        const c = this.columns.indexOf(column);
-        mark(row.cells[i], significant(values[r][c], 4), values[r][c] === best[c]);
-      });
-      const tasks = this.columns.map(({ ratio }, c) => (ratio ? values[r][c] === best[c] : null)).filter((won) => won !== null);
-      const won = tasks.filter(Boolean).length;
-      write(row.leads, values[r].every(Number.isNaN) ? "–" : `${won} of ${tasks.length} tasks`);
+    const means = this.rows.some(({ entrant }) => entrant.members) ? ", mean ± standard deviation over seeds" : "";
+    write(this.note, step < 0 ? "no evaluation in common yet" : `test set, after step ${count(step)}${means}`);
+    for (const row of this.rows) row.values = this.columns.map((column) => (column.at === undefined ? NaN : valueAt(row.entrant, step, column.at)));
+    const best = this.columns.map((column, c) => (column.at === undefined ? NaN : bestOf(this.rows.map(({ values }) => values[c]), column.more)));
+    for (const row of this.rows) this.fill(row, best, step);
+    this.arrange();
+  }
+
+  fill(row, best, step) {
+    const { entrant, values, cells } = row;
+    const ratios = this.columns.flatMap(({ ratio }, c) => (ratio ? [values[c] === best[c]] : []));
+    const won = ratios.filter(Boolean).length;
+    const nothing = values.every(Number.isNaN);
+    values[this.columns.indexOf(LEADS)] = nothing ? NaN : won;
+    if (this.columns.includes(SEEDS)) values[this.columns.indexOf(SEEDS)] = entrant.members?.length ?? 1;
+    this.shown.slice(1).forEach((column, i) => {
+      const c = this.columns.indexOf(column);
+      if (column === LEADS) write(cells[i], nothing ? "–" : `${won} of ${ratios.length} tasks`);
+      else if (column === SEEDS) write(cells[i], (entrant.seeds ?? "1").replace(/ seeds$/, ""));
+      else mark(cells[i], significant(values[c], 4), values[c] === best[c], spread(entrant, step, column.at));
+    });
+  }
+
+  /** Put the rows in their order; what can't be compared comes last. */
+  arrange() {
+    const { by, down } = this.order;
+    const c = this.columns.findIndex(({ key }) => key === by);
+    for (const [column, button] of this.sorters) {
+      const sorted = column.key === by ? (down ? "descending" : "ascending") : null;
+      if (sorted) button.parentElement.setAttribute("aria-sort", sorted);
+      else button.parentElement.removeAttribute("aria-sort");
+    }
+    const sorted = c < 0 ? this.rows : this.rows.toSorted((a, b) => compared(a, b, c, down));
+    sorted.forEach(({ node }, i) => {
+      if (this.body.children[i] !== node) this.body.insertBefore(node, this.body.children[i] ?? null);
     });
   }
 }
+
+/** Columns that are of no quantity. */
+const CONTENDER = { key: "contender", head: "contender", title: "In the order of their names" };
+const SEEDS = { key: "seeds", head: "seeds", title: "How many seeds the mean is over; runs that broke off are left out", more: true };
+const LEADS = { key: "leads", head: "leads on", title: "On how many tasks its test loss ratio is the best", more: true };
 
 /** The newest step that all running contenders have evaluated; of ended ones, those that did not break off. */
 export function comparable(members) {
@@ -77,42 +139,44 @@ export function comparable(members) {
   return -1;
 }
 
+/** The order of two rows by column c; NaN comes last either way. */
+export function compared(a, b, c, down) {
+  if (c === 0) return (down ? -1 : 1) * a.entrant.label.localeCompare(b.entrant.label, undefined, { numeric: true });
+  const [one, other] = [a.values[c], b.values[c]];
+  if (Number.isNaN(one) || Number.isNaN(other)) return Number(Number.isNaN(one)) - Number(Number.isNaN(other));
+  return down ? other - one : one - other;
+}
+
+function sum(at) {
+  return { key: "sum", at: at.total, head: "Σ L/L(0)", title: "Task-normalised test loss: the sum over tasks of Lᵢ(t)/Lᵢ(0)" };
+}
+
 function columnsOf(run, at) {
   const metrics = run.metrics ?? [];
   const measured = (name, i) => (run.task_metrics?.[i] ?? name) === name;
   const more = (name) => !(run.errors ?? []).includes(name);
   const hidden = run.tasks.length > MOST_TASKS;
-  const sum = { at: at.total, head: "Σ L/L(0)", title: "Task-normalised test loss: the sum over tasks of Lᵢ(t)/Lᵢ(0)" };
-  const tasks = run.tasks.flatMap((task, i) => [
-    { at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: `${task.name}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better` },
+  return run.tasks.flatMap((task, i) => [
+    { key: `ratio ${i}`, at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: `${task.name}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better` },
     ...metrics
-      .map((name, m) => ({ name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: `${task.name}: test ${label(name)}; ${more(name) ? "more" : "less"} is better` }))
+      .map((name, m) => ({ key: `${name} ${i}`, name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: `${task.name}: test ${label(name)}; ${more(name) ? "more" : "less"} is better` }))
       .filter(({ name }) => measured(name, i)),
   ]);
-  return [sum, ...tasks];
 }
 
-function grouped(tasks, columns) {
-  const spans = tasks.map((task, i) => {
-    const own = columns.filter((column) => column.task === i).length;
-    return element("th", { scope: "colgroup", colspan: own, class: "gn-group" }, element("span", { class: "gn-task" }, [swatch(task), element("span", {}, task.name)]));
-  });
-  const first = element("tr", {}, [element("th", { scope: "col", rowspan: 2 }, "contender"), head(columns[0], 2), ...spans, element("th", { scope: "col", rowspan: 2 }, "leads on")]);
-  return [first, element("tr", {}, columns.slice(1).map((column) => head(column)))];
+function valueAt(entrant, step, column) {
+  if (step < 0 || !entrant.history) return NaN;
+  const rows = entrant.rows(true);
+  const index = indexOf(rows, step);
+  return index < 0 ? NaN : rows.view(column)[index];
 }
 
-function plain(columns) {
-  return element("tr", {}, [element("th", { scope: "col" }, "contender"), head(columns[0]), element("th", { scope: "col" }, "leads on")]);
-}
-
-function head({ head: text, title }, rowspan = null) {
-  return element("th", { scope: "col", title, rowspan }, element("abbr", { title }, text));
-}
-
-function valuesAt({ history }, step, columns) {
-  const evaluations = history?.evaluations;
-  const index = step < 0 || !evaluations ? -1 : indexOf(evaluations, step);
-  return columns.map(({ at }) => (index < 0 ? NaN : evaluations.columns[at][index]));
+/** The standard deviation over the seeds of a mean; NaN for a run. */
+function spread(entrant, step, column) {
+  const values = (entrant.sound ?? []).map((member) => valueAt(member, step, column)).filter(Number.isFinite);
+  if (values.length < 2) return NaN;
+  const mean = values.reduce((total, value) => total + value, 0) / values.length;
+  return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
 function indexOf(rows, step) {
@@ -126,11 +190,12 @@ function bestOf(values, more) {
   return more ? Math.max(...known) : Math.min(...known);
 }
 
-function mark(cell, text, best) {
-  const wanted = best ? `★ ${text}` : text;
+function mark(cell, text, best, deviation) {
+  const beside = Number.isFinite(deviation) ? ` ± ${significant(deviation, 2)}` : "";
+  const wanted = `${best ? "★ " : ""}${text}${beside}`;
   if (cell.textContent === wanted) return;
   const star = element("span", { class: "gn-star", role: "img", "aria-label": "best: " }, "★");
-  cell.replaceChildren(...(best ? [star, " ", element("b", {}, text)] : [text]));
+  cell.replaceChildren(...(best ? [star, " ", element("b", {}, text)] : [text]), element("span", { class: "gn-deviation" }, beside));
 }
 
 function label(name) {

@@ -1,52 +1,57 @@
-/** The toolbar: the legend shared by all charts, smoothing, and the way back from a zoom. */
+/** The toolbar: the legend shared by all charts, and the tools beside it. */
 import { element, swatch, write } from "./dom.js";
+import { Tools } from "./tools.js";
 
-/** Smoothing, zoom reset and one chip a task. Both are the reader's choices. */
+/** One chip a task, and the tools. All are the reader's choices. */
 export class Toolbar {
   constructor(choices) {
     this.choices = choices;
     this.chips = element("div", { class: "gn-chips", role: "group", "aria-label": "Tasks shown" });
     this.all = element("button", { type: "button", class: "gn-quiet", hidden: true }, "show all");
     this.all.addEventListener("click", () => choices.setHidden(new Set()));
-    this.reset = element("button", { type: "button", class: "gn-quiet", "data-testid": "reset-zoom" }, "reset zoom");
-    this.reset.addEventListener("click", () => choices.setZoom(null));
-    const tools = element("div", { class: "gn-tools" }, [this.reset, this.smoothing()]);
-    this.node = element("div", { class: "gn-toolbar" }, [this.chips, tools]);
-    this.read();
+    this.others = element("button", { type: "button", class: "gn-chip gn-others", "data-testid": "other-tasks", hidden: true });
+    this.others.addEventListener("click", () => this.unfold());
+    this.folded = element("div", { class: "gn-folded", role: "group", "aria-label": "Tasks of the band" });
+    this.back = element("button", { type: "button", class: "gn-quiet", hidden: true }, "put back what I brought forward");
+    this.back.addEventListener("click", () => choices.draw({ forward: new Set() }));
+    this.open = false;
+    this.list = [];
+    /** @type {import("./crowd.js").Crowd | null} */
+    this.crowd = null;
+    this.tools = new Tools(choices);
+    this.node = element("div", { class: "gn-toolbar" }, [this.chips, this.tools.node]);
   }
 
-  smoothing() {
-    const slider = element("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: this.choices.smoothing, "data-testid": "smoothing" });
-    const value = element("output", {}, this.choices.smoothing.toFixed(2));
-    slider.addEventListener("input", () => {
-      write(value, Number(slider.value).toFixed(2));
-      this.choices.setSmoothing(Number(slider.value));
-    });
-    this.read = () => {
-      slider.value = String(this.choices.smoothing);
-      write(value, this.choices.smoothing.toFixed(2));
-      this.zoomed(Boolean(this.choices.zoom));
-    };
-    const title = "Exponential moving average of the plotted lines; 0 draws them as measured";
-    return element("label", { class: "gn-smoothing", title }, [element("span", {}, "Smoothing"), slider, value]);
-  }
-
-  /** One chip for each task of the run. */
-  configure(tasks) {
+  /**
+   * One chip for each task of the run. Of more than are drawn one by one those of the band are behind a button.
+   * @param {import("./crowd.js").Crowd | null} crowd says which are drawn
+   */
+  configure(tasks, crowd = null) {
     this.tasks = tasks;
-    const chips = tasks.map((task, i) => this.chip(task, i));
-    this.chips.replaceChildren(...chips, this.all);
+    this.crowd = crowd;
+    const drawn = new Set(crowd?.drawn ?? []);
+    const chips = tasks.map((task, i) => this.chip(task, i, drawn.has(i)));
+    this.list = chips;
+    const others = chips.filter((_, i) => !drawn.has(i));
+    write(this.others, `and ${others.length} other${others.length > 1 ? "s" : ""}`);
+    this.others.hidden = !others.length;
+    this.folded.replaceChildren(...others);
+    this.chips.replaceChildren(...chips.filter((_, i) => drawn.has(i)), this.others, this.all, this.back, this.folded);
+    this.chips.classList.toggle("gn-alone", this.alone);
+    this.chips.setAttribute("aria-label", this.alone ? "The task shown" : "Tasks shown");
     this.update();
   }
 
-  chip(task, i) {
-    const title = `${task.name}: click hides or shows it in all charts, double click shows it alone`;
-    const chip = element("button", { type: "button", class: "gn-chip", "data-testid": `legend-${i}`, title }, [swatch(task), element("span", { class: "gn-chip-name" }, task.name)]);
-    chip.addEventListener("click", () => {
-      const hidden = new Set(this.choices.hidden);
-      if (!hidden.delete(i)) hidden.add(i);
-      this.choices.setHidden(hidden);
-    });
+  /** True while one task is shown at a time. */
+  get alone() {
+    return this.choices.byContender;
+  }
+
+  chip(task, i, drawn) {
+    const what = this.alone ? "click shows it in place of the other" : drawn ? "click hides or shows it in all charts, double click shows it alone" : "click draws it as a line of its own";
+    const chip = element("button", { type: "button", class: "gn-chip", "data-testid": `legend-${i}`, title: `${task.name}: ${what}` }, [swatch(task), element("span", { class: "gn-chip-name" }, task.name)]);
+    chip.addEventListener("click", () => this.pick(i, drawn));
+    if (this.alone || !drawn) return chip;
     chip.addEventListener("dblclick", () => {
       const others = this.tasks.map((_, other) => other).filter((other) => other !== i);
       this.choices.setHidden(new Set(others));
@@ -59,14 +64,37 @@ export class Toolbar {
     return chip;
   }
 
-  /** Show which tasks are hidden. */
-  update() {
-    [...this.chips.querySelectorAll(".gn-chip")].forEach((chip, i) => chip.setAttribute("aria-pressed", String(!this.choices.hidden.has(i))));
-    this.all.hidden = this.choices.hidden.size === 0;
+  /** A task was clicked: show it alone, bring it forward, or hide or show it. */
+  pick(task, drawn) {
+    const { choices } = this;
+    const hidden = new Set(choices.hidden);
+    if (this.alone) choices.draw({ task });
+    else if (!drawn) {
+      hidden.delete(task);
+      choices.draw({ forward: new Set([...choices.forward, task]), hidden });
+    } else {
+      if (!hidden.delete(task)) hidden.add(task);
+      choices.setHidden(hidden);
+      return;
+    }
+    // The chips were made anew: the one that was pressed keeps the focus.
+    this.list[task].focus();
   }
 
-  /** Offer the way back while zoomed; its room is kept so that nothing jumps. */
-  zoomed(zoomed) {
-    this.reset.style.visibility = zoomed ? "visible" : "hidden";
+  unfold() {
+    this.open = !this.open;
+    this.update();
+  }
+
+  /** Show which tasks are hidden, or which one is shown. */
+  update() {
+    const { hidden, task, forward } = this.choices;
+    const drawn = new Set(this.crowd?.drawn ?? []);
+    const shown = (i) => (this.alone ? i === task : drawn.has(i) && !hidden.has(i));
+    this.list.forEach((chip, i) => chip.setAttribute("aria-pressed", String(shown(i))));
+    this.others.setAttribute("aria-expanded", String(this.open));
+    this.folded.hidden = !this.open || !this.folded.childElementCount;
+    this.all.hidden = this.alone || hidden.size === 0;
+    this.back.hidden = this.alone || forward.size === 0 || !this.crowd?.folds;
   }
 }

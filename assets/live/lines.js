@@ -1,4 +1,4 @@
-/** The lines of a chart: those of one run, or of several laid over each other. Colour is the task, dash the run. */
+/** The lines of a chart: those of one run, or of several laid over each other. */
 
 // How much ink the lines of other runs keep; where tasks are many, less.
 const BEHIND = 0.5;
@@ -7,24 +7,71 @@ const MANY_TASKS = 3;
 const FADED = 0.14;
 const TONE = 0.62;
 
-/** What a chart draws: the view's lines of every run, those of the run in front last and so on top. */
+/**
+ * What a chart draws: the view's lines of every entrant, those of the one in front last and so on top. Colour is the task
+ * and dash the entrant; by the reader's choice, and where an entrant has one line, colour is the entrant.
+ */
 export function linesOf(panel, view, sparse) {
-  const { lead, shared, run } = panel;
+  const { entrant, entrants, run, shared } = panel;
   if (!run) return [];
-  const drawn = panel.members.filter((member) => member !== lead && member.history?.continues(run));
-  return [...drawn, lead].flatMap((member) => {
+  const behind = entrants.filter((other) => other !== entrant && other.history?.continues(run));
+  const drawn = new Set(panel.crowd.drawn);
+  return [...behind, entrant].flatMap((member) => {
     const at = sparse ? member.history.evaluationLayout : member.history.layout;
-    const lines = view.lines(member.run, at).map((line) => ({ ...line, member }));
-    return shared ? styled(lines, view, member, member === lead) : lines.map((line) => dashed(line, run));
+    const all = view.lines(member.run, at);
+    const lines = all.map((line) => ({ ...line, member }));
+    if (!shared) return lines.filter(({ task }) => task < 0 || drawn.has(task)).map((line) => dashed(line, run));
+    const front = member === entrant;
+    if (view.overall || all.every(({ task }) => task < 0)) return lines.filter(({ task }) => task < 0).map((line) => sole(line, front));
+    if (panel.choices.byContender) return lines.filter((line) => line.task === panel.choices.task && (front || !line.kind)).map((line) => sole(line, front));
+    return lines.filter(({ kind, task }) => (front || !kind) && (task < 0 || drawn.has(task))).map((line) => styled(line, front));
   });
 }
 
-/** How strongly a line is drawn, in 0 … 1, for the run that is pointed at and the one in front. */
-export function presence(line, { shared, lead, tasks, choices: { spot } }) {
+/**
+ * The bands behind a chart's lines: from the least to the greatest of a mean's seeds, and of the tasks that are not drawn.
+ * Each has the `rows` of its steps, `low` and `high`; and the `line` that it goes with, null for the tasks.
+ */
+export function bandsOf(panel, view, sparse, lines) {
+  const bands = lines
+    .filter(({ kind, member }) => !kind && member.members)
+    .map((line) => ({ line, of: () => edges(line.member.rows(sparse), line.column) }));
+  const { lead, crowd, choices } = panel;
+  if (!crowd.folds || (panel.shared && (view.overall || choices.byContender))) return bands;
+  const at = sparse ? lead.history.evaluationLayout : lead.history.layout;
+  const first = view.lines(lead.run, at).find(({ task, kind }) => task === 0 && !kind)?.column;
+  if (first === undefined) return bands;
+  let spread = null;
+  const of = () => {
+    const rows = lead.rows(sparse);
+    if (spread?.rows !== rows) spread = crowd.band(rows, first);
+    return { rows, low: spread.low(), high: spread.high() };
+  };
+  return [{ line: null, of }, ...bands];
+}
+
+function edges(rows, column) {
+  return { rows, low: rows.low(column), high: rows.high(column) };
+}
+
+/** What is to be said of a chart beside its gloss: what lines and bands stand for. */
+export function remarks(panel, view) {
+  const { run, crowd, shared, entrants, choices } = panel;
+  if (!run) return [];
+  const said = [];
+  const byTask = !shared || !(view.overall || choices.byContender);
+  if (shared && !view.overall && choices.byContender && view.lines(run, panel.lead.history.layout).some(({ task }) => task >= 0)) said.push(`of ${run.tasks[choices.task].name} alone`);
+  if (entrants.some(({ members }) => members)) said.push("means over seeds, with bands from least to greatest");
+  if (byTask && crowd.folds) said.push(crowd.remark);
+  return said;
+}
+
+/** How strongly a line is drawn, in 0 … 1, for the entrant that is pointed at and the one in front. */
+export function presence(line, { shared, entrant, tasks, choices: { spot } }) {
   if (!shared) return 1;
   if (spot) return line.member === spot ? 1 : FADED;
   // A task's lines are many; those of other runs step back. The one line a run keeps its ink.
-  if (line.member === lead || line.task < 0) return 1;
+  if (line.member === entrant || line.task < 0) return 1;
   return tasks.length > MANY_TASKS ? FAR_BEHIND : BEHIND;
 }
 
@@ -67,15 +114,19 @@ function dashed(line, run) {
   return { ...line, dash: line.dash ?? (line.task >= 0 ? run.tasks[line.task].dash : undefined) };
 }
 
-function styled(lines, view, member, front) {
-  const { key, label, dash } = member;
-  const kept = lines.filter(({ kind, task }) => (view.overall ? task < 0 : front || !kind));
-  return kept.map((line) => {
-    const sole = line.task < 0 && !line.kind;
-    const width = sole ? (front ? 2.6 : 1.9) : front ? line.width * 1.2 : line.width;
-    const own = line.kind ? line.dash : dash;
-    return { ...line, sole, width, dash: own, name: line.label, label: `${key} ${label}, ${line.label}` };
-  });
+/** A line among those of several entrants, in its task's colour. */
+function styled(line, front) {
+  const { key, label, dash } = line.member;
+  const width = front ? line.width * 1.2 : line.width;
+  return { ...line, width, dash: line.kind ? line.dash : dash, name: line.label, label: `${key} ${label}, ${line.label}` };
+}
+
+/** The one line that an entrant has in a chart, in its own colour; or beside it the targets. */
+function sole(line, front) {
+  const { key, label, dash, color } = line.member;
+  const one = !line.kind;
+  const width = one ? (front ? 2.6 : 1.9) : line.width;
+  return { ...line, task: -1, sole: one, width, color, dash: one ? dash : line.dash, name: line.label, label: `${key} ${label}, ${line.label}` };
 }
 
 function concat(...parts) {

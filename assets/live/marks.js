@@ -35,15 +35,19 @@ export function drawMarks(u, marks, theme) {
   ctx.restore();
 }
 
-/** Write the key of each run at the end of its line, where it has but one; keys that would overlap move apart. */
+/**
+ * Write the key of each contender at the end of its line, where it has but one. Keys that would overlap move apart; where
+ * there is no room for all, some are left out, and never that of the one in front, the last of `ends`.
+ */
 export function drawEnds(u, ends, theme) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio || 1;
   const room = 13 * ratio;
-  const placed = ends
-    .map(({ key, step, value, color }) => ({ key, color, x: u.valToPos(step, "x", true), y: u.valToPos(value, "y", true) }))
+  const all = ends
+    .map(({ key, step, value, color }, i) => ({ key, color, front: i === ends.length - 1, x: u.valToPos(step, "x", true), y: u.valToPos(value, "y", true) }))
     .filter(({ x, y }) => x >= bbox.left && x <= bbox.left + bbox.width + 1 && y === y)
     .sort((a, b) => a.y - b.y);
+  const placed = all.length * room > bbox.height ? thinned(all, room) : all;
   placed.forEach((end, i) => {
     const above = placed.slice(0, i).filter(({ x }) => Math.abs(x - end.x) < room).at(-1);
     if (above) end.y = Math.max(end.y, above.y + room);
@@ -63,6 +67,18 @@ export function drawEnds(u, ends, theme) {
     ctx.fillText(key, x + 4 * ratio, y);
   }
   ctx.restore();
+}
+
+/** Of keys from above to below those that do not overlap the one before, nor the one in front. */
+function thinned(all, room) {
+  const front = all.find((end) => end.front);
+  let last = -Infinity;
+  return all.filter((end) => {
+    const apart = end.y - last >= room && (!front || Math.abs(end.y - front.y) >= room);
+    if (end !== front && !apart) return false;
+    last = end.y;
+    return true;
+  });
 }
 
 /** Move keys up that were pushed below the plot. */

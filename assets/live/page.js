@@ -29,6 +29,11 @@ export class Page {
     if ((before ?? this.state ?? state) !== state) this.tell();
   }
 
+  /** Streamlit calls the way to the sidebar by what it does; here it is called by what is there. */
+  nameDrawer() {
+    document.querySelector("[data-testid=stExpandSidebarButton]")?.setAttribute("aria-label", "Controls");
+  }
+
   /** Tell the state again: while Streamlit is cut off, as after the server's restart, what it is told is lost. */
   remind() {
     this.compare();

@@ -1,11 +1,13 @@
 /** The live panel: mounted once by Streamlit, fed by a WebSocket, redrawn on animation frames. */
+import { Cast } from "./cast.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
-import { Contender } from "./contender.js";
+import { Crier } from "./crier.js";
 import { element } from "./dom.js";
 import { FINAL, Header } from "./header.js";
 import { Leaders } from "./leaders.js";
 import { Toolbar } from "./legend.js";
+import { Crowd } from "./crowd.js";
 import { tasksOf } from "./lines.js";
 import { Page } from "./page.js";
 import { Painter } from "./painter.js";
@@ -35,11 +37,12 @@ export function unmount(parentElement) {
   panels.delete(parentElement);
 }
 
-export class Panel {
+export class Panel extends Cast {
   constructor(parent) {
+    super();
     this.parent = parent;
     this.syncKey = `gradnorm-${(mounted += 1)}`;
-    this.members = [];
+    this.crowd = new Crowd(this);
     this.page = new Page(this);
     this.choices = new Choices(this);
     this.clear();
@@ -57,9 +60,10 @@ export class Panel {
     this.toolbar = new Toolbar(this.choices);
     this.leaders = new Leaders(this);
     this.table = new TaskTable();
+    this.crier = new Crier();
     this.stage = new Stage(this);
     this.grid = element("div", { class: "gn-grid" });
-    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table];
+    const parts = [this.header, this.travelBar, this.raceBar, this.toolbar, { node: this.grid }, this.leaders, this.table, this.crier];
     this.root.append(...parts.map(({ node }) => node));
     this.parent.append(this.root);
     this.theme = new Theme(this.root);
@@ -83,39 +87,6 @@ export class Panel {
     this.spread = new Set();
   }
 
-  /** The run that the page watches, and that header and buttons are about. */
-  get watched() {
-    return this.members.find(({ id }) => id === this.id) ?? null;
-  }
-
-  /** The run that was brought forward, if any. */
-  get front() {
-    return this.members.find(({ id }) => id === this.choices.view.front) ?? null;
-  }
-
-  /** The run in front: the watched one unless another was brought forward. */
-  get lead() {
-    return [this.front, this.watched, ...this.members].find((member) => member?.history) ?? null;
-  }
-
-  /** True when several runs are laid over each other. */
-  get shared() {
-    return this.members.length > 1;
-  }
-
-  get history() {
-    return this.lead?.history ?? null;
-  }
-
-  /** The server's description of the run in front, once it has come. */
-  get run() {
-    return this.lead?.run ?? null;
-  }
-
-  get state() {
-    return this.watched?.state ?? null;
-  }
-
   /** Take what the page passes: other runs, another state, ways to report; without a server, what `connect`s instead of a Feed. */
   apply(component) {
     const { run = null, base = "", state, runs = [], connect, prepared } = component.data ?? {};
@@ -126,10 +97,11 @@ export class Panel {
     const list = runs.length ? runs : run ? [{ run, label: "" }] : [];
     const drawn = JSON.stringify(list);
     if (run !== this.id || base !== this.base) this.open(run, base, list);
-    else if (drawn !== this.drawn) this.gather(list);
+    else if (drawn !== this.drawn) this.draw(list);
     // A race goes on as a whole.
     else if (resumed) this.members.filter(({ final }) => final).forEach((member) => member.listen());
     this.drawn = drawn;
+    this.repaint();
   }
 
   open(id, base, list) {
@@ -143,28 +115,15 @@ export class Panel {
     this.root.dataset.state = "";
     this.root.dataset.step = "";
     this.header.clear();
-    this.gather(list, moved);
+    this.draw(list, moved);
     if (!id) this.toolbar.configure([]);
     // One that was drawn beside another may be the watched one now.
     if (this.watched?.history) this.began(this.watched, false);
     if (this.watched?.status) this.followed(this.watched, null);
   }
 
-  /** Draw these runs; what is held of a run that stays is kept. */
-  gather(list, anew = false) {
-    const wanted = new Set(anew ? [] : list.map(({ run }) => run));
-    const kept = new Map();
-    for (const member of this.members) {
-      if (wanted.has(member.id)) kept.set(member.id, member);
-      else member.close();
-    }
-    this.members = [];
-    for (const [place, { run, label }] of list.entries()) {
-      const member = kept.get(run) ?? new Contender(this, run, this.base);
-      if (member.history) member.history.detail = null;
-      member.call(label, place);
-      this.members.push(member);
-    }
+  draw(list, anew = false) {
+    this.gather(list, anew);
     this.choices.spot = null;
     this.arrange();
   }
@@ -172,10 +131,12 @@ export class Panel {
   /** Make everything anew that depends on which runs are drawn, and which is in front. */
   arrange() {
     this.header.update();
+    this.enter(!this.choices.view.each);
     if (this.run) {
+      this.crowd.choose(true);
       this.tasks = tasksOf(this.run, this.shared);
       this.choices.showSome(this.tasks);
-      this.toolbar.configure(this.tasks);
+      this.toolbar.configure(this.tasks, this.crowd);
       this.table.configure(this.history, this.tasks, this.shared ? this.lead.key : "");
     }
     [this.stage, ...this.charts, this.raceBar, this.leaders, this.travelBar].forEach((part) => part.configure());
@@ -248,8 +209,9 @@ export class Panel {
   }
 
   /** Bring a run to the front: its targets, marks, tasks and checkpoints are shown. */
-  raise(member) {
-    if (member === this.lead || !member.history) return;
+  raise(entrant) {
+    const member = [this.watched, ...this.members].find((each) => each?.history && entrant.includes(each));
+    if (!member || member === this.lead) return;
     this.choices.view.front = member === this.watched ? null : member.id;
     this.choices.travel = null;
     this.choices.changed();
@@ -260,7 +222,7 @@ export class Panel {
     this.charts.forEach((chart) => chart.recolor());
   }
 
-  /** Once a second: has the theme changed, is the panel still in the page, has the page heard of the state? */
+  /** Once a second: has the theme changed, is the panel still in the page, has the page heard of the state, do other tasks matter? */
   look() {
     if (!this.root.isConnected) {
       unmount(this.parent);
@@ -269,6 +231,13 @@ export class Panel {
     // Streamlit writes the address without what the charts show.
     this.choices.write();
     this.page.remind();
+    this.page.nameDrawer();
+    this.repaint();
+    if (this.crowd.choose()) this.arrange();
+  }
+
+  /** Draw in the page's theme, if that has changed. */
+  repaint() {
     if (!this.theme.read()) return;
     this.paintTheme();
     this.arrange();
@@ -280,12 +249,13 @@ export class Panel {
 
   destroy() {
     this.alive = false;
-    this.members.forEach((member) => member.close());
+    this.leave();
     clearInterval(this.watch);
     removeEventListener("popstate", this.returned);
     this.choices.close();
     this.page.close();
     this.painter.stop();
+    this.crier.close();
     this.observers.resize.disconnect();
     this.observers.seen.disconnect();
     this.charts.forEach((chart) => chart.drop());

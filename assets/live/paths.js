@@ -6,37 +6,48 @@ const BROAD = 3;
 
 /** A uPlot path builder for typed arrays, in linear or log scale. */
 export function linePath(u, series, from, to) {
-  return strokes(u, series, from, to, u.data[0], dense);
+  return strokes(u, series, from, to, u.data[0], false);
 }
 
 /** The path of a line with steps of its own, among those of several runs. behind: its run is not in front. */
 export function ownPath(u, series, rows, behind) {
-  const { min, max } = u.scales.x;
-  const to = Math.min(rows.find(max) + 1, rows.count) - 1;
-  return strokes(u, series, Math.max(0, rows.find(min) - 1), to, rows.view(0), behind ? average : dense);
+  const [from, to] = seen(rows, u.scales.x);
+  return strokes(u, series, from, to, rows.raw(0), behind);
 }
 
-function strokes(u, series, from, to, xs, crowded) {
-  const ys = u.data[series];
-  const { left, top, width, height } = u.bbox;
-  const { x, y } = u.scales;
-  const log = y.distr === 3;
+/** The first and the last row that a range of steps needs: one more at each side, so that lines reach the edges. */
+export function seen(rows, { min, max }) {
+  return [Math.max(0, rows.find(min) - 1), Math.min(rows.find(max) + 1, rows.count) - 1];
+}
+
+/** Draw a line into `pen`, which has moveTo and lineTo. frame: the plot's place, and what of x and y it shows. */
+export function trace(pen, frame, xs, ys, from, to, behind = false) {
+  const { left, top, width, height, x, y, log } = frame;
   const high = log ? Math.log10(y.max) : y.max;
   const low = log ? Math.log10(y.min) : y.min;
-  // Many lines, or dashes over noise, cost most to fill in: they get coarser pixel columns.
-  const bucket = crowded === average ? BROAD : u.series.length > CROWD ? 3 : u.series[series].dash?.length ? 2 : 1;
+  const bucket = behind ? BROAD : frame.bucket;
   const place = {
     bucket,
-    path: new Path2D(),
+    path: pen,
     log,
     x0: left - (x.min * width) / (x.max - x.min),
     kx: width / (x.max - x.min),
     y0: top + (high * height) / (high - low),
     ky: height / (high - low),
   };
+  const crowded = behind ? average : dense;
   if ((to - from) * bucket > 2 * width) crowded(place, xs, ys, from, to);
   else sparse(place, xs, ys, from, to);
-  return { stroke: place.path, fill: null, clip: null, band: null, gaps: null, flags: 0 };
+  return pen;
+}
+
+function strokes(u, series, from, to, xs, behind) {
+  const { x, y } = u.scales;
+  // Many lines, or dashes over noise, cost most to fill in: they get coarser pixel columns.
+  const bucket = u.series.length > CROWD ? 3 : u.series[series].dash?.length ? 2 : 1;
+  const frame = { ...u.bbox, x, y, log: y.distr === 3, bucket };
+  const stroke = trace(new Path2D(), frame, xs, u.data[series], from, to, behind);
+  return { stroke, fill: null, clip: null, band: null, gaps: null, flags: 0 };
 }
 
 /** Widen `range` ([low, high]) by the drawable values of ys[from, to). */

@@ -1,8 +1,10 @@
 /** uPlot options of one chart: fixed gutters, our own ticks and paths, a cursor shared by step. */
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { drawBands } from "./bands.js";
 import { stepTick, tick } from "./format.js";
+import { listenToFingers } from "./hands.js";
 import { linePath, ownPath } from "./paths.js";
-import { linearTicks, logTicks } from "./ticks.js";
+import { stepTicks, valueTicks } from "./ticks.js";
 import { drawEnds, drawMarks } from "./marks.js";
 
 const GUTTER = 54;
@@ -27,20 +29,21 @@ export function makePlot(chart, host, size) {
     series: [{}, ...lines.map((line) => series(chart, line))],
     cursor: cursor(chart),
     hooks: {
-      drawAxes: [(u) => drawMarks(u, chart.marks(), panel.theme)],
+      drawAxes: [(u) => drawBands(u, chart), (u) => drawMarks(u, chart.marks(), panel.theme)],
       draw: [(u) => drawEnds(u, chart.ends(u.scales.x.max), panel.theme)],
       setCursor: [(u) => chart.hover(u)],
       setSelect: [(u) => zoom(u, panel)],
     },
   };
   const plot = new uPlot(options, [[], ...lines.map(() => [])], host);
+  listenToFingers(chart, plot.over);
   plot.over.addEventListener("mouseenter", () => (chart.hovered = true));
   plot.over.addEventListener("mouseleave", () => (chart.hovered = false));
   return plot;
 }
 
 function series(chart, line) {
-  const { shared, lead } = chart.panel;
+  const { shared, entrant } = chart.panel;
   return {
     scale: "y",
     auto: false,
@@ -49,7 +52,7 @@ function series(chart, line) {
     dash: line.dash,
     cap: "butt",
     stroke: () => chart.color(line),
-    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== lead) : linePath,
+    paths: shared ? (u, i) => ownPath(u, i, chart.rowsOf(line), line.member !== entrant) : linePath,
     points: {
       // Evaluations are rare: a dot says where one was made.
       show: (u, _, from, to) => chart.sparse && !shared && to - from < FEW_POINTS,
@@ -69,7 +72,7 @@ function xAxis(panel) {
     labelSize: 15,
     labelGap: 0,
     labelFont: panel.theme.font,
-    splits: (u, _, low, high) => linearTicks(low, high, u.width / 90).filter(Number.isInteger),
+    splits: (u, _, low, high) => stepTicks(low, high, u.width),
     values: (_, splits) => splits.map(stepTick),
   };
 }
@@ -78,7 +81,7 @@ function yAxis(panel, log) {
   return {
     ...axisStyle(panel),
     size: GUTTER,
-    splits: (u, _, low, high) => (log ? logTicks : linearTicks)(low, high, u.height / 46),
+    splits: (u, _, low, high) => valueTicks(low, high, u.height, log),
     filter: (_, splits) => splits,
     values: (_, splits) => splits.map(tick),
   };
@@ -107,7 +110,7 @@ function cursor(chart) {
     drag: { x: true, y: false, setScale: false, dist: 5 },
     bind: { dblclick: reset },
     // A missing value has no place on the canvas; uPlot hides the point of a null index.
-    dataIdx: (u, i, at) => (i === 0 || panel.shared || drawable(u.data[i][at], chart.log) ? at : null),
+    dataIdx: (u, i, at) => (i === 0 || (lines[i - 1].kind !== "ghost" && (panel.shared || drawable(u.data[i][at], chart.log))) ? at : null),
     points: {
       ...(lines.length > CURSOR_POINTS && { show: false }),
       ...(panel.shared && { bbox: (u, i) => spot(u, i, chart) }),
@@ -121,7 +124,7 @@ function cursor(chart) {
 
 /** Where the cursor's point of a line belongs whose run has rows of its own. */
 function spot(u, i, chart) {
-  const { x, value } = chart.valueAt(i - 1, u.data[0][u.cursor.idx]);
+  const { x, value } = chart.valueAt(chart.lines[i - 1], u.data[0][u.cursor.idx]);
   if (!drawable(value, chart.log)) return { left: -10, top: -10, width: 0, height: 0 };
   const half = CURSOR_SIZE / 2;
   return { left: u.valToPos(x, "x") - half, top: u.valToPos(value, "y") - half, width: CURSOR_SIZE, height: CURSOR_SIZE };

@@ -1,57 +1,68 @@
-/** The contenders by name: line style, state and step; a click brings one to the front. */
+/** The contenders by name: colour, line style, state and step; a click brings one to the front. And how they are drawn. */
 import { count } from "./format.js";
-import { element, write } from "./dom.js";
+import { element, press, segments, swatch, write } from "./dom.js";
 
-/** One button a contender; hidden while there is but one run. */
+/** One button a contender, and what colour and lines stand for; hidden while there is but one run. */
 export class RaceBar {
   constructor(panel) {
+    /** @type {import("./panel.js").Panel} */
     this.panel = panel;
-    this.node = element("div", { class: "gn-race", role: "group", "aria-label": "Contenders", "data-testid": "contenders", hidden: true });
+    this.list = element("div", { class: "gn-race", role: "group", "aria-label": "Contenders", "data-testid": "contenders" });
+    this.color = segments("Colour tells apart", [["task", "tasks"], ["contender", "contenders"]], (colour) => panel.choices.draw({ colour }));
+    this.seeds = segments("Seeds are drawn as", [["mean", "mean and range"], ["each", "each"]], (drawn) => panel.choices.draw({ each: drawn === "each" }));
+    this.seedsBox = element("span", { class: "gn-choice" }, ["Seeds", this.seeds]);
+    const tools = element("div", { class: "gn-race-tools" }, [element("span", { class: "gn-choice" }, ["Colour", this.color]), this.seedsBox]);
+    this.node = element("div", { class: "gn-race-box", hidden: true }, [this.list, tools]);
     this.items = [];
   }
 
-  /** Make the buttons of the runs that are drawn. */
+  /** Make the buttons of what is drawn. */
   configure() {
-    const { members, shared } = this.panel;
-    const drawn = JSON.stringify(shared ? members.map(({ id, label }) => [id, label]) : []);
-    // The same buttons stay, with the focus that one of them may have.
-    if (drawn === this.drawn) return this.update();
-    this.drawn = drawn;
+    const { members, entrants, shared, choices } = this.panel;
     this.node.hidden = !shared;
-    this.items = shared ? members.map((member) => this.item(member)) : [];
-    this.node.replaceChildren(...this.items.map(({ button }) => button));
-    return this.update();
+    press(this.color, choices.byContender ? "contender" : "task");
+    press(this.seeds, choices.view.each ? "each" : "mean");
+    this.seedsBox.hidden = new Set(members.map(({ mark }) => mark.team)).size === members.length;
+    const drawn = JSON.stringify(shared ? entrants.map(({ key, label, dash, color, members: runs }) => [key, label, dash, color, runs?.length]) : []);
+    // The same buttons stay, with the focus that one of them may have.
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      this.items = shared ? entrants.map((_, place) => this.item(place)) : [];
+      this.list.replaceChildren(...this.items.map(({ button }) => button));
+    }
+    this.update();
   }
 
-  item(member) {
-    const { panel } = this;
+  item(place) {
+    const { choices } = this.panel;
+    const entrant = () => this.panel.entrants[place];
+    const { key, label, members } = entrant();
     const where = element("span", { class: "gn-where" });
-    const parts = [line(member.dash), element("b", { class: "gn-key" }, member.key), element("span", { class: "gn-contender-name" }, member.label), where];
-    const title = `${member.label}: click brings it to the front in all charts; the lines of the others are means over 3 pixels`;
-    const button = element("button", { type: "button", class: "gn-contender", title, "data-testid": `contender-${member.place}`, "data-run": member.id }, parts);
-    button.addEventListener("click", () => panel.raise(member));
+    const parts = [line(entrant()), element("b", { class: "gn-key" }, key), element("span", { class: "gn-contender-name" }, label), where];
+    const title = `${label}: click brings it to the front in all charts; the lines of the others are means over 3 pixels`;
+    const button = element("button", { type: "button", class: "gn-contender", title, "data-testid": `contender-${place}`, "data-run": members ? null : entrant().id }, parts);
+    button.addEventListener("click", () => this.panel.raise(entrant()));
     // As with the tasks: a finger has no hover.
-    button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && panel.choices.setSpot(member));
-    button.addEventListener("pointerleave", () => panel.choices.setSpot(null));
-    button.addEventListener("focus", () => button.matches(":focus-visible") && panel.choices.setSpot(member));
-    button.addEventListener("blur", () => panel.choices.setSpot(null));
-    return { member, button, where };
+    button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && choices.setSpot(entrant()));
+    button.addEventListener("pointerleave", () => choices.setSpot(null));
+    button.addEventListener("focus", () => button.matches(":focus-visible") && choices.setSpot(entrant()));
+    button.addEventListener("blur", () => choices.setSpot(null));
+    return { button, where };
   }
 
   /** Write where each contender stands. */
   update() {
-    for (const { member, button, where } of this.items) {
-      write(where, member.state ? `${member.state} · ${count(member.step)}` : "");
-      button.setAttribute("aria-pressed", String(member === this.panel.lead));
-      button.dataset.points = String(member.history?.rows.count ?? 0);
-    }
+    this.items.forEach(({ button, where }, place) => {
+      const entrant = this.panel.entrants[place];
+      const state = entrant.state ? `${entrant.state} · ${count(entrant.step)}` : "";
+      write(where, [entrant.seeds, state].filter(Boolean).join(" · "));
+      button.setAttribute("aria-pressed", String(entrant === this.panel.entrant));
+      button.dataset.points = String(entrant.history ? entrant.rows(false).count : 0);
+    });
   }
 }
 
-/** A contender's line style, in the ink of the words. */
-export function line(dash) {
-  const node = element("span", { class: "gn-dash", "aria-hidden": "true" });
-  const pattern = dash.length ? dash.join(" ") : "none";
-  node.innerHTML = `<svg viewBox="0 0 32 6" width="32" height="6"><line x1="0" y1="3" x2="32" y2="3" stroke="currentColor" stroke-width="2.2" stroke-dasharray="${pattern}"/></svg>`;
-  return node;
+/** A contender's line as a chart draws it that has one line of each. */
+export function line({ color, dash }) {
+  return swatch({ color, dash });
 }

@@ -3,8 +3,11 @@ import { count, significant } from "./format.js";
 import { element, notation, swatch, write } from "./dom.js";
 
 const STEP_ROOM = 120;
+const SMOOTHED_ROOM = 64;
 const ITEM_ROOM = 68;
 const NEAR = 36;
+// So many lines are read out.
+const MOST_READ = 8;
 
 /** A chart's readout row. At rest it shows the newest values. */
 export class Readout {
@@ -13,34 +16,55 @@ export class Readout {
     this.items = [];
   }
 
-  /** Make one item a line; targets and the tasks of other runs are left to the tag, the row would not hold them. */
+  /** Make one item a line; the tasks of other runs are left to the tag, the row would not hold them. */
   configure(tasks, lines, lead) {
     this.step = element("span", { class: "gn-readout-step" });
     this.items = lines
-      .map((line, index) => ({ line, index }))
-      .filter(({ line }) => line.kind !== "target" && (line.sole || line.member === lead))
-      .sort((a, b) => a.line.task - b.line.task || a.line.member.place - b.line.member.place)
-      .map((item) => ({ ...item, ...readoutItem(tasks, item.line) }));
+      .filter((line) => line.sole || line.member === lead)
+      .sort((a, b) => a.task - b.task || a.member.place - b.member.place)
+      .map((line) => ({ line, ...readoutItem(tasks, line) }));
     this.more = element("span", { class: "gn-readout-more" });
     this.node.replaceChildren(this.step, ...this.items.map(({ node }) => node), this.more);
   }
 
-  /** Show the values at a step, as many as `width` holds; `value` gives that of a line by its place. */
-  show(step, value, visible, width = 320) {
-    const most = Math.max(1, Math.floor((width - STEP_ROOM) / ITEM_ROOM));
-    write(this.step, step === undefined ? "" : `step ${count(step)}`);
+  /** Show a chart's values at a step, as many as there is room for; null: the newest, up to the step `last`, if any. */
+  show(step, chart, last) {
+    const smoothed = isSmoothed(chart);
+    const room = (chart.width ?? 320) - STEP_ROOM - (smoothed ? SMOOTHED_ROOM : 0);
+    const most = Math.max(1, Math.floor(room / ITEM_ROOM));
+    const at = step ?? last;
+    write(this.step, at === undefined ? "" : `step ${count(at)}${smoothed ? ", smoothed" : ""}`);
     let shown = 0;
     let left = 0;
     for (const item of this.items) {
-      const there = step !== undefined && visible(item.line);
+      const there = at !== undefined && chart.shows(item.line);
       const fits = there && shown < most;
       if (fits) shown += 1;
       else if (there) left += 1;
       item.node.hidden = !fits;
-      if (fits) write(item.value, significant(value(item.index), 3));
+      if (fits) write(item.value, significant(chart.valueAt(item.line, step).value, 3));
     }
     write(this.more, left ? `+${left}` : "");
   }
+}
+
+function isSmoothed({ sparse, panel }) {
+  return !sparse && panel.choices.smoothing > 0;
+}
+
+/** A value of a chart as it is drawn, with the one that was measured where that is another. */
+function said(chart, { value, raw }, digits) {
+  const drawn = significant(value, digits);
+  const measured = significant(raw, digits);
+  return isSmoothed(chart) && measured !== drawn ? `${drawn} (raw ${measured})` : drawn;
+}
+
+/** The values of a chart at a step in words; null: the newest. */
+export function valueText(chart, step) {
+  const lines = chart.told.filter((line) => chart.shows(line));
+  const values = lines.slice(0, MOST_READ).map((line) => `${line.label} ${said(chart, chart.valueAt(line, step), 3)}`);
+  const more = lines.length > MOST_READ ? [`and ${lines.length - MOST_READ} more`] : [];
+  return `step ${count(step ?? chart.plot.data[0].at(-1))}: ${[...values, ...more].join(", ")}`;
 }
 
 function readoutItem(tasks, line) {
@@ -66,10 +90,10 @@ export class Tag {
     const nearest = index === null || index === undefined ? null : nearestLine(u, chart, u.data[0][index]);
     this.node.hidden = !nearest;
     if (!nearest) return;
-    const { line, value, y } = nearest;
-    const x = u.valToPos(nearest.x, "x");
+    const { line, at, y } = nearest;
+    const x = u.valToPos(at.x, "x");
     const width = u.bbox.width / (devicePixelRatio || 1);
-    write(this.node, `${line.kind === "target" ? "target, " : ""}${line.label}  ${significant(value, 4)}`);
+    write(this.node, `${line.kind === "target" ? "target, " : ""}${line.label}  ${said(chart, at, 4)}`);
     this.node.style.setProperty("--gn-tag", chart.color(line));
     const flip = x > width / 2;
     this.node.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px) translate(${flip ? "calc(-100% - 10px)" : "10px"}, -50%)`;
@@ -79,15 +103,14 @@ export class Tag {
 function nearestLine(u, chart, step) {
   let best = null;
   let distance = NEAR;
-  chart.lines.forEach((line, i) => {
-    const { x, value } = chart.valueAt(i, step);
-    if (!chart.shows(line) || value - value !== 0 || (chart.log && value <= 0)) return;
-    const y = u.valToPos(value, "y");
+  for (const line of chart.lines) {
+    const at = chart.valueAt(line, step);
+    const drawn = line.kind !== "ghost" && chart.shows(line) && at.value - at.value === 0 && (!chart.log || at.value > 0);
+    const y = u.valToPos(at.value, "y");
     const away = Math.abs(y - u.cursor.top);
-    if (away < distance) {
-      distance = away;
-      best = { line, value, x, y };
-    }
-  });
+    if (!drawn || away >= distance) continue;
+    distance = away;
+    best = { line, at, y };
+  }
   return best;
 }

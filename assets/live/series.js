@@ -15,6 +15,7 @@ export class Rows {
     this.columns = Array.from({ length: total }, () => new Float32Array(FIRST_CAPACITY));
     this.measured = new Uint8Array(total);
     this.smooth = new Array(total).fill(null);
+    this.trust = new Array(total).fill(null);
     this.smoothed = new Int32Array(total);
     this.factor = 0;
     this.count = 0;
@@ -22,6 +23,8 @@ export class Rows {
     this.stride = 1;
     this.marks = [];
     this.seed = null;
+    /** Grows whenever anything is another. */
+    this.version = 0;
   }
 
   /** The newest step held, or `otherwise` when there is none. */
@@ -81,32 +84,31 @@ export class Rows {
 
   /** Index of the first row whose step is at least `step`. */
   find(step) {
-    const steps = this.columns[STEP];
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (steps[middle] < step) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowest(this.columns[STEP].subarray(0, this.count), step);
   }
 
   /** Set the smoothing factor of the exponential moving average, in [0, 1). */
   setSmoothing(factor) {
     if (factor === this.factor) return;
+    this.version += 1;
     this.factor = factor;
     this.smoothed.fill(0);
   }
 
+  /** A column as it was measured. */
+  raw(column) {
+    return this.columns[column].subarray(0, this.count);
+  }
+
   /** A column as it should be drawn: raw, or smoothed up to the newest row. */
   view(column) {
-    if (!this.factor || column === STEP) return this.columns[column].subarray(0, this.count);
+    if (!this.factor || column === STEP) return this.raw(column);
     this.extend(column);
     return this.smooth[column].subarray(0, this.count);
   }
 
   settle(count) {
+    this.version += 1;
     const from = this.count;
     this.count += count;
     if (this.mean) this.average(from);
@@ -150,20 +152,28 @@ export class Rows {
     };
     this.columns = this.columns.map(grow);
     this.smooth = this.smooth.map((old) => old && grow(old));
+    this.trust = this.trust.map((old) => old && grow(old));
   }
 
+  /**
+   * Smooth a column up to the newest row. `trust` is the weight of all values so far, which grows to 1: divided by it,
+   * the mean begins at the first value and does not cling to it.
+   */
   extend(column) {
     const out = (this.smooth[column] ??= new Float32Array(this.capacity));
+    const trust = (this.trust[column] ??= new Float32Array(this.capacity));
     const raw = this.columns[column];
     const steps = this.columns[STEP];
     const unit = this.unit || this.stride;
     let i = this.smoothed[column];
     if (i === 0 && this.seed && this.count) {
-      out[0] = this.seed.rows.view(column)[this.seed.index];
+      const { rows, index } = this.seed;
+      out[0] = rows.view(column)[index];
+      trust[0] = rows.trust[column][index];
       i = 1;
     }
-    let held = NaN;
-    for (let j = i - 1; j >= 0 && held !== held; j -= 1) held = out[j];
+    let last = i - 1;
+    while (last >= 0 && out[last] - out[last] !== 0) last -= 1;
     let gap = unit;
     let keep = this.factor;
     for (; i < this.count; i += 1) {
@@ -178,9 +188,10 @@ export class Rows {
         gap = step;
         keep = this.factor ** (gap / unit);
       }
-      out[i] = held - held === 0 ? keep * held + (1 - keep) * value : value;
       // Read back as float32, so that appending gives the very numbers a recomputation would.
-      held = out[i];
+      trust[i] = last < 0 ? 1 - keep : keep * trust[last] + (1 - keep);
+      out[i] = last < 0 ? value : out[last] + ((1 - keep) / trust[i]) * (value - out[last]);
+      last = i;
     }
     this.smoothed[column] = this.count;
   }
@@ -200,4 +211,16 @@ export function refine(base, values, count, stride) {
   rows.stride = base.stride;
   rows.setSmoothing(base.factor);
   return rows;
+}
+
+/** Index of the first of ascending steps that is at least `step`. */
+export function lowest(steps, step) {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle] < step) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

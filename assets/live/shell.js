@@ -1,7 +1,7 @@
 /** What surrounds the charts: style sheets, and observers of their size and visibility. */
 import { element } from "./dom.js";
 
-const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css"];
+const SHEETS = ["../vendor/uplot/uPlot.min.css", "./panel.css", "./stage.css", "./reading.css"];
 const NEARBY = "400px";
 
 /** Load the style sheets beside the DOM (a shadow root would not see those of the page), then call `ready`. */
@@ -11,11 +11,9 @@ export function loadStyles(root, ready) {
     waiting -= 1;
     if (!waiting) ready();
   };
-  for (const path of SHEETS) {
-    const link = element("link", { rel: "stylesheet", href: new URL(path, import.meta.url).href });
-    link.onload = link.onerror = arrived;
-    root.prepend(link);
-  }
+  const links = SHEETS.map((path) => element("link", { rel: "stylesheet", href: new URL(path, import.meta.url).href }));
+  for (const link of links) link.onload = link.onerror = arrived;
+  root.prepend(...links);
 }
 
 /** Tell the panel's charts their size, and whether they are on screen and so worth drawing. */

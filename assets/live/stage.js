@@ -47,6 +47,8 @@ export class Stage {
   configure() {
     const { run, lead, members, shared, tasks, theme } = this.panel;
     this.answers.configure();
+    // Another run will be here in a moment: were the card hidden until then, all below would jump twice.
+    if (!run && members.length) return;
     const few = run && run.tasks.length <= MOST_TASKS;
     this.node.hidden = !few;
     if (!few) return;
@@ -67,8 +69,8 @@ export class Stage {
 
   /** Show the newest numbers, or those of the step that is held; false where nothing is shown. */
   update() {
-    if (this.node.hidden) return false;
     const { history } = this.panel;
+    if (this.node.hidden || !history) return false;
     const at = this.held < 0 ? history.rows.newestRow(Math.max(0, history.layout.gradient_norms)) : this.held;
     const now = measured(history, at);
     write(this.step, at < 0 ? "" : `step ${count(now.step)}${this.held < 0 ? "" : ", held"}`);
@@ -106,7 +108,7 @@ export class Stage {
   }
 
   toggle() {
-    if (this.held >= 0) return this.release();
+    if (this.held >= 0 || !this.panel.history) return this.release();
     const { rows, layout } = this.panel.history;
     // The newest step but one, so that what its weights became is known.
     this.line = 0;
@@ -121,8 +123,8 @@ export class Stage {
   }
 
   put(at) {
-    const { rows } = this.panel.history;
-    if (!rows.count) return;
+    const { rows } = this.panel.history ?? {};
+    if (!rows?.count) return;
     this.held = Math.min(Math.max(0, at), rows.count - 1);
     this.panel.choices.setTravel(rows.columns[0][this.held]);
     this.update();

@@ -14,11 +14,11 @@ const COLUMNS = [
 /** A row for each task; cells are written only when their text changes. */
 export class TaskTable {
   constructor() {
-    this.caption = element("caption", { class: "gn-hidden" }, "The tasks at the newest step");
+    this.caption = element("caption", { class: "gn-hidden" }, "The tasks at the newest step, as measured");
     this.head = element("thead");
     this.body = element("tbody");
     const table = element("table", { class: "gn-table" }, [this.caption, this.head, this.body]);
-    this.node = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "The tasks at the newest step", hidden: true, "data-testid": "task-table" }, table);
+    this.node = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "The tasks at the newest step, as measured", hidden: true, "data-testid": "task-table" }, table);
     this.cells = [];
   }
 

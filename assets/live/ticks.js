@@ -38,6 +38,16 @@ export function logTicks(low, high, wanted) {
   return ticks;
 }
 
+/** The ticks of an axis of steps that is `width` pixels long. */
+export function stepTicks(low, high, width) {
+  return linearTicks(low, high, width / 90).filter(Number.isInteger);
+}
+
+/** The ticks of an axis of values that is `height` pixels long. */
+export function valueTicks(low, high, height, log) {
+  return (log ? logTicks : linearTicks)(low, high, height / 46);
+}
+
 /** The y range that holds [low, high] with a margin, rounded outward. */
 export function niceRange(low, high, log) {
   if (!(low <= high)) return log ? [0.1, 10] : [0, 1];

@@ -4,19 +4,21 @@ import { element, write } from "./dom.js";
 
 // A fork is answered by another run; this long, no second one is asked for.
 const PATIENCE = 4000;
+const SETTINGS = "with the settings on the left (α, method, learning rate …)";
 
-/** The slim bar under the header; hidden while there is no checkpoint. */
+/** The slim bar under the header. Its room is kept while there is no checkpoint, so that nothing jumps when one comes. */
 export class TimeTravel {
   constructor(panel) {
     this.panel = panel;
     this.steps = [];
     this.chosen = null;
+    this.asked = false;
     this.word = element("span", { class: "gn-travel-word" }, "Time travel");
     this.input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Checkpoint to travel to", "data-testid": "travel" });
     this.button = element("button", { type: "button", class: "gn-fork", "data-testid": "fork" });
     this.hint = element("span", { class: "gn-hint" });
     const tools = element("div", { class: "gn-travel-tools" }, [this.button, this.hint]);
-    this.node = element("div", { class: "gn-travel", role: "group", "aria-label": "Time travel", "data-testid": "travel-bar", hidden: true }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
+    this.node = element("div", { class: "gn-travel", role: "group", "aria-label": "Time travel", "data-testid": "travel-bar" }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
     this.input.addEventListener("input", () => this.choose());
     this.input.addEventListener("focus", () => this.input.matches(":focus-visible") && this.choose());
     this.button.addEventListener("click", () => this.fork());
@@ -33,7 +35,6 @@ export class TimeTravel {
   configure() {
     if (this.lead !== this.panel.lead) this.chosen = null;
     this.lead = this.panel.lead;
-    write(this.hint, this.lead?.run?.recorded ? "by a run of its script" : "with the settings on the left (α, method, learning rate …)");
     this.update();
   }
 
@@ -41,11 +42,15 @@ export class TimeTravel {
   update() {
     const { lead, shared } = this.panel;
     this.steps = lead?.checkpoints ?? [];
-    this.node.hidden = !this.steps.length;
-    if (!this.steps.length) return;
-    write(this.word, shared ? `Time travel, ${lead.key}` : "Time travel");
-    this.input.max = String(this.steps.length - 1);
-    this.input.value = String(nearest(this.steps, this.chosen ?? this.newest()));
+    const none = !this.steps.length;
+    // What is replayed has none.
+    this.node.hidden = this.panel.id === null;
+    write(this.word, shared && lead ? `Time travel, ${lead.key}` : "Time travel");
+    write(this.hint, none ? "from its first checkpoint on" : lead.run?.recorded ? "by a run of its script" : SETTINGS);
+    this.input.disabled = none;
+    this.button.disabled = none || this.asked;
+    this.input.max = String(Math.max(0, this.steps.length - 1));
+    this.input.value = String(none ? 0 : nearest(this.steps, this.chosen ?? this.newest()));
     this.tell();
   }
 
@@ -62,17 +67,21 @@ export class TimeTravel {
   }
 
   tell() {
-    const text = `step ${count(this.step)}`;
-    this.input.setAttribute("aria-valuetext", text);
+    const text = this.steps.length ? `step ${count(this.step)}` : "a step";
+    this.input.setAttribute("aria-valuetext", this.steps.length ? text : "no checkpoint yet");
     write(this.button, `Fork from ${text}`);
   }
 
   fork() {
     const { lead } = this.panel;
     if (!lead) return;
-    this.button.disabled = true;
     // Were it pressed twice, there would be two forks.
-    setTimeout(() => (this.button.disabled = false), PATIENCE);
+    this.asked = true;
+    setTimeout(() => {
+      this.asked = false;
+      this.update();
+    }, PATIENCE);
+    this.update();
     this.panel.page.trigger?.("fork", { run: lead.id, step: this.step });
     this.panel.choices.setTravel(null);
   }

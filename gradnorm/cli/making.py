@@ -84,8 +84,19 @@ def bench(arguments: argparse.Namespace) -> int:
     if arguments.name in _IN_A_BROWSER:
         _check_browser(f"gradnorm bench {arguments.name}")
     check_writable(arguments.json)
-    write_json(measure(arguments.name), arguments.json or "-")
+    write_json(measure(arguments.name, **_viewers(arguments)), arguments.json or "-")
     return 0
+
+
+def _viewers(arguments: argparse.Namespace) -> dict[str, int]:
+    """Return the option of `streaming`, if it is given. Raises SpecError if it can't be used."""
+    if arguments.viewers is None:
+        return {}
+    if arguments.name != "streaming":
+        raise SpecError(f"--viewers should be given with streaming. Found it with {arguments.name}. Leave it out.")
+    if arguments.viewers < 2:
+        raise SpecError(f"--viewers should be 2 or more. Found {arguments.viewers}.")
+    return {"viewers": arguments.viewers}
 
 
 def _check_browser(user: str) -> None:

@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     named = benchmarks()
     listed = "; ".join(f"{name}: {what}" for name, what in named.items()) or "needs a checkout of the source"
     bench.add_argument("name", choices=list(named) or None, metavar="NAME", help=listed)
+    bench.add_argument("--viewers", type=int, metavar="N", help="streaming: of the watch page, 2 or more")
 
     _add_data(commands.add_parser("data", help="make data to try things with"))
 

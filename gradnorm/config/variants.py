@@ -7,8 +7,8 @@ from typing import Any
 
 from gradnorm.config.spec import RunSpec, SpecError, changed, methods
 
-# As many line styles as an eye tells apart.
-MOST_CONTENDERS = 8
+# As many as one panel draws and one program trains side by side.
+MOST_CONTENDERS = 64
 # What makes another network or another data set cannot change at a checkpoint.
 _FIXED_AT_FORK = ("dataset", "seed", "network", "width", "depth", "channels", "initialization")
 # What would put contenders out of step.
@@ -39,7 +39,7 @@ def contenders(base: RunSpec, text: str) -> list[RunSpec]:
     """Return the specs of a race.
 
     base: see `contender`.
-    text: 2 to 8 different contenders with commas between, as in "equal,gradnorm:alpha=0.5,uncertainty".
+    text: 2 to 64 different contenders with commas between, as in "equal,gradnorm:alpha=0.5,uncertainty".
     Raises SpecError for another number of contenders, two that are equal, or a wrong one.
     """
     specs = [contender(base, part) for part in text.split(",") if part.strip()]
@@ -55,20 +55,28 @@ def contenders(base: RunSpec, text: str) -> list[RunSpec]:
 
 
 def product(base: RunSpec, names: Sequence[str], alphas: Sequence[float], seeds: Sequence[float]) -> list[RunSpec]:
-    """Return the contenders methods × α × seeds. α applies to the methods that have one.
+    """Return the contenders methods × α × seeds; see `combinations`.
 
     base: see `contender`.
-    names: methods.
-    alphas: values in [0, 5].  seeds: whole numbers ≥ 0.  Empty, either keeps that of `base`.
     Raises SpecError as `contenders` does.
     """
+    return contenders(base, ",".join(combinations(names, alphas, seeds or [base.seed])))
+
+
+def combinations(names: Sequence[str], alphas: Sequence[float], seeds: Sequence[float]) -> list[str]:
+    """Return the contenders methods × α × seeds as `contender` reads them.
+
+    names: methods.
+    alphas: values in [0, 5], for the methods that have one; empty to keep that of the base.
+    seeds: whole numbers ≥ 0; empty to keep that of the base.
+    """
     texts: list[str] = []
-    for seed in seeds or [base.seed]:
+    for seed in [f":seed={seed:g}" for seed in seeds] or [""]:
         for name in names:
             has_alpha = name in methods() and "alpha" in methods()[name].model_fields
             with_alpha = [f":alpha={alpha:g}" for alpha in alphas] if has_alpha and alphas else [""]
-            texts += [f"{name}{alpha}:seed={seed:g}" for alpha in with_alpha]
-    return contenders(base, ",".join(texts))
+            texts += [f"{name}{alpha}{seed}" for alpha in with_alpha]
+    return texts
 
 
 def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -80,12 +88,21 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     ['Equal weights seed 1', 'Equal weights seed 2', 'Geometric loss (GLS)']
     """
     titles = [_title(spec) for spec in specs]
+    # Of each title the options that are not the same in all specs of it.
+    differing = {
+        title: [key for key in dict.fromkeys(key for spec in alike for key in spec) if not _same(alike, key)]
+        for title in dict.fromkeys(titles)
+        for alike in [[spec for spec, other in zip(specs, titles, strict=True) if other == title]]
+    }
     names: list[str] = []
     for title, spec in zip(titles, specs, strict=True):
-        rivals = [other for other, other_title in zip(specs, titles, strict=True) if other_title == title]
-        keys = [key for key in spec if any(other.get(key) != spec[key] for other in rivals)]
+        keys = [key for key in spec if key in differing[title]]
         names.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
     return names
+
+
+def _same(specs: Sequence[Mapping[str, Any]], key: str) -> bool:
+    return all(spec.get(key) == specs[0].get(key) for spec in specs)
 
 
 def fork(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> RunSpec:

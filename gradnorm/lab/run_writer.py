@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # A block is also written when it is this long.
 BLOCK_STEPS = 64
+# Runs in lock step that write as often as one alone does; those of larger groups wait longer in proportion.
+OFTEN = 16
 # Errors whose message is meant for the user.
 _FORESEEN = (SpecError, DataError, CheckpointError, StoreError, EngineError)
 # Seconds after which a write that failed is tried again.
@@ -135,6 +137,7 @@ class _Group:
         if index not in self.writers:
             return None
         writer = self.writers[index]
+        age = BLOCK_SECONDS * max(1.0, len(self.writers) / OFTEN)
         if self._behind is None:
             # Only now is the step known at which a resumed run goes on.
             self._behind = self._insist(lambda: min(each.read_step() for each in self.writers.values()))
@@ -142,7 +145,7 @@ class _Group:
             if not isinstance(item, (*_FORESEEN, TakenOverError)):
                 log.error("Run %s failed at step %d.", writer.run, writer.step, exc_info=item)
             item = failed(writer.step, item)
-        written = self._insist(lambda: writer.take(item)) and (not writer.due or self._insist(writer.flush))
+        written = self._insist(lambda: writer.take(item)) and (not writer.due(age) or self._insist(writer.flush))
         if not written:
             self._left.add(index)
         if not written or isinstance(item, Outcome):
@@ -207,10 +210,9 @@ class _Writer:
         self._block = Block(store, run)
         self._flushed = time.monotonic()
 
-    @property
-    def due(self) -> bool:
-        """Whether the block is old or long enough."""
-        return self._block.steps >= BLOCK_STEPS or time.monotonic() - self._flushed >= BLOCK_SECONDS
+    def due(self, age: float) -> bool:
+        """Whether the block is long enough, or `age` seconds old."""
+        return self._block.steps >= BLOCK_STEPS or time.monotonic() - self._flushed >= age
 
     def read_step(self) -> int:
         """Return the step at which the run goes on."""

@@ -36,12 +36,13 @@ def allowed_hosts(address: str | None, origins: Collection[str] = ()) -> frozens
     """
     listed = {name.strip().lower() for name in os.environ.get("GRADNORM_HOSTS", "").split(",") if name.strip()}
     named = listed | {host for origin in origins if (host := urlsplit(origin).hostname)}
-    if listed or (address and _is_loopback(address)):
+    if listed or (address and is_loopback(address)):
         return frozenset({"localhost", "127.0.0.1", "::1", *named})
     return None
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether a name or number is this machine's own, which no other reaches."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

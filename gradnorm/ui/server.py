@@ -22,9 +22,9 @@ from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
 from gradnorm.ui.lesson.class_route import class_routes
-from gradnorm.ui.live.downloads import end_without_slow_clients
 from gradnorm.ui.live.feed import Hub
 from gradnorm.ui.live.routes import live_routes
+from gradnorm.ui.serving import end_without_slow_clients, send_at_once
 
 # Long enough for a visitor who was waiting to get the first page, after which torch is loaded anyway (`main`).
 WARM_SECONDS = 5.0
@@ -59,6 +59,7 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
     Scarcity(asyncio.get_running_loop())
     end_without_slow_clients()
+    sending = asyncio.create_task(send_at_once())
     # Imported modules stay; without this each collection would walk them all.
     gc.freeze()
     if url := os.environ.pop(OPEN, ""):
@@ -68,5 +69,6 @@ async def lifespan(app: Any) -> AsyncGenerator[None]:
     warm.daemon = True
     warm.start()
     yield
+    sending.cancel()
     warm.cancel()
     lab.close()

@@ -25,17 +25,19 @@ WIDE = tuple(float(f"{mantissa}e{power}") for power in range(-3, 5) for mantissa
 FINE = (*(float(f"{mantissa}e{power}") for power in (-1, 0) for mantissa in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)), 10.0)
 
 
-def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = False) -> None:
+def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = False, place: str = "option") -> None:
     """Show the widget of one option.
 
     value: what the widget shows; settings are kept in the session's spec, not in widgets.
     changed: called with the option's key and the new value when the user changes it.
+    place: where on the page, for an option that has several widgets.
     """
-    key = key_of(f"option:{option.key}", option.key)
+    name = f"{place}:{option.key}"
+    key = key_of(name, option.key)
     show(key, _shown(option, value))
 
     def report() -> None:
-        if key != key_of(f"option:{option.key}", option.key):
+        if key != key_of(name, option.key):
             return  # of a widget that `renew` has put another one in the place of
         typed = st.session_state[key]
         whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
@@ -115,6 +117,8 @@ def scale_slider(
     changed: Callable[[float], None],
     stops: Sequence[float] = WIDE,
     text: str | None = None,
+    *,
+    disabled: bool = False,
 ) -> None:
     """Show a slider on a logarithmic scale.
 
@@ -130,6 +134,7 @@ def scale_slider(
         format_func=lambda v: number(v, "g"),
         on_change=lambda: changed(st.session_state[key]),
         help=text,
+        disabled=disabled,
     )
 
 

@@ -35,3 +35,9 @@ def test_an_unknown_one_is_bad_usage(capsys):
     with pytest.raises(SystemExit):
         main(["bench", "speed"])
     assert "invalid choice: 'speed'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "viewers", "said"), [("peers", "300", "streaming"), ("streaming", "1", "2 or more")])
+def test_viewers_are_those_of_streaming(name, viewers, said, capsys):
+    assert main(["bench", name, "--viewers", viewers]) == 2
+    assert said in capsys.readouterr().err

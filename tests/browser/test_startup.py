@@ -14,7 +14,7 @@ def test_start_may_be_pressed_before_the_panel_s_script_has_come(server, open_pa
         time.sleep(2)
         route.continue_()
 
-    page.route("**/live/static/live/chart.js", late)
+    page.route("**/live/static/*/live/chart.js", late)
     page.goto(f"{server.url}/")
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_function(

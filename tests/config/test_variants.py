@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradnorm.config.spec import RunSpec, SpecError, methods, preset
-from gradnorm.config.variants import contender, contenders, fork, labels, product, static
+from gradnorm.config.variants import combinations, contender, contenders, fork, labels, product, static
 
 BASE = preset("toy-2")
 
@@ -26,8 +26,8 @@ def test_a_contender_keeps_the_base_s_hyperparameters_where_it_names_none():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("equal", "should have 2 to 8 contenders. Found 1"),
-        ("", "should have 2 to 8 contenders. Found 0"),
+        ("equal", "should have 2 to 64 contenders. Found 1"),
+        ("", "should have 2 to 64 contenders. Found 0"),
         ("equal,nothing", "method should be one of"),
         ("equal,gradnorm:alpha", "METHOD:KEY=VALUE"),
         ("equal,gradnorm:alpha=9", r"alpha should be in \[0, 5\]"),
@@ -35,7 +35,7 @@ def test_a_contender_keeps_the_base_s_hyperparameters_where_it_names_none():
         ("equal,gradnorm:sigmas=1;2", "sigmas should be the same for all contenders"),
         ("equal,gradnorm,equal", "Contenders should differ. Found Equal weights twice"),
         ("equal,gradnorm:colour=red", "colour should be an option"),
-        (",".join(list(methods())[:9]), "should have 2 to 8 contenders. Found 9"),
+        (",".join(f"equal:seed={seed}" for seed in range(65)), "should have 2 to 64 contenders. Found 65"),
     ],
 )
 def test_a_wrong_race_is_told(text, message):
@@ -50,6 +50,13 @@ def test_a_product_has_every_alpha_for_the_methods_that_have_one_and_every_seed(
         ("equal", None, 2), ("gradnorm", 0.0, 2), ("gradnorm", 1.5, 2),
     ]  # fmt: skip
     assert len(product(BASE, ["equal", "gradnorm"], [], [])) == 2
+    assert len(combinations(["equal", "gradnorm"], [0.0, 1.5], [1, 2])) == len(found)
+
+
+def test_64_contenders_race_and_each_has_a_name():
+    found = contenders(BASE, ",".join(f"gradnorm:alpha={i / 20}" for i in range(64)))
+    names = labels([spec.flat() for spec in found])
+    assert len(set(names)) == 64
 
 
 @given(st.lists(st.sampled_from(list(methods())), min_size=2, max_size=8, unique=True))

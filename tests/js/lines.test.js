@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { grid, linesOf, presence, rowAt, tasksOf } from "../../assets/live/lines.js";
+import { bandsOf, grid, linesOf, presence, remarks, rowAt, tasksOf } from "../../assets/live/lines.js";
 import { Rows } from "../../assets/live/series.js";
 
 function rows(steps, stride = 1) {
@@ -32,7 +32,7 @@ test("the steps of several runs are the first one's, with others' before and beh
 
 test("the run that is pointed at keeps its ink, the others fade", () => {
   const lead = {}, other = {};
-  const panel = (spot, tasks = 2) => ({ shared: true, lead, tasks: new Array(tasks), choices: { spot } });
+  const panel = (spot, tasks = 2) => ({ shared: true, entrant: lead, tasks: new Array(tasks), choices: { spot } });
   assert.equal(presence({ member: other, task: 0 }, { ...panel(null), shared: false }), 1);
   assert.equal(presence({ member: other, task: 0 }, panel(other)), 1);
   assert.equal(presence({ member: lead, task: 0 }, panel(other)), 0.14);
@@ -51,24 +51,53 @@ test("where dashes tell runs apart, a second task of one hue is toned", () => {
   assert.equal(c.color.light, "#0f0");
 });
 
-const VIEW = { lines: () => [{ column: 1, task: 0, label: "a", width: 1 }, { column: 2, task: 0, label: "goal", kind: "target", dash: [3, 3] }] };
+const VIEW = { lines: () => [{ column: 1, task: 0, label: "a", width: 1 }, { column: 2, task: 1, label: "b", width: 1 }, { column: 3, task: 0, label: "goal", kind: "target", dash: [3, 3] }] };
+const RUN = { tasks: [task("a", "#f00"), task("b", "#0f0")] };
 
-function member(label, run) {
-  return { label, key: label[0], dash: [9], run, history: { layout: {}, continues: (other) => other === run } };
+function member(label, run = RUN) {
+  const color = { light: label, dark: label };
+  return { label, key: label[0], dash: [9], color, run, history: { layout: {}, evaluationLayout: {}, continues: (other) => other === run } };
 }
 
-test("a run alone is drawn in its tasks' dashes", () => {
-  const run = { tasks: [task("a", "#f00")] };
-  const lead = member("one", run);
-  const lines = linesOf({ lead, members: [lead], shared: false, run }, VIEW, false);
-  assert.deepEqual(lines.map(({ dash }) => dash), [[1, 2], [3, 3]]);
+function shown(entrants, choices = {}, drawn = [0, 1]) {
+  const [lead] = entrants;
+  return { lead, entrant: lead, entrants, shared: entrants.length > 1, run: lead.run, crowd: { drawn, folds: false }, choices: { task: 0, byContender: false, ...choices } };
+}
+
+test("a run alone is drawn in its tasks' dashes, but for tasks that a band stands for", () => {
+  assert.deepEqual(linesOf(shown([member("one")]), VIEW, false).map(({ dash }) => dash), [[1, 2], [1, 2], [3, 3]]);
+  assert.deepEqual(linesOf(shown([member("one")], {}, [1]), VIEW, false).map(({ task: which }) => which), [1]);
 });
 
 test("of runs behind another only what was measured is drawn, and the one in front comes last", () => {
-  const run = { tasks: [task("a", "#f00")] };
-  const [lead, behind, stranger] = [member("one", run), member("two", run), member("three", {})];
-  const lines = linesOf({ lead, members: [lead, behind, stranger], shared: true, run }, VIEW, false);
-  assert.deepEqual(lines.map(({ label }) => label), ["t two, a", "o one, a", "o one, goal"]);
-  assert.deepEqual(lines.map(({ dash }) => dash), [[9], [9], [3, 3]]);
-  assert.equal(lines[1].width, 1.2);
+  const lines = linesOf(shown([member("one"), member("two"), member("three", {})]), VIEW, false);
+  assert.deepEqual(lines.map(({ label }) => label), ["t two, a", "t two, b", "o one, a", "o one, b", "o one, goal"]);
+  assert.deepEqual(lines.map(({ dash }) => dash), [[9], [9], [9], [9], [3, 3]]);
+  assert.ok(lines.every(({ color }) => color === undefined));
+  assert.equal(lines[2].width, 1.2);
+});
+
+test("where colour tells contenders apart, each has one line, of the task that is shown", () => {
+  const both = shown([member("one"), member("two")], { byContender: true, task: 1 });
+  const lines = linesOf(both, VIEW, false);
+  assert.deepEqual(lines.map(({ label, color, sole }) => [label, color.light, sole]), [["t two, b", "two", true], ["o one, b", "one", true]]);
+  assert.deepEqual(remarks(both, VIEW), ["of b alone"]);
+});
+
+test("in a chart of sums each contender has a colour, whatever colours tell apart", () => {
+  const view = { overall: true, lines: () => [{ column: 2, task: 0, label: "a", width: 1 }, { column: 1, task: -1, label: "sum", width: 2 }] };
+  for (const byContender of [false, true]) {
+    const lines = linesOf(shown([member("one"), member("two")], { byContender }), view, true);
+    assert.deepEqual(lines.map(({ label, color }) => [label, color.light]), [["t two, sum", "two"], ["o one, sum", "one"]]);
+  }
+});
+
+test("a mean over seeds has a band from the least to the greatest of them, and says so", () => {
+  const edges = { low: (column) => [column], high: (column) => [column + 1] };
+  const team = { ...member("one"), members: [{}, {}], rows: () => edges };
+  const both = shown([team, member("two")], { byContender: true });
+  const lines = linesOf(both, VIEW, false);
+  const bands = bandsOf(both, VIEW, false, lines);
+  assert.deepEqual(bands.map(({ line, of }) => [line.label, of().low, of().high]), [["o one, a", [1], [2]]]);
+  assert.match(remarks(both, VIEW)[1], /means over seeds.*least to greatest/);
 });

@@ -1,8 +1,9 @@
-/** Columnar buffers: rows come once each, smoothing is an exponential moving average, gaps stay gaps. */
+/** Columnar buffers: rows come once each, smoothing is a moving average, gaps stay gaps. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Rows, refine } from "../../assets/live/series.js";
+import { LIGHT } from "../../assets/live/smoothing.js";
 
 /** Rows of (step, value) pairs. */
 function filled(pairs, options, stride = 1) {
@@ -48,11 +49,24 @@ test("the newest value is the last that was measured", () => {
   assert.equal(rows.newestRow(1), -1);
 });
 
-test("smoothing keeps the factor's share of what was", () => {
+test("smoothing weighs each value by the factor, and what is not there yet by nothing", () => {
   const rows = filled([[1, 8], [2, 0], [3, 4]]);
   rows.setSmoothing(0.5);
-  assert.deepEqual(column(rows), [8, 4, 4]); // 8; ½·8 + ½·0; ½·4 + ½·4
+  // 8; (8·½ + 0) / (½ + 1); (8·¼ + 0·½ + 4) / (¼ + ½ + 1)
+  assert.deepEqual(column(rows), [8, 8 / 3, 24 / 7].map(Math.fround));
   assert.deepEqual(column(rows, 0), [1, 2, 3], "steps are never smoothed");
+  assert.deepEqual([...rows.raw(1)], [8, 0, 4], "what was measured stays");
+});
+
+test("a light smoothing does not cling to the first value, and ends near the newest", () => {
+  const rows = filled(Array.from({ length: 60 }, (_, i) => [i + 1, i ? 1 : 100]));
+  rows.setSmoothing(LIGHT);
+  const smooth = column(rows);
+  assert.equal(smooth[0], 100);
+  assert.ok(smooth[15] < 1.5 && Math.abs(smooth.at(-1) - 1) < 1e-3, smooth.join());
+  const rising = filled(Array.from({ length: 60 }, (_, i) => [i + 1, i]));
+  rising.setSmoothing(LIGHT);
+  assert.ok(rising.raw(1).at(-1) - column(rising).at(-1) < 3, "it lags by less than three rows");
 });
 
 test("smoothing goes on where it was when rows are appended", () => {
@@ -69,14 +83,18 @@ test("smoothing goes on where it was when rows are appended", () => {
 test("smoothing steps over a gap and leaves it a gap", () => {
   const rows = filled([[1, 8], [2, NaN], [3, 0]]);
   rows.setSmoothing(0.5);
-  assert.deepEqual(column(rows), [8, NaN, 4]);
+  assert.deepEqual(column(rows), [8, NaN, Math.fround(8 / 3)]);
 });
 
 test("rows at a finer stride forget as much over the same number of steps", () => {
   const rows = filled([[4, 16], [8, 0], [9, 0]], {}, 4);
   rows.setSmoothing(0.0625);
   // A stride of 4 keeps 1/16; a single step keeps its fourth root, 1/2.
-  assert.deepEqual(column(rows), [16, 1, 0.5]);
+  const weight = { first: 15 / 16, second: (15 / 16) * (1 / 16) + 15 / 16 };
+  const second = (weight.first * 16) / 16 / weight.second;
+  const third = ((second * weight.second) / 2) / (weight.second / 2 + 1 / 2);
+  const [, found, newest] = column(rows);
+  assert.ok(Math.abs(found - second) < 1e-6 && Math.abs(newest - third) < 1e-6, `${found} ${newest}`);
 });
 
 test("the mean of columns is a column, and marks stand where alpha changed", () => {

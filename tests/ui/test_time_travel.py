@@ -11,6 +11,7 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.runs.records import Checkpoint
 from gradnorm.ui import session
 from gradnorm.ui.live import panel
+from gradnorm.ui.live.family import contenders
 from gradnorm.ui.playground import time_travel
 from tests.factories import TINY, finished, step_records
 
@@ -128,27 +129,27 @@ def test_the_panels_message_forks(lab, state):
 
 def test_a_run_on_its_own_is_drawn_alone(lab, state):
     run = make(lab)
-    assert panel.contenders(lab.store.info(run)) == [{"run": run, "label": "GradNorm α 0.12"}]
+    assert contenders(lab.store, lab.store.info(run)) == [{"run": run, "label": "GradNorm α 0.12"}]
 
 
 def test_a_fork_is_drawn_with_its_parent(lab, state):
     run = make(lab)
     child = make(lab, {**TINY, "alpha": 0.5}, parent=run, forked_at=10)
     same = make(lab, parent=child, forked_at=20, steps=30)
-    assert panel.contenders(lab.store.info(same)) == [
+    assert contenders(lab.store, lab.store.info(same)) == [
         {"run": run, "label": "GradNorm α 0.12"},
         {"run": child, "label": "GradNorm α 0.5, fork at 10"},
         {"run": same, "label": "GradNorm α 0.12, fork at 20"},
     ]
-    assert [c["run"] for c in panel.contenders(lab.store.info(run))] == [run]
+    assert [c["run"] for c in contenders(lab.store, lab.store.info(run))] == [run]
 
 
 def test_a_large_family_is_drawn_in_part(lab, state):
     specs = [RunSpec.parse({**TINY, "seed": seed}) for seed in range(10)]
     runs = lab.store.create_race([(s.title, s.flat()) for s in specs], specs[0].dataset.task_names, queued=True)
-    drawn = [c["run"] for c in panel.contenders(lab.store.info(runs[1]))]
+    drawn = [c["run"] for c in contenders(lab.store, lab.store.info(runs[1]))]
     assert drawn == [runs[1], *runs[3:]]
-    assert [c["label"] for c in panel.contenders(lab.store.info(runs[0]))][1] == "GradNorm α 0.12 seed 3"
+    assert [c["label"] for c in contenders(lab.store, lab.store.info(runs[0]))][1] == "GradNorm α 0.12 seed 3"
 
 
 def test_a_run_deleted_in_between_is_no_fault(lab, state):
@@ -156,4 +157,4 @@ def test_a_run_deleted_in_between_is_no_fault(lab, state):
     info = lab.store.info(run)
     lab.store.end(run, finished(20))
     lab.store.delete(run)
-    assert [c["run"] for c in panel.contenders(info)] == [run]
+    assert [c["run"] for c in contenders(lab.store, info)] == [run]

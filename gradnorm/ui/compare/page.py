@@ -25,6 +25,7 @@ from gradnorm.ui.figure_words import in_words, title_of
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera
 from gradnorm.ui.words import t
 
 # What a mouse does by itself needs no button, and a phone has no room for it.
@@ -84,9 +85,8 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
     _warn(*told)
     for i, figure in enumerate(drawn):
         kind = cast("Any", figure.data[0]).type
-        scale = 2 if view.picture == "png" else 1
-        picture = {"format": view.picture, "filename": f"comparison-{i + 1}", "scale": scale}
-        config = {**_MODE_BAR, "toImageButtonOptions": picture}
+        saved = camera(f"comparison-{i + 1}", view.picture, height=cast("Any", figure.layout).height)
+        config = {**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
         st.plotly_chart(in_words(figure, comparison.measures), key=f"comparison-{kind}-{i}", config=config)
 
 

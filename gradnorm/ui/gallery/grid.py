@@ -11,19 +11,22 @@ import streamlit as st
 
 from gradnorm.charts import gallery as charts
 from gradnorm.config.spec import RunSpec, datasets
-from gradnorm.config.variants import MOST_CONTENDERS
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.gallery import figures
 from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera
 from gradnorm.ui.words import t
 
 if TYPE_CHECKING:
     from torch import nn
 
     from gradnorm.training.predict import Answer, Showcase
+
+# Networks that are kept in memory.
+_NETWORKS = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
     return Showcase.of(datasets()[dataset].model_validate_json(options), seed)
 
 
-@st.cache_resource(max_entries=MOST_CONTENDERS, show_spinner=False)
+@st.cache_resource(max_entries=_NETWORKS, show_spinner=False)
 def _network(run: str, step: int, seed: int, _images: Showcase) -> nn.Module:
     store = lab().store
     return _images.network(RunSpec.parse(store.info(run).spec), store.checkpoints.read(run, step))
@@ -141,7 +144,7 @@ def _cell(key: str, task_figure: TaskFigure) -> None:
             st.plotly_chart(
                 task_figure.figure,
                 key=f"gallery-chart-{key}",
-                config={"displayModeBar": False},
+                config=camera(f"gallery-{key}", width=540),
                 alt=task_figure.alt,
                 height="stretch",
             )

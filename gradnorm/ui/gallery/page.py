@@ -15,7 +15,7 @@ from gradnorm.ui import address, session
 from gradnorm.ui.gallery.grid import GridRow, load_test_images, show_grid
 from gradnorm.ui.gallery.test_images import has_pictures
 from gradnorm.ui.lab import lab
-from gradnorm.ui.live.panel import contenders
+from gradnorm.ui.live.family import contenders
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
@@ -162,7 +162,7 @@ def _nothing_kept(info: RunInfo) -> None:
 
 def _rows(info: RunInfo, step: int | str) -> list[GridRow]:
     rows: list[GridRow] = []
-    for each in contenders(info):
+    for each in contenders(lab().store, info):
         try:
             member = lab().store.info(each["run"])
         except UnknownRunError:  # deleted since

@@ -18,6 +18,7 @@ from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import steps
 from gradnorm.ui.lesson.place import Place, does, place, write
 from gradnorm.ui.lesson.trial import Choice, Control, Picture, Slider
+from gradnorm.ui.pictures import camera
 from gradnorm.ui.widgets import show
 from gradnorm.ui.words import t
 
@@ -25,7 +26,6 @@ from gradnorm.ui.words import t
 STOP_SECONDS, TOUR_SECONDS = 0.5, 8.0
 # Seconds between two looks at the class.
 CLASS_SECONDS = 1.0
-_CONFIG = {"displayModeBar": False}
 
 
 def trial(here: Place, look: Look) -> None:
@@ -129,11 +129,13 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
         charts.add_votes(picture.figures[0][0], counts, look)
     for column, (figure, alt) in zip(st.columns(len(picture.figures)), picture.figures, strict=True):
         # Without a key, which would make another chart of each figure: this one is moved on.
-        column.plotly_chart(in_words(figure), config=_CONFIG, alt=alt)
+        column.plotly_chart(in_words(figure), config=camera(f"lesson-{here.step.name}"), alt=alt)
     if here.teaching:
         if counts and not here.step.trial.across:
             strip = charts.class_strip(counts, places, t("your class: {slider}", slider=t(slider.label)), look)
-            st.plotly_chart(in_words(strip), config=_CONFIG, alt=t("The sliders of your class"), key="lesson-class")
+            st.plotly_chart(
+                in_words(strip), config=camera("lesson-class"), alt=t("The sliders of your class"), key="lesson-class"
+            )
         audience.standings(here)
 
 

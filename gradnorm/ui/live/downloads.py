@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from asyncio import StreamReader, Task
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gradnorm.export.process import FORMATS, REFUSED, command
 from gradnorm.runs.store import RunStore
+from gradnorm.ui.serving import server
 
 # Bytes that are passed on at once.
 CHUNK = 1 << 18
 # Seconds that a client may take for a chunk. One that takes longer has the way of those who wait.
 PATIENCE = 60.0
-# Seconds that a client has for what it was sent, once the server has been told to end.
-GRACE = 3
 
 _log = logging.getLogger(__name__)
 
@@ -137,21 +134,6 @@ async def _gone(receive: Receive) -> None:
 
 async def _ending() -> None:
     """Return when the server has been told to end: uvicorn waits for all answers then, and tells none of them."""
-    server = _server()
-    while not getattr(server, "should_exit", False):
+    running = server()
+    while not getattr(running, "should_exit", False):
         await asyncio.sleep(0.5)
-
-
-def end_without_slow_clients() -> None:
-    """Let the server that runs here end within GRACE seconds, though a client does not take what it was sent.
-
-    Uvicorn would wait for that client without an end. Call it when the server has started.
-    """
-    if server := _server():
-        server.config.timeout_graceful_shutdown = GRACE
-
-
-def _server() -> Any:
-    """Return the uvicorn server that runs here, which handles the signal to end; None under another server."""
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return server if hasattr(server, "should_exit") else None

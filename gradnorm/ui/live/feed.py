@@ -7,15 +7,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import Event, RunInfo
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live import wire
+from gradnorm.ui.live.viewers import Message, Turns, Viewer
 
-Message = str | bytes
 # What was asked of a run while it trains: the newest value of each option that was changed.
 Asked = Callable[[str], Mapping[str, Any]]
 
@@ -27,36 +26,19 @@ STATUS_SECONDS = 0.25
 # How often a run's checkpoints are looked for: a directory listing.
 CHECKPOINT_SECONDS = 1.0
 SPEED_WINDOW = 2.0
-# Messages that may wait for a slow viewer before it is cut off; it reconnects where it was.
-BACKLOG = 256
-SLICE = 16_384
+SLICE = 8192
 # A feed outlives its last viewer by this much: a page that is reloaded finds it running.
 GRACE = 10.0
-
-
-@dataclass(eq=False)
-class Viewer:
-    """One open page: messages that wait for it. `None` is the end."""
-
-    queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
-    cut_off: bool = False
-
-    def put(self, message: Message | None) -> None:
-        """Hand over a message, or cut off a viewer that is too slow."""
-        if self.cut_off:
-            return
-        try:
-            self.queue.put_nowait(message)
-        except asyncio.QueueFull:
-            self.cut_off = True
 
 
 class Feed:
     """A run as its viewers see it. Lives while there are viewers and the run goes on."""
 
-    def __init__(self, store: RunStore, info: RunInfo, asked: Asked) -> None:
+    def __init__(self, store: RunStore, info: RunInfo, asked: Asked, turns: Turns | None = None) -> None:
         self.run = info.run
-        self._store, self._asked = store, asked
+        self._store, self._asked, self._turns = store, asked, turns or Turns()
+        self._sent, self._pause = 0, 0.0
+        self._slices: dict[int, Message] = {}
         self._viewers: set[Viewer] = set()
         self._every = wire.stride(info.total or info.steps)
         self._cursor = info.steps
@@ -108,6 +90,9 @@ class Feed:
                 break
             if self._info.ended:
                 break
+            # To look costs about as much as to send, and each write wakes the feeds of all runs.
+            self._pause, self._sent = self._turns.after(max(1, self._sent)), 0
+            await asyncio.sleep(self._pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._written.wait(), TICK if now - changed < 1 else IDLE_TICK)
         self.ended = True
@@ -125,6 +110,8 @@ class Feed:
         self._info = snapshot.info
         self._tell_events(snapshot.events)
         # A run that goes on was taken back to its checkpoint: what comes again is sent again.
+        if self._info.steps < self._cursor:
+            self._slices = {}
         self._cursor = min(self._cursor, self._info.steps)
         self._evaluated = min(self._evaluated, self._info.steps)
         if len(snapshot.rows):
@@ -160,7 +147,8 @@ class Feed:
         now = time.monotonic()
         speed = self._speed(now)
         here = self._info.state, self._asked(self.run)
-        if here == self._told and now - self._status_at < STATUS_SECONDS:
+        # With many viewers each message counts; rows tell the step, too.
+        if here == self._told and now - self._status_at < STATUS_SECONDS + 4 * self._pause:
             return
         self._status_at, self._told = now, here
         message = wire.status(self._info, speed, here[1])
@@ -184,9 +172,8 @@ class Feed:
         info = self._store.info(self.run)
         yield wire.hello(info)
         while since < cursor:
-            until = min(cursor, since + SLICE)
-            rows = self._store.read(self.run, since, until).rows
-            yield wire.block(wire.LIVE, wire.thin(rows, self._every), self._every)
+            until = min(cursor, since - since % SLICE + SLICE)
+            yield self._slice(since, until)
             since = until
         # Evaluations are few: a viewer that comes back gets them all, and keeps those it lacks.
         snapshot = self._store.read(self.run, cursor, evaluated_since=-1)
@@ -198,7 +185,18 @@ class Feed:
         yield wire.checkpoints(self._store.checkpoints.steps(self.run))
         yield wire.status(info, None, self._asked(self.run))
 
+    def _slice(self, since: int, until: int) -> Message:
+        """Return the rows after step `since`. Whole slices are kept: a class that comes together asks for the same."""
+        if since in self._slices and until - since == SLICE:
+            return self._slices[since]
+        rows = self._store.read(self.run, since, until).rows
+        block = wire.block(wire.LIVE, wire.thin(rows, self._every), self._every)
+        if until - since == SLICE:
+            self._slices[since] = block
+        return block
+
     def _send(self, message: Message) -> None:
+        self._sent += len(self._viewers)
         for viewer in self._viewers:
             viewer.put(message)
 
@@ -212,6 +210,9 @@ class Hub:
     def __init__(self, store: RunStore, asked: Asked = lambda _: {}) -> None:
         self.store, self._asked = store, asked
         self._feeds: dict[str, Feed] = {}
+        self._turns = Turns()
+        # The version of the store at which a run was there.
+        self._there: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         store.listen(self._written)
@@ -224,7 +225,7 @@ class Hub:
         """
         feed = self._feeds.get(run)
         if feed is None or feed.ended:
-            feed = self._feeds[run] = Feed(self.store, self.store.info(run), self._asked)
+            feed = self._feeds[run] = Feed(self.store, self.store.info(run), self._asked, self._turns)
             task = asyncio.create_task(self._serve(feed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -241,14 +242,13 @@ class Hub:
         return 0 if feed is None or feed.ended else feed.viewers
 
     async def deleted(self, run: str) -> None:
-        """Return once there is no run of this id."""
-        version = -1
+        """Return once there is no run of this id. What one viewer's look has found, it has found for all."""
         while True:
             try:
                 newest = self.store.version()
-                if newest != version:
+                if newest != self._there.get(run):
                     self.store.info(run)
-                    version = newest
+                    self._there[run] = newest
             except UnknownRunError:
                 return
             except StoreError:  # the page says what is wrong with the home

@@ -8,12 +8,11 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
-from gradnorm.config.variants import MOST_CONTENDERS, labels
 from gradnorm.runs.records import RunInfo
-from gradnorm.runs.store import UnknownRunError
-from gradnorm.runs.titles import named_alike
 from gradnorm.ui.lab import lab
 from gradnorm.ui.live import prepared
+from gradnorm.ui.live.family import contenders
+from gradnorm.ui.live.shelf import shelf
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
 
@@ -23,8 +22,8 @@ _KEY = "live-panel"
 # for one promise: imports of their own could resolve in another order, and draw an older run over a newer one.
 _JS = """
 let loading;
-const load = (data) =>
-  (loading ??= import(new URL(`${data.base}/live/static/live/panel.js`, document.baseURI).href).catch((error) => {
+const load = ({ base, version }) =>
+  (loading ??= import(new URL(`${base}/live/static/${version}/live/panel.js`, document.baseURI).href).catch((error) => {
     loading = undefined;
     throw error;
   }));
@@ -46,10 +45,11 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
     """
     data = {
         "base": base_path(),
+        "version": shelf().version,
         "run": info.run if info else None,
         # A tuple: given a list or a mapping, Streamlit imports pandas (half a second on the first page) to check for a
         # table.
-        "runs": tuple(contenders(info)) if info else prepared.contenders(),
+        "runs": tuple(contenders(lab().store, info)) if info else prepared.contenders(),
         "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
         "asked": asked or None,
@@ -61,25 +61,6 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
         on_asked_change=lambda: None,
         on_fork_change=_fork,
     )
-
-
-def contenders(info: RunInfo) -> list[dict[str, str]]:
-    """Return `run` and `label` of each run to draw: the watched one and the newest of its family, eight at most."""
-    try:
-        family = lab().store.family(info.run)
-    except UnknownRunError:  # deleted since it was read
-        family = [info]
-    others = [member.run for member in family if member.run != info.run]
-    shown = {info.run, *others[-(MOST_CONTENDERS - 1) :]}
-    drawn = [member for member in family if member.run in shown]
-    names = labels([member.spec for member in drawn])
-    return [{"run": m.run, "label": _label(m, name)} for m, name in zip(drawn, names, strict=True)]
-
-
-def _label(info: RunInfo, name: str) -> str:
-    """Add how α was moved, and the step of a fork: a fork with its parent's settings would have the same name."""
-    name = named_alike(name, info.title)
-    return f"{name}, fork at {info.forked_at:,}" if info.forked_at else name
 
 
 def _fork() -> None:

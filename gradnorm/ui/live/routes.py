@@ -10,8 +10,7 @@ from functools import cache
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gradnorm.export.process import FORMATS, MOST_RUNS
@@ -21,15 +20,17 @@ from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.guard import origin_allowed
 from gradnorm.ui.live.answers import Answers
 from gradnorm.ui.live.downloads import Download
-from gradnorm.ui.live.feed import Hub, Message, Viewer
-from gradnorm.ui.location import assets
+from gradnorm.ui.live.feed import Hub
+from gradnorm.ui.live.parts import Part, share
+from gradnorm.ui.live.shelf import shelf
+from gradnorm.ui.live.viewers import Message, Viewer
+from gradnorm.ui.live.watch import watch_routes
 
 FOREIGN_ORIGIN, UNKNOWN_RUN, TOO_SLOW, TOO_LONG = 4403, 4404, 4408, 1009
 # Bytes; the protocol allows no more.
 LONGEST_REASON = 123
 # Characters or bytes of a message from a page: it asks for the steps from one number to another.
 LONGEST = 1000
-ASSETS = assets()
 # How many exports are made at a time, each by a process of its own.
 EXPORTS = 2
 # No run has as many; numbers beyond are no cursor.
@@ -43,7 +44,7 @@ def live_routes(
     make_hub: Callable[[RunStore], Hub] = Hub,
     trouble: Callable[[], str | None] = lambda: None,
 ) -> list[BaseRoute]:
-    """Return the routes under `base`/live.
+    """Return the routes under `base`/live, and that of the watch page.
 
     store: gives the store when first asked, so that building routes touches no file.
     allowed_origins: origins other than the server's own that may open the socket, as in
@@ -62,6 +63,9 @@ def live_routes(
 
     async def socket(ws: WebSocket) -> None:
         await _serve(ws, hub, allowed_origins)
+
+    async def several(ws: WebSocket) -> None:
+        await share(ws, lambda part: _serve(part, hub, allowed_origins), LONGEST)
 
     async def download(request: Request) -> Response:
         try:
@@ -84,15 +88,17 @@ def live_routes(
 
     prefix = f"{base.rstrip('/')}/live"
     return [
+        WebSocketRoute(f"{prefix}/several", several),
         WebSocketRoute(f"{prefix}/{{run}}", socket),
         Route(f"{prefix}/health", health),
         Route(f"{prefix}/{{run}}/export/{{file_format}}", download),
         Route(f"{prefix}/{{run}}/answers/{{step:int}}", answer),
-        Mount(f"{prefix}/static", StaticFiles(directory=ASSETS)),
+        Route(f"{prefix}/static/{{path:path}}", shelf().answer),
+        *watch_routes(lambda: hub().store, base.rstrip("/"), shelf()),
     ]
 
 
-async def _serve(ws: WebSocket, hub_of: Callable[[], Hub], allowed: Sequence[str]) -> None:
+async def _serve(ws: WebSocket | Part, hub_of: Callable[[], Hub], allowed: Sequence[str]) -> None:
     if not origin_allowed(ws.headers.get("origin"), ws.headers.get("host"), allowed):
         await _refuse(ws, FOREIGN_ORIGIN, "This page's origin may not watch runs.")
         return
@@ -110,7 +116,7 @@ async def _serve(ws: WebSocket, hub_of: Callable[[], Hub], allowed: Sequence[str
         pass
 
 
-async def _catch_up(ws: WebSocket, missed: Sequence[Message]) -> None:
+async def _catch_up(ws: WebSocket | Part, missed: Sequence[Message]) -> None:
     try:
         for message in missed:
             await _send(ws, message)
@@ -119,7 +125,7 @@ async def _catch_up(ws: WebSocket, missed: Sequence[Message]) -> None:
         raise WebSocketDisconnect(1006) from error
 
 
-async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
+async def _both_ways(ws: WebSocket | Part, hub: Hub, run: str, viewer: Viewer) -> None:
     """Send what the feed brings and answer what the page asks, until either side ends."""
     # A handler that only sends would never notice that an idle page has gone.
     sender = asyncio.create_task(_forward(ws, hub, run, viewer))
@@ -134,7 +140,7 @@ async def _both_ways(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
             raise error
 
 
-async def _forward(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
+async def _forward(ws: WebSocket | Part, hub: Hub, run: str, viewer: Viewer) -> None:
     while True:
         message = await viewer.queue.get()
         if message is None:
@@ -148,7 +154,7 @@ async def _forward(ws: WebSocket, hub: Hub, run: str, viewer: Viewer) -> None:
         await _send(ws, message)
 
 
-async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
+async def _answer(ws: WebSocket | Part, hub: Hub, run: str) -> None:
     while True:
         message = await ws.receive()
         if message["type"] == "websocket.disconnect":
@@ -165,11 +171,11 @@ async def _answer(ws: WebSocket, hub: Hub, run: str) -> None:
             await ws.send_bytes(await asyncio.to_thread(hub.detail, run, first, last))
 
 
-async def _send(ws: WebSocket, message: str | bytes) -> None:
+async def _send(ws: WebSocket | Part, message: str | bytes) -> None:
     await (ws.send_text(message) if isinstance(message, str) else ws.send_bytes(message))
 
 
-async def _refuse(ws: WebSocket, code: int, reason: str) -> None:
+async def _refuse(ws: WebSocket | Part, code: int, reason: str) -> None:
     # Only an accepted socket can tell the page why: a refused handshake shows as a bare error there.
     await ws.accept()
     await ws.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from gradnorm.charts.palette import task_style
+from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.forms.registry import error_metrics
-from gradnorm.runs.plain import json_safe
+from gradnorm.runs.plain import json_safe, short
 from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns
 
 LIVE, DETAIL = 1, 2
@@ -21,6 +22,10 @@ LIVE, DETAIL = 1, 2
 MOST_ROWS = 4096
 # Rows of a zoomed range: twice the columns of pixels that a chart has.
 MOST_DETAIL = 1024
+# Settings that a run's title tells, or that change no result; and those that are told of every run, not only where they
+# are no defaults.
+_LEFT_OUT = frozenset({"alpha", "seed", "device", "pace"})
+_TOLD = frozenset({"steps", "batch_size", "learning_rate"})
 
 
 def stride(steps: int, most: int = MOST_ROWS) -> int:
@@ -102,11 +107,19 @@ def _declared(info: RunInfo) -> dict[str, Any]:
             "task_metrics": [next(iter(names), None) for names in by_name],
             "errors": sorted(error_metrics()),
             "answers": False,
+            "settings": [],
         }
     try:
         spec = RunSpec.parse(info.spec)
     except SpecError:  # records outlive the code that made them
-        return {"has_targets": False, "metrics": [], "task_metrics": [], "errors": [], "answers": False}
+        return {
+            "has_targets": False,
+            "metrics": [],
+            "task_metrics": [],
+            "errors": [],
+            "answers": False,
+            "settings": [],
+        }
     # Of each task's metrics the one to look at first; the others are in the exports and the gallery.
     by_task = list(spec.dataset.task_metrics)
     return {
@@ -115,7 +128,19 @@ def _declared(info: RunInfo) -> dict[str, Any]:
         "task_metrics": by_task,
         "errors": sorted(error_metrics()),
         "answers": spec.dataset.plain_answers,
+        "settings": _settings(spec),
     }
+
+
+def _settings(spec: RunSpec) -> list[str]:
+    """Return the settings that matter beside the title, in words; where files lie is nobody's business."""
+    values = spec.flat()
+    told = [
+        option
+        for option in options(spec.dataset.name, spec.method.name)
+        if option.key in _TOLD or (option.key not in _LEFT_OUT and short(values[option.key]) != short(option.default))
+    ]
+    return [f"{option.title} {short(values[option.key])}" for option in told if not option.extra.get("path")]
 
 
 def evaluations(newest: Sequence[Evaluation]) -> str:

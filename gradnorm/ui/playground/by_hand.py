@@ -38,8 +38,12 @@ def play_by_hand() -> None:
 
 
 def sliders(info: RunInfo) -> None:
-    """Show a slider for each weight of a run whose weights are held by hand and can be changed now."""
-    if info.ended or info.spec.get("method") != "static" or not lab().steers(info.run):
+    """Show a slider for each weight of a run whose weights are held by hand; those of a race stay when it is over.
+
+    Were they taken away then, the charts would jump.
+    """
+    held_now = not info.ended and lab().steers(info.run)
+    if info.spec.get("method") != "static" or not (held_now or (info.ended and info.race)):
         return
     spec = session.spec()
     if "weights" not in live_keys(spec) or len(info.tasks) > MOST_TASKS:
@@ -52,7 +56,14 @@ def sliders(info: RunInfo) -> None:
         with st.container(horizontal=True, gap="medium"):
             for i, task in enumerate(info.tasks):
                 with st.container(width=WIDTH):
-                    scale_slider(t("w of {task}", task=plain(task)), f"hand:{i}", held[i], _set(held, i), STOPS)
+                    scale_slider(
+                        t("w of {task}", task=plain(task)),
+                        f"hand:{i}",
+                        held[i],
+                        _set(held, i),
+                        STOPS,
+                        disabled=not held_now,
+                    )
 
 
 def _set(held: Sequence[float], i: int) -> Callable[[float], None]:

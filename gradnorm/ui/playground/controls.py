@@ -68,6 +68,16 @@ def controls() -> None:
                 _show(by_key, values, key)
 
 
+def beside() -> None:
+    """Show α once more, for a phone: there the sidebar would hide the charts that it moves."""
+    spec = session.spec()
+    option = next((each for each in options(spec.dataset.name, spec.method.name) if each.key == "alpha"), None)
+    values = spec.flat()
+    if option is not None:
+        with st.container(key="beside"):
+            widget(option, values[option.key], _change, disabled=not option.counts(values), place="beside")
+
+
 def _own_table(values: Mapping[str, Any]) -> None:
     """Show the table file and its targets, with a link to the page that changes them."""
     with st.container(border=True, gap="small"):

@@ -21,12 +21,12 @@ from gradnorm.ui.words import on_page
 SECONDS = 3.0
 
 
-def notice(info: RunInfo | None) -> None:
+def notice(info: RunInfo) -> None:
     """Name the run's tasks in trouble and offer to hold their weights; checked every `SECONDS` while the run trains."""
-    if info is not None and info.ended and (told := _damage(info.run, info.steps)):
+    if info.ended and (told := _damage(info.run, info.steps)):
         st.warning(plain(told), icon=":material/broken_image:")
-    method = methods().get(str(info.spec.get("method"))) if info else None
-    if info is None or method is None or not method.sets_targets:
+    method = methods().get(str(info.spec.get("method")))
+    if method is None or not method.sets_targets:
         return
     st.fragment(_troubles, run_every=None if info.ended else SECONDS)(info.run)
 
@@ -48,15 +48,16 @@ def _troubles(run: str) -> None:
         name, number = info.tasks[trouble.task], trouble.task + 1
         if number in held:
             continue
-        st.warning(plain(trouble.sentence), icon=":material/trending_flat:")
-        if not trouble.hold:
-            continue
-        if not info.ended and lab().steers(run):
-            if st.button(f"Hold the weight of {plain(name)}", key=f"hold {number}"):
-                _hold(run, [*held, number])
-                st.rerun()  # the whole page, since address and settings change
-        else:
-            st.caption(f"To keep its weight fixed in the next run, set Held tasks to {number} under More settings.")
+        with st.container(gap="small", key=f"trouble {number}"):
+            st.warning(plain(trouble.sentence), icon=":material/trending_flat:")
+            if not trouble.hold:
+                continue
+            if not info.ended and lab().steers(run):
+                if st.button(f"Hold the weight of {plain(name)}", key=f"hold {number}"):
+                    _hold(run, [*held, number])
+                    st.rerun()  # the whole page, since address and settings change
+            else:
+                st.caption(f"To keep its weight fixed in the next run, set Held tasks to {number} under More settings.")
 
 
 def _held(info: RunInfo) -> list[int]:

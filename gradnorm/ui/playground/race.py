@@ -11,7 +11,7 @@ import streamlit as st
 
 from gradnorm.common.declarations import numbers
 from gradnorm.config.spec import RunSpec, SpecError, methods
-from gradnorm.config.variants import product
+from gradnorm.config.variants import MOST_CONTENDERS, combinations, product
 from gradnorm.runs.faults import StoreError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
@@ -38,11 +38,28 @@ class Contenders:
 
         Raises SpecError if the texts are no numbers, a value is out of range, or there are too many contenders.
         """
+        return product(base, self.methods, *self._numbers())
+
+    def fault(self) -> str | None:
+        """Return why so many can't race, or what is no number, as a sentence; None if nothing is wrong."""
         try:
-            alphas, seeds = numbers(self.alphas, "α"), numbers(self.seeds, "Seeds")
+            count = self.count()
+        except SpecError as error:
+            return on_page(error)
+        if 2 <= count <= MOST_CONTENDERS:
+            return None
+        advice = "Add a method, an α or a seed." if count < 2 else "Take out methods, α values or seeds."
+        return f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {count}. {advice}"
+
+    def count(self) -> int:
+        """How many there are. Raises SpecError if the texts are no numbers."""
+        return len(combinations(self.methods, *self._numbers()))
+
+    def _numbers(self) -> tuple[list[float], list[float]]:
+        try:
+            return numbers(self.alphas, "α"), numbers(self.seeds, "Seeds")
         except ValueError as error:
             raise SpecError(f"{error}.") from None
-        return product(base, self.methods, alphas, seeds)
 
 
 def race(started: Callable[[], None] | None = None) -> None:
@@ -74,8 +91,11 @@ def race(started: Callable[[], None] | None = None) -> None:
             placeholder="the seed above",
             help="For example 0, 1. All seeds run in the same race.",
         )
+        fault = choice.fault()
+        st.caption(fault or f"{choice.count()} contenders, of {MOST_CONTENDERS} at most.")
         st.button(
             "Start race",
+            disabled=fault is not None,
             icon=":material/flag:",
             type="primary",
             on_click=session.once(partial(_launch, started)),

@@ -19,6 +19,8 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import script
 from gradnorm.ui.playground.by_hand import play_by_hand
+from gradnorm.ui.playground.controls import beside
+from gradnorm.ui.playground.watch_link import watch_link
 from gradnorm.ui.words import on_page
 
 # The run of which the page has asked what shall become of it.
@@ -30,33 +32,41 @@ def runbar(info: RunInfo) -> None:
     going = not info.ended
     trained = going and lab().steers(info.run)
     steered = trained or script.listens(info)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
-        # Another button while a run trains, so that a double click queues no second run.
-        start("primary", key=f"start {info.run}" if trained else "start")
-        if info.state == "paused":
-            _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
-        elif info.state in CAN_GO_ON:
-            _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
-        else:
-            _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
-        by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
-        _button("Step", "skip_next", "step", _step, going and not trained, by_itself)
-        _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
-        _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, disabled=False)
-        if info.ended and info.steps and _sets_targets(info):
-            st.button(
-                "Static",
-                icon=":material/horizontal_rule:",
-                on_click=session.once(_static),
-                key="static",
-                help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
-            )
-        if info.ended and len(info.tasks) > 1 and not info.recorded:
-            play_by_hand()
-        gallery_link(info)
+    with st.container(gap="small", key="dock"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="runbar"):
+            _buttons(info, trained, steered)
+        beside()
     if trained and st.session_state.get(_RESETTING) == info.run:
         _reset_question(info)
     _notes(info, going, steered)
+
+
+def _buttons(info: RunInfo, trained: bool, steered: bool) -> None:
+    """Show the buttons. trained: whether the run trains here.  steered: whether it can be paused from here."""
+    # Another button while a run trains, so that a double click queues no second run.
+    start("primary", key=f"start {info.run}" if trained else "start")
+    if info.state == "paused":
+        _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
+    elif info.state in CAN_GO_ON:
+        _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
+    else:
+        _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
+    by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
+    _button("Step", "skip_next", "step", _step, not info.ended and not trained, by_itself)
+    _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
+    _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, disabled=False)
+    if info.ended and info.steps and _sets_targets(info):
+        st.button(
+            "Static",
+            icon=":material/horizontal_rule:",
+            on_click=session.once(_static),
+            key="static",
+            help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
+        )
+    if info.ended and len(info.tasks) > 1 and not info.recorded:
+        play_by_hand()
+    gallery_link(info)
+    watch_link(info)
 
 
 def start(kind: Literal["primary", "tertiary"], key: str = "start") -> None:

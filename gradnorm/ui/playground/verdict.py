@@ -19,17 +19,18 @@ from gradnorm.ui.words import on_page
 
 
 def verdict(info: RunInfo) -> None:
-    """Say what came of a run that has ended, beside those that began alike."""
-    if not info.ended:
-        return
-    try:
-        stand = tuple((each.run, each.state, each.steps) for each in (info, *rivals(lab().store, info)))
-        found = _verdict(info.run, stand)
-    except (UnknownRunError, StoreError):  # deleted since, or damaged, which the page says
-        return
-    if not found.text:
-        return
-    with st.container(border=True, gap="small", key="verdict"):
+    """Say what came of a run that has ended, beside those that began alike; until then, that this will be said here."""
+    with st.container(border=True, horizontal=True, gap="small", key="verdict"):
+        if not info.ended:
+            st.caption("What came of it is said here when the run ends.")
+            return
+        try:
+            stand = tuple((each.run, each.state, each.steps) for each in (info, *rivals(lab().store, info)))
+            found = _verdict(info.run, stand)
+        except (UnknownRunError, StoreError):  # deleted since, or damaged, which the page says
+            return
+        if not found.text:
+            return
         st.markdown(f"**{plain(found.head)}** {plain(found.more)}")
         if found.wants_equal and not lab().store.read_only:
             _with_equal_weights(info.run)

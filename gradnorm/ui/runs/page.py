@@ -17,6 +17,7 @@ from gradnorm.runs.records import RunInfo
 from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera, picture_kind
 from gradnorm.ui.runs import state
 from gradnorm.ui.runs.actions import show_actions, show_trash_actions
 from gradnorm.ui.runs.filters import show_filters
@@ -24,6 +25,7 @@ from gradnorm.ui.runs.table import show_table
 from gradnorm.ui.words import t, tn
 
 DRAWN = 8
+_MODE_BAR = {"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]}
 
 
 def catalogue() -> None:
@@ -120,9 +122,12 @@ def _charts(chosen: Sequence[RunInfo]) -> None:
         _tell(sentence(snapshot.info.run, snapshot.damage))
     columns = st.columns(2) if len(chosen) == 1 else [st.container()]
     figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
-    for column, figure in zip(columns, figures, strict=True):
+    names = ("test-loss", "weights")[: len(figures)]
+    for column, figure, name in zip(columns, figures, names, strict=True):
+        saved = camera(f"{chosen[0].run if len(chosen) == 1 else 'runs'}-{name}")
         column.plotly_chart(
-            in_words(figure), config={"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]}
+            in_words(figure), config={**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
         )
+    picture_kind()
     if len(chosen) > DRAWN:
         st.caption(t("The charts show the first {drawn} of {count:,} runs.", drawn=DRAWN, count=len(chosen)))

@@ -22,6 +22,7 @@ from gradnorm.ui import session
 from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.pictures import camera, picture_kind
 from gradnorm.ui.server import base_path
 from gradnorm.ui.words import number, on_page, t
 
@@ -38,6 +39,8 @@ def view(info: StudyInfo, leave: Callable[[], None]) -> None:
         st.error(plain(fault), icon=":material/error:")
     going = info.state in ("running", "paused")
     st.fragment(_shown, run_every=SECONDS if going else None)(info.study, info.state)
+    if info.kind != "table":
+        picture_kind()
 
 
 def _shown(study: str, state: str) -> None:
@@ -236,7 +239,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
 
 
 def _chart(place: Any, figure: Any, key: str) -> None:
-    place.plotly_chart(in_words(figure), config={"displayModeBar": False}, key=f"study {key}")
+    place.plotly_chart(in_words(figure), config=camera(f"study-{key.replace(' ', '-')}"), key=f"study {key}")
 
 
 def _runs(info: StudyInfo) -> None:

@@ -1,0 +1,42 @@
+/** The elements of a chart's card: what it is, the reader's choices for it, the plot, and its numbers below. */
+import { element, segments } from "./dom.js";
+import { MORE_VIEWS, VIEWS } from "./views.js";
+
+let cards = 0;
+
+/** Make the card of a chart; its parts are named as the chart uses them. */
+export function card(chart) {
+  const { panel, slot } = chart;
+  const title = element("h3", { class: "gn-title" });
+  const note = element("span", { class: "gn-note" });
+  const gloss = element("p", { class: "gn-gloss" });
+  const scale = segments("y scale", [["linear", "lin"], ["log", "log"]], (value) => panel.choices.setLog(chart.name, value === "log"));
+  const switcher = slot === "more" ? views(panel.choices) : null;
+  const controls = element("div", { class: "gn-controls" }, switcher ? [switcher, scale] : [scale]);
+  const summary = element("p", { class: "gn-summary", id: `gn-summary-${(cards += 1)}` });
+  const host = element("div", { class: "gn-plot", role: "slider", tabindex: 0, "aria-roledescription": "chart", "aria-describedby": summary.id });
+  const empty = element("p", { class: "gn-empty" });
+  const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [title, note]), controls]);
+  const area = element("div", { class: "gn-area" }, [host, chart.shift.node, empty]);
+  const foot = element("div", { class: "gn-foot" }, [chart.numbers.place(summary), pictures(chart)]);
+  const parts = [head, gloss, chart.readout.node, area, foot];
+  const node = element("section", { class: "gn-chart", "data-testid": `chart-${slot}`, "data-points": 0 }, parts);
+  return { title, note, gloss, scale, switcher, summary, host, empty, node };
+}
+
+function views(choices) {
+  const switcher = segments("quantity shown", MORE_VIEWS.map((name) => [name, VIEWS[name].short]), (name) => choices.setMore(name));
+  [...switcher.children].forEach((button, i) => button.setAttribute("title", `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
+  return switcher;
+}
+
+/** What saves the chart as a picture. */
+function pictures(chart) {
+  const button = (kind) => {
+    const title = `Save this chart as a picture for a slide, ${kind}`;
+    const node = element("button", { type: "button", class: "gn-quiet", title, "aria-label": title }, kind);
+    node.addEventListener("click", () => chart.save(kind));
+    return node;
+  };
+  return element("div", { class: "gn-pictures" }, [button("PNG"), button("SVG")]);
+}

@@ -1,0 +1,98 @@
+"""The page on which a class watches a run: one HTML file, the live panel and its sockets, and no session of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gradnorm.comparison.rivals import verdict_on
+from gradnorm.runs.faults import StoreError
+from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.ui.live.family import contenders
+from gradnorm.ui.live.shelf import Shelf
+
+# Seconds for which what is known about a run is kept: a whole class asks at the same moment.
+KEPT = 1.0
+# The panel draws by the attribute `style`; no sheet and no script may stand in the page itself.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors {frames}"
+)
+_GONE = "There is no run at this address. It may have been deleted. Ask for the link again."
+
+
+def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list[BaseRoute]:
+    """Return the routes `base`/watch/RUN, the page, and `base`/live/RUN/about, what the page asks about the run.
+
+    store: gives the store when first asked.  shelf: the files that the page is made of.
+    """
+    abouts = cache(Abouts)
+
+    async def page(request: Request) -> Response:
+        run = str(request.path_params["run"])
+        try:
+            return _page(shelf, run, (await asyncio.to_thread(store().info, run)).title, "")
+        except UnknownRunError:
+            return _page(shelf, "", "No run here", _GONE, 404)
+        except StoreError as error:
+            return _page(shelf, "", "Runs can't be read", str(error), 503)
+
+    async def about(request: Request) -> Response:
+        try:
+            told = await abouts(store()).of(str(request.path_params["run"]))
+        except UnknownRunError:
+            return JSONResponse({"gone": _GONE}, status_code=404)
+        except StoreError as error:
+            return JSONResponse({"gone": str(error)}, status_code=503)
+        return Response(told, media_type="application/json")
+
+    return [Route(f"{base}/watch/{{run}}", page), Route(f"{base}/live/{{run}}/about", about)]
+
+
+class Abouts:
+    """What pages ask about runs, found out once for all that ask within a second."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._asked: dict[str, tuple[float, asyncio.Task[str]]] = {}
+
+    async def of(self, run: str) -> str:
+        """Return as JSON the runs to draw, the state, and the verdict once the run has ended.
+
+        Raises UnknownRunError, StoreError.
+        """
+        now = time.monotonic()
+        self._asked = {key: found for key, found in self._asked.items() if now - found[0] < KEPT}
+        if run not in self._asked:
+            self._asked[run] = now, asyncio.create_task(asyncio.to_thread(_about, self._store, run))
+        return await asyncio.shield(self._asked[run][1])
+
+
+def _about(store: RunStore, run: str) -> str:
+    info = store.info(run)
+    found = verdict_on(store, run) if info.ended else None
+    verdict = {"head": found.head, "more": found.more} if found and found.text else None
+    return json.dumps({"runs": contenders(store, info), "state": info.state, "verdict": verdict})
+
+
+def _page(shelf: Shelf, run: str, title: str, said: str, status: int = 200) -> Response:
+    """Return the page of a run; without a run a page that only says why."""
+    assets = f"../live/static/{shelf.version}"
+    # Named in the page: the browser would else find them one import after another.
+    modules = [f'<link rel="modulepreload" href="{assets}/{name}" />' for name in shelf.names("live", ".js")]
+    words = {"run": run, "title": title, "said": said, "assets": assets}
+    text = Template(shelf.read("watch/page.html")).substitute(
+        {key: html.escape(word) for key, word in words.items()}, modules="\n    ".join(modules if run else [])
+    )
+    policy = _POLICY.format(frames=os.environ.get("GRADNORM_FRAMES") or "'none'")
+    return HTMLResponse(text, status, {"content-security-policy": policy, "cache-control": "no-cache"})

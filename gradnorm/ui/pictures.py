@@ -1,0 +1,38 @@
+"""What the camera above a still chart saves: a picture for a slide."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import streamlit as st
+
+Kind = Literal["png", "svg"]
+
+# At twice the size a picture is 1920 × 1080, and its letters can be read from the last row.
+_WIDTH, _HEIGHT, _SCALE = 960, 540, 2
+_KEY = "picture kind"
+
+
+def camera(
+    name: str, kind: Kind | None = None, *, width: float = _WIDTH, height: float | None = _HEIGHT
+) -> dict[str, Any]:
+    """Return the configuration of a Plotly chart with a camera above it, and no other tool.
+
+    name: of the file, without its ending.  kind: of the picture; None for the one that `picture_kind` offers.
+    width, height: of the picture in half pixels, > 0; None for the usual height.
+    """
+    options = {
+        "format": kind or st.session_state.get(_KEY) or "png",
+        "filename": name,
+        "width": width,
+        "height": height or _HEIGHT,
+        "scale": _SCALE,
+    }
+    return {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}
+
+
+def picture_kind() -> None:
+    """Let the visitor choose what the cameras of this page save."""
+    st.session_state.setdefault(_KEY, "png")
+    text = "What the camera above a chart saves, 1920 pixels wide."
+    st.segmented_control("Picture", ["png", "svg"], required=True, format_func=str.upper, key=_KEY, help=text)
