@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 # Each page with its name in the navigation, and something that comes last on it.
 PAGES = {
+    "": ("Playground", "Rennen starten"),
     "lesson": ("Lektion", "Abspielen"),
     "your_data": ("Ihre Daten", "Vorlage"),
     "gallery": ("Galerie", "Noch kein Lauf auf Bildern"),
