@@ -24,7 +24,7 @@ PAGES = {
 ENGLISH = re.compile(r"\b(the|and|with|of|is|are|a|to|from|choose|your|runs|steps|weights|settings)\b", re.IGNORECASE)
 
 # Streamlit's own.
-FOREIGN = {"Skip to main content", "No options to select"}
+FOREIGN = {"Skip to main content", "No options to select", "Choose an option"}
 
 # What can be read on the page, but for program code and Streamlit's own uploader.
 _TEXTS = """() => {
@@ -32,7 +32,7 @@ _TEXTS = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
     const at = node.parentElement;
-    const foreign = "code, script, style, .katex, [data-testid=stFileUploaderDropzone], .gn-live";
+    const foreign = "code, script, style, .katex, [data-testid=stFileUploaderDropzone], .gn-live, [data-testid=stIconMaterial]";
     if (node.textContent.trim() && !at.closest(foreign) && at.checkVisibility()) found.push(node.textContent.trim());
   }
   for (const field of document.querySelectorAll("input[placeholder]")) found.push(field.placeholder);
