@@ -32,7 +32,8 @@ _TEXTS = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
     const at = node.parentElement;
-    const foreign = "code, script, style, .katex, [data-testid=stFileUploaderDropzone], .gn-live, [data-testid=stIconMaterial]";
+    const foreign = "code, script, style, .katex, .gn-live, [data-testid=stFileUploaderDropzone], "
+      + "[data-testid=stIconMaterial]";
     if (node.textContent.trim() && !at.closest(foreign) && at.checkVisibility()) found.push(node.textContent.trim());
   }
   for (const field of document.querySelectorAll("input[placeholder]")) found.push(field.placeholder);
