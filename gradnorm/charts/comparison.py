@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from gradnorm.charts.axes import LOG
 from gradnorm.charts.palette import Style, dash, task_style
+from gradnorm.common.texts import later
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.curves import By, Curve
 from gradnorm.comparison.curves import curves as align
@@ -21,7 +22,7 @@ from gradnorm.runs.plain import short
 if TYPE_CHECKING:
     from gradnorm.runs.store import RunStore
 
-_AXES: Mapping[By, str] = {"step": "step", "time": "seconds of training", "epoch": "epoch"}
+_AXES: Mapping[By, str] = {"step": later("step"), "time": later("seconds of training"), "epoch": later("epoch")}
 # From this ratio on an axis of positive numbers is logarithmic.
 _WIDE = 50
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from gradnorm.charts.axes import LOG
 from gradnorm.charts.palette import dash, task_style
+from gradnorm.common.texts import later
 from gradnorm.runs.records import Snapshot
 
 # Points of a line; a still chart on a screen shows no more.
@@ -16,7 +17,7 @@ MOST_POINTS = 1000
 
 def test_loss(snapshots: Sequence[Snapshot]) -> go.Figure:
     """Return the task-normalised test loss Σ L_i(t)/L_i(0) over steps, a line a run."""
-    figure = _figure("Task-normalised test loss", "Σ Lᵢ(t)/Lᵢ(0)")
+    figure = _figure(later("Task-normalised test loss"), "Σ Lᵢ(t)/Lᵢ(0)")
     for i, snapshot in enumerate(snapshots):
         style = task_style(i)
         figure.add_scatter(
@@ -31,7 +32,7 @@ def test_loss(snapshots: Sequence[Snapshot]) -> go.Figure:
 
 def weights(snapshot: Snapshot) -> go.Figure:
     """Return w_i(t) of one run on a log axis, a line a task, with its live changes marked."""
-    figure = _figure("Loss weights", "wᵢ(t)")
+    figure = _figure(later("Loss weights"), "wᵢ(t)")
     every = max(1, len(snapshot.rows) // MOST_POINTS)
     steps, values = snapshot.scalar("step")[::every], snapshot.vector("weights")[::every]
     for i, task in enumerate(snapshot.info.tasks):

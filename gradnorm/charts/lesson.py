@@ -9,13 +9,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from gradnorm.charts.palette import task_style
+from gradnorm.common.texts import later
 
 Vector = Sequence[float]
 # Pixels. The page enlarges all of a step together where the screen has room.
 _HEIGHT = 390
 # So many dots of a class fit on top of one another before they have to come closer.
 _VOTES = 12
-NORM_UNIT = "norm Gᵢ at the shared layer"
+NORM_UNIT = later("norm Gᵢ at the shared layer")
 
 # Where tasks are drawn as points, they also differ in shape.
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "x")
@@ -78,7 +79,7 @@ def lines(
     ghosts: dotted reference lines that belong to no task, each a name and values of shape [n].
     log: logarithmic y axis.  level: height of a thin horizontal line.
     """
-    figure = _figure(look, title, "step t", unit)
+    figure = _figure(look, title, later("step t"), unit)
     if level is not None:
         figure.add_hline(y=level, line={"color": look.quiet, "width": 1})
     for name, ghost in ghosts:
@@ -127,7 +128,7 @@ def target_bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> go.
     figure.add_hline(
         y=sum(bars.norms) / len(bars.norms),
         line={"color": look.quiet, "width": 2, "dash": "dot"},
-        annotation={"text": "mean Ḡ", "font": {"size": look.size, "color": look.quiet}},
+        annotation={"text": later("mean Ḡ"), "font": {"size": look.size, "color": look.quiet}},
         annotation_position="top left",
     )
     return figure
@@ -141,7 +142,7 @@ def spread(
     labels: one for each of n runs.  ratios: L_i(end)/L_i(0), shape [n, T].  names: one for each task.
     places: all labels that may come, in order, so that each has a fixed place.  x: the title of the x axis.
     """
-    figure = _figure(look, "Remaining test losses at the end", x, "test loss L̃ᵢ(end)")
+    figure = _figure(look, later("Remaining test losses at the end"), x, later("test loss L̃ᵢ(end)"))
     figure.update_layout(hovermode="closest")
     stems_x = [x for label in labels for x in (label, label, None)]
     stems_y = [y for row in ratios for y in (min(row), max(row), None)]
@@ -192,7 +193,7 @@ def add_votes(figure: go.Figure, votes: Mapping[str, int], look: Look) -> None:
         x=[place for place, count in votes.items() for _ in range(count)],
         y=[i + 0.5 for count in votes.values() for i in range(count)],
         yaxis="y2",
-        name="your class",
+        name=later("your class"),
         mode="markers",
         marker={"color": look.quiet, "size": 9, "line": {"width": 1, "color": look.ink}},
         hoverinfo="skip",
@@ -227,14 +228,14 @@ def _bars(bars: Bars, names: Sequence[str], look: Look, top: float) -> list[Any]
     colors = [look.task(i) for i in range(len(names))]
     ends = list(zip(names, bars.norms, targets, strict=True))
     return [
-        go.Bar(x=x, y=list(bars.norms), width=0.5, marker={"color": colors}, name="norm", showlegend=False),
+        go.Bar(x=x, y=list(bars.norms), width=0.5, marker={"color": colors}, name=later("norm"), showlegend=False),
         go.Bar(
             x=x,
             y=[thick] * len(x),
             base=[target - thick / 2 for target in targets],
             width=0.66,
             marker={"color": look.ink},
-            name="target",
+            name=later("target"),
             visible=shown,
             showlegend=False,
         ),

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 
 from gradnorm.charts.axes import LOG
 from gradnorm.charts.lesson import Look
+from gradnorm.common.texts import later
 
 Report = Mapping[str, Any]
-_LOSS = "test loss Σ Lᵢ/Lᵢ(0)"
+_LOSS = later("test loss Σ Lᵢ/Lᵢ(0)")
 
 
 def alpha_losses(report: Report, look: Look) -> go.Figure:
@@ -20,9 +21,9 @@ def alpha_losses(report: Report, look: Look) -> go.Figure:
     report: of an α sweep.
     """
     rows = [row for row in report["alphas"] if row["loss"]]
-    figure = _figure(look, "Test loss at the end", "α", _LOSS)
+    figure = _figure(look, later("Test loss at the end"), "α", _LOSS)
     if report["equal"]:
-        _level(figure, report["equal"]["median"], "equal weights", look)
+        _level(figure, report["equal"]["median"], later("equal weights"), look)
     for name, chosen, symbol in (("stable", False, "circle"), ("unstable", True, "x")):
         shown = [row for row in rows if row["unstable"] is chosen]
         if shown:
@@ -40,7 +41,7 @@ def alpha_weights(report: Report, tasks: Sequence[str], look: Look) -> go.Figure
     report: of an α sweep.  tasks: their names.
     """
     rows = [row for row in report["alphas"] if row["weights"]]
-    figure = _figure(look, "Mean loss weights", "α", "E[wᵢ(t)]")
+    figure = _figure(look, later("Mean loss weights"), "α", "E[wᵢ(t)]")
     for i, task in enumerate(tasks):
         y = [row["weights"][i] for row in rows]
         line = {"color": look.task(i), "width": 2.5}
@@ -55,18 +56,20 @@ def grid_points(report: Report, look: Look) -> go.Figure:
     report: of random fixed weights.
     """
     points = report["points"]
-    figure = _figure(look, "Random fixed weights", "distance ‖w − E[w GradNorm]‖", "change against GradNorm, %")
+    figure = _figure(
+        look, later("Random fixed weights"), later("distance ‖w − E[w GradNorm]‖"), later("change against GradNorm, %")
+    )
     figure.update_layout(hovermode="closest")
     _level(figure, 0.0, "GradNorm", look)
     figure.add_scatter(
         x=[point["distance"] for point in points],
         y=[point["change"] for point in points],
         text=[point["key"] for point in points],
-        name="random weights",
+        name=later("random weights"),
         mode="markers",
         marker={"color": look.task(0), "size": 8, "opacity": 0.7},
     )
-    for i, (name, symbol) in enumerate((("GradNorm Static", "diamond"), ("equal weights", "square")), 1):
+    for i, (name, symbol) in enumerate((("GradNorm Static", "diamond"), (later("equal weights"), "square")), 1):
         place = report["methods"][name]
         if place["change"]:
             figure.add_scatter(
@@ -85,7 +88,7 @@ def fixed_losses(report: Report, look: Look) -> go.Figure:
     report: of a search for fixed weights.
     """
     rows = sorted([row for row in report["candidates"] if row["loss"]], key=lambda row: row["loss"]["median"])
-    figure = _figure(look, "Fixed weights, the best first", "", _LOSS)
+    figure = _figure(look, later("Fixed weights, the best first"), "", _LOSS)
     for name, loss in report["methods"].items():
         if loss:
             _level(figure, loss["median"], name, look)

@@ -32,6 +32,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
         "websockets": "dashboard",
         "plotly": "dashboard",
         "matplotlib": "dashboard",
+        "babel": "dashboard",
     }
 )
 # Extras that are part of another one.

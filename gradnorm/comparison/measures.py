@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gradnorm.common.texts import later
 from gradnorm.datasets.forms.registry import error_metrics, forms
 from gradnorm.runs.records import Evaluation
 
 TOTAL = "test_task_normalized_loss"
 _WORDS = {
-    TOTAL: "task-normalised test loss",
-    "test_losses": "test loss",
-    "test_loss_ratios": "test loss ratio",
-    "gradient_norms": "gradient norm",
-    "loss_ratios": "loss ratio",
-    "losses": "loss",
-    "relative_rates": "relative rate",
-    "targets": "target norm",
-    "weights": "weight",
+    TOTAL: later("task-normalised test loss"),
+    "test_losses": later("test loss"),
+    "test_loss_ratios": later("test loss ratio"),
+    "gradient_norms": later("gradient norm"),
+    "loss_ratios": later("loss ratio"),
+    "losses": later("loss"),
+    "relative_rates": later("relative rate"),
+    "targets": later("target norm"),
+    "weights": later("weight"),
 }
 
 

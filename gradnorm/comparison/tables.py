@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradnorm.common.texts import filled, later
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.measures import Measure
 from gradnorm.comparison.scores import Statistic
@@ -25,9 +26,9 @@ class Table:
 
 def described(statistic: Statistic, last: int) -> str:
     """Return what a statistic is, in words. last: how many evaluations "last" averages."""
-    if statistic == "last":
-        return f"mean of the last {last} evaluations" if last > 1 else "last evaluation"
-    return {"final": "last evaluation", "best": "best evaluation, each measure by itself"}[statistic]
+    if statistic == "last" and last > 1:
+        return filled("mean of the last {count} evaluations", count=last)
+    return filled("best evaluation, each measure by itself") if statistic == "best" else filled("last evaluation")
 
 
 def runs(comparison: Comparison) -> Table:
@@ -43,13 +44,18 @@ def runs(comparison: Comparison) -> Table:
         for group in comparison.groups
         for run in group.runs
     ]
-    return Table(("Run", "Group", "Seed", "State", "Steps"), tuple(rows))
+    return Table((later("Run"), later("Group"), later("Seed"), later("State"), later("Steps")), tuple(rows))
 
 
 def scores(comparison: Comparison, statistic: Statistic, measures: Sequence[Measure]) -> Table:
     """Return mean ± standard deviation over seeds, a row a group, and Δm where there is one."""
     shows_gain = bool(comparison.against)
-    head = ("Group", "Seeds", *(measure.title for measure in measures), *(("Δm %",) if shows_gain else ()))
+    head = (
+        later("Group"),
+        later("Seeds"),
+        *(measure.title for measure in measures),
+        *(("Δm %",) if shows_gain else ()),
+    )
     rows: list[tuple[str, ...]] = []
     for group in comparison.groups:
         own = [comparison.score(group, statistic, measure) for measure in measures]
@@ -74,7 +80,11 @@ def differences(comparison: Comparison, statistic: Statistic, measures: Sequence
             count = max(pair.pairs for pair in pairs if pair)
             texts = [_minus(f"{pair.difference:+.3g} (p {pair.p:.3g})") if pair else NOTHING for pair in pairs]
             rows.append((group.label, str(count), *texts))
-    head = (f"Difference to {comparison.baseline.label}", "Pairs", *(measure.title for measure in measures))
+    head = (
+        filled("Difference to {label}", label=comparison.baseline.label),
+        later("Pairs"),
+        *(measure.title for measure in measures),
+    )
     return Table(head, tuple(rows)) if rows else None
 
 
@@ -84,7 +94,7 @@ def differs(comparison: Comparison) -> Table | None:
         (key, *(NOTHING if value is None else short(value) for value in values))
         for key, values in comparison.differs.items()
     ]
-    return Table(("Option", *(group.label for group in comparison.groups)), tuple(rows)) if rows else None
+    return Table((later("Option"), *(group.label for group in comparison.groups)), tuple(rows)) if rows else None
 
 
 def why_no_gain(comparison: Comparison, statistic: Statistic) -> list[str]:
@@ -98,14 +108,17 @@ def why_no_gain(comparison: Comparison, statistic: Statistic) -> list[str]:
 
 def notes(comparison: Comparison, statistic: Statistic) -> list[str]:
     """Return what a reader of the tables should know."""
-    told = [f"Scores: {described(statistic, comparison.last)}; mean ± standard deviation over seeds."]
+    what = described(statistic, comparison.last)
+    told: list[str] = [filled("Scores: {what}; mean ± standard deviation over seeds.", what=what)]
     if any(score.paired for score in comparison.table.values()):
         told.append(
-            "p: exact two-sided sign-flip permutation test over seeds that both have; with n pairs it is 2/2ⁿ at the "
-            "least, so five pairs can't go below 0.0625. It is not corrected for the number of comparisons."
+            later(
+                "p: exact two-sided sign-flip permutation test over seeds that both have; with n pairs it is 2/2ⁿ at "
+                "the least, so five pairs can't go below 0.0625. It is not corrected for the number of comparisons."
+            )
         )
     if comparison.against:
-        told.append(f"Δm: mean gain over all test metrics against {comparison.against}, in per cent.")
+        told.append(filled("Δm: mean gain over all test metrics against {what}, in per cent.", what=comparison.against))
     return [*told, *why_no_gain(comparison, statistic)]
 
 

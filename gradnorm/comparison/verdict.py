@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gradnorm.common.texts import Text, filled, joined
 from gradnorm.comparison.groups import Group, grouped
 from gradnorm.comparison.loading import LOST, ComparedRun
 from gradnorm.runs.records import Evaluation
@@ -16,7 +17,7 @@ _DRAW, _SAME = 0.01, 0.005
 _NOTHING = 0.98
 # So much further apart the pulls of a rival have to be for being named as the reason.
 _APART = 2.0
-_BY_HAND = "Weights by hand"
+_BY_HAND = filled("Weights by hand")
 # So many rivals are named.
 _NAMED = 3
 
@@ -45,7 +46,7 @@ class Verdict:
 class _Result:
     """What came of a group: means over its runs. ratios: L_i/L_i(0) on the test set.  pulls: G_i, or nothing."""
 
-    name: str
+    name: Text
     group: Group
     total: float
     ratios: tuple[float, ...]
@@ -67,11 +68,11 @@ def verdict(run: ComparedRun, others: Sequence[ComparedRun], pulls: Pulls) -> Ve
     told = [_lost(each, _label(each, together)) for each in together if each not in sound]
     step = _common(sound)
     if step is None:
-        return Verdict(" ".join(told) or "The runs have no test in common, so there is no verdict.")
+        return Verdict(joined(told, " ") or filled("The runs have no test in common, so there is no verdict."))
     results = sorted(_results(sound, step, pulls), key=lambda result: result.total)
-    when = "" if all(each.info.state == "finished" for each in sound) else f" at step {step:,}"
+    when = "" if all(each.info.state == "finished" for each in sound) else filled(" at step {step:,}", step=step)
     head, more = _single(results[0], when) if len(results) == 1 else _race(results, when)
-    return Verdict(head, " ".join([*more, *told]), _wants_equal(run, together))
+    return Verdict(head, joined([*more, *told], " "), _wants_equal(run, together))
 
 
 def _trained(run: ComparedRun) -> list[Evaluation]:
@@ -101,9 +102,9 @@ def _results(runs: Sequence[ComparedRun], step: int, pulls: Pulls) -> list[_Resu
     return results
 
 
-def _name(group: Group) -> str:
+def _name(group: Group) -> Text:
     moved = group.spec.get("method") == "static" and any(change.key == "weights" for change in group.runs[0].changes)
-    return _BY_HAND if moved else group.label
+    return _BY_HAND if moved else Text(group.label, {})
 
 
 def _at(run: ComparedRun, step: int) -> tuple[Evaluation, ...]:
@@ -114,54 +115,85 @@ def _means(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
-def _label(run: ComparedRun, together: Sequence[ComparedRun]) -> str:
-    return next(group.label for group in grouped(together) if run in group.runs) if len(together) > 1 else "This run"
+def _label(run: ComparedRun, together: Sequence[ComparedRun]) -> Text:
+    if len(together) == 1:
+        return filled("This run")
+    return next(Text(group.label, {}) for group in grouped(together) if run in group.runs)
 
 
-def _alone(run: ComparedRun) -> str:
+def _alone(run: ComparedRun) -> Text:
     """Say what became of a task that is alone, or trained alone."""
     tests = _trained(run)
     if run.info.state in LOST or not tests:
-        return _lost(run, "This run")
+        return _lost(run, filled("This run"))
     single = run.info.spec.get("method") == "single"
     task = int(run.info.spec.get("task", 1)) - 1 if single else 0
-    why = "It was trained alone, so there" if single else "There is one task, so there"
-    return f"{run.info.tasks[task]} has {_left(tests[-1].loss_ratios[task])}. {why} was nothing to balance."
+    why = (
+        filled("It was trained alone, so there was nothing to balance.")
+        if single
+        else filled("There is one task, so there was nothing to balance.")
+    )
+    has = filled("{task} has {left}.", task=run.info.tasks[task], left=_left(tests[-1].loss_ratios[task]))
+    return joined([has, why], " ")
 
 
-def _lost(run: ComparedRun, name: str) -> str:
+def _lost(run: ComparedRun, name: Text) -> Text:
     state, steps = run.info.state, run.info.steps
     if state in LOST:
-        return f"{name} {state} at step {steps:,}, so it has no result."
-    return f"{name} ended at step {steps:,}, before its first test, so it has no result."
+        found = Text(state, {})
+        return filled("{name} {state} at step {steps:,}, so it has no result.", name=name, state=found, steps=steps)
+    return filled("{name} ended at step {steps:,}, before its first test, so it has no result.", name=name, steps=steps)
 
 
-def _single(result: _Result, when: str) -> tuple[str, Sequence[str]]:
+def _single(result: _Result, when: str) -> tuple[Text, Sequence[Text]]:
     """Say how the tasks of the only run stand: a sentence, and others."""
     names, ratios = result.group.tasks, result.ratios
     best, worst = (ratios.index(pick(ratios)) for pick in (min, max))
-    head = f"{result.name} ends{when} at Σ {result.total:.3g}, having begun at {len(ratios)}"
-    if ratios[best] > _NOTHING:
-        return f"{head}: no task learnt anything.", ()
-    if ratios[worst] - ratios[best] < _SAME:
-        return f"{head}: each task has {_left(ratios[best])}.", ()
-    last = (
-        f"{names[worst]} learnt nothing" if ratios[worst] > _NOTHING else f"{names[worst]} least, {ratios[worst]:.2g}"
+    head = filled(
+        "{name} ends{when} at Σ {total:.3g}, having begun at {count}",
+        name=result.name,
+        when=when,
+        total=result.total,
+        count=len(ratios),
     )
-    return f"{head}: {names[best]} learnt most and has {_left(ratios[best])}, {last}.", ()
+    if ratios[best] > _NOTHING:
+        return filled("{head}: no task learnt anything.", head=head), ()
+    if ratios[worst] - ratios[best] < _SAME:
+        return filled("{head}: each task has {left}.", head=head, left=_left(ratios[best])), ()
+    last = (
+        filled("{task} learnt nothing", task=names[worst])
+        if ratios[worst] > _NOTHING
+        else filled("{task} least, {ratio:.2g}", task=names[worst], ratio=ratios[worst])
+    )
+    return filled(
+        "{head}: {task} learnt most and has {left}, {last}.",
+        head=head,
+        task=names[best],
+        left=_left(ratios[best]),
+        last=last,
+    ), ()
 
 
-def _race(results: Sequence[_Result], when: str) -> tuple[str, Sequence[str]]:
+def _race(results: Sequence[_Result], when: str) -> tuple[Text, Sequence[Text]]:
     """Say who won and by how much; then which task gained, which lost, and why. results: the best first."""
     best, *others = results
     rival = _rival(best, others)
-    against = ", ".join(f"{each.name} {each.total:.3g}" for each in others[:_NAMED])
-    more = f" and {len(others) - _NAMED} more up to {others[-1].total:.3g}" if len(others) > _NAMED else ""
-    start = ", from the same start" if _same_start(results) else ""
+    against = [joined([each.name, filled("{total:.3g}", total=each.total)], " ") for each in others[:_NAMED]]
+    told = {
+        "name": best.name,
+        "when": when,
+        "seeds": _seeds(best),
+        "total": best.total,
+        "others": joined(against, ", "),
+        "more": filled(" and {count} more up to {total:.3g}", count=len(others) - _NAMED, total=others[-1].total)
+        if len(others) > _NAMED
+        else "",
+        "start": filled(", from the same start") if _same_start(results) else "",
+    }
     if others[0].total - best.total < _DRAW * best.total:
-        head = f"A draw{when}{_seeds(best)}: {best.name} Σ {best.total:.3g}, {against}{more}{start}."
+        head = filled("A draw{when}{seeds}: {name} Σ {total:.3g}, {others}{more}{start}.", **told)
     else:
-        head = f"{best.name} won{when}{_seeds(best)}: Σ {best.total:.3g} against {against}{more}{start}."
+        head = filled("{name} won{when}{seeds}: Σ {total:.3g} against {others}{more}{start}.", **told)
     return head, [sentence for sentence in (_tasks(best, rival), _why(best, rival)) if sentence]
 
 
@@ -174,37 +206,51 @@ def _rival(best: _Result, others: Sequence[_Result]) -> _Result:
     return next((each for kind in kinds for each in others if each.group.spec.get("method") == kind), others[0])
 
 
-def _tasks(best: _Result, rival: _Result) -> str:
+def _tasks(best: _Result, rival: _Result) -> Text:
     """Say which task gained most, what others lost, and which learnt nothing."""
     names = best.group.tasks
     gains = [theirs - own for own, theirs in zip(best.ratios, rival.ratios, strict=True)]
     most = gains.index(max(gains))
-    parts: list[str] = []
+    parts: list[Text] = []
     if gains[most] > _SAME:
         parts.append(
-            f"beside {rival.name}, {names[most]} gained most (it has {_left(best.ratios[most])} instead of "
-            f"{rival.ratios[most]:.2g})"
+            filled(
+                "Beside {rival}, {task} gained most (it has {left} instead of {ratio:.2g})",
+                rival=rival.name,
+                task=names[most],
+                left=_left(best.ratios[most]),
+                ratio=rival.ratios[most],
+            )
         )
-    losers = [f"{names[i]} lost {-gain:.2g}" for i, gain in enumerate(gains) if gain < -_SAME]
-    parts += [_listed(losers)] if losers else ["no task lost"]
+    lost = [(names[i], -gain) for i, gain in enumerate(gains) if gain < -_SAME]
+    if lost and not parts:
+        # It begins the sentence.
+        lost[0] = (lost[0][0][:1].upper() + lost[0][0][1:], lost[0][1])
+    losers = [filled("{task} lost {loss:.2g}", task=task, loss=loss) for task, loss in lost]
+    parts.append(_listed(losers) if losers else filled("no task lost") if parts else filled("No task lost"))
     dull = [names[i] for i, ratio in enumerate(best.ratios) if min(ratio, rival.ratios[i]) > _NOTHING]
-    parts += [f"{_listed(dull)} learnt nothing in either"] if dull else []
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    parts += [filled("{tasks} learnt nothing in either", tasks=_listed(dull))] if dull else []
+    return filled("{parts}.", parts=joined(parts, "; "))
 
 
-def _why(best: _Result, rival: _Result) -> str:
+def _why(best: _Result, rival: _Result) -> Text:
     """Name the rival's unequal pulls on W, if they were so and those of the best were not."""
     if not best.pulls or not rival.pulls or min(*best.pulls, *rival.pulls) <= 0:
-        return ""
+        return Text("", {})
     own, theirs = (max(pulls) / min(pulls) for pulls in (best.pulls, rival.pulls))
     if theirs < _APART * own:
-        return ""
+        return Text("", {})
     names = best.group.tasks
     loud, quiet = (names[rival.pulls.index(pick(rival.pulls))] for pick in (max, min))
-    return (
-        f"Why: with {rival.name} the gradient of {loud} was {theirs:.2g} times that of {quiet} at the shared layer; "
-        f"with {best.name} the largest was {own:.2g} times the smallest."
+    return filled(
+        "Why: with {rival} the gradient of {loud} was {theirs:.2g} times that of {quiet} at the shared layer; with "
+        "{best} the largest was {own:.2g} times the smallest.",
+        rival=rival.name,
+        loud=loud,
+        theirs=theirs,
+        quiet=quiet,
+        best=best.name,
+        own=own,
     )
 
 
@@ -216,12 +262,14 @@ def _same_start(results: Sequence[_Result]) -> bool:
 
 def _seeds(result: _Result) -> str:
     count = len(result.group.runs)
-    return f" on average over {count} seeds" if count > 1 else ""
+    return filled(" on average over {count} seeds", count=count) if count > 1 else ""
 
 
-def _left(ratio: float) -> str:
-    return f"{ratio:.2g} of its first test loss left"
+def _left(ratio: float) -> Text:
+    return filled("{ratio:.2g} of its first test loss left", ratio=ratio)
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _listed(words: Sequence[str]) -> Text:
+    if len(words) < 2:
+        return joined(words, "")
+    return filled("{first} and {last}", first=joined(words[:-1], ", "), last=words[-1])

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradnorm.common.texts import filled
+
 # A loss that stays so many times the first one for so many steps in a row says that the first was no measure of it.
 # (A training that is unstable gets as high, but not for as long: for 19 steps at most on the presets.)
 RATIO, STEPS = 10.0, 50
@@ -28,10 +30,13 @@ class SmallStart:
 
     def sentence(self, name: str) -> str:
         """Return what to tell the user, but for the remedy. name: the task's."""
-        return (
-            f"{name} began with a loss near 0, it seems: {self.first:.3g} at first, {self.loss:.3g} now, "
-            f"{_rounded(self.loss / self.first)} times as much. GradNorm takes it for a task that trains slowly, and "
-            "raises its weight at the other tasks' cost."
+        return filled(
+            "{name} began with a loss near 0, it seems: {first:.3g} at first, {loss:.3g} now, {times} times as much. "
+            "GradNorm takes it for a task that trains slowly, and raises its weight at the other tasks' cost.",
+            name=name,
+            first=self.first,
+            loss=self.loss,
+            times=_rounded(self.loss / self.first),
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradnorm.common.texts import filled
 from gradnorm.runs.records import Evaluation, Rows
 from gradnorm.runs.stuck_tasks import second_half
 
@@ -36,10 +37,13 @@ class Solved:
 
     def sentence(self, name: str) -> str:
         """Return what to tell the user."""
-        return (
-            f"{name} is as good as solved, it seems, and in the others' way: its loss is {100 * self.share:.2g} % of "
-            "the weighted sum, yet it has the gradient of a whole task, and no other task has got on after "
-            f"{self.step:,} steps. A priority below 1 leaves more to the others."
+        return filled(
+            "{name} is as good as solved, it seems, and in the others' way: its loss is {percent:.2g} % of "
+            "the weighted sum, yet it has the gradient of a whole task, and no other task has got on after {step:,} "
+            "steps. A priority below 1 leaves more to the others.",
+            name=name,
+            percent=100 * self.share,
+            step=self.step,
         )
 
 

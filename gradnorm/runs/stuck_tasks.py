@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradnorm.common.texts import filled
 from gradnorm.runs.records import Evaluation
 
 # What a judgement needs: so many evaluations, and so many steps before the first of them.
@@ -33,10 +34,14 @@ class Stuck:
 
     def sentence(self, name: str) -> str:
         """Return what to tell the user."""
-        return (
-            f"{name} cannot improve, it seems: after {self.step:,} steps its test loss, {self.loss:.4g}, is no better "
-            f"than that of a constant answer, {self.constant:.4g}. Its relative rate therefore stays high, and "
-            "GradNorm keeps raising its weight at the other tasks' cost."
+        return filled(
+            "{name} cannot improve, it seems: after {step:,} steps its test loss, {loss:.4g}, is no better than "
+            "that of a constant answer, {constant:.4g}. Its relative rate therefore stays high, and GradNorm keeps "
+            "raising its weight at the other tasks' cost.",
+            name=name,
+            step=self.step,
+            loss=self.loss,
+            constant=self.constant,
         )
 
 

@@ -14,7 +14,7 @@ from streamlit.components import v2
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradnorm.config.spec import RunSpec, SpecError, preset
-from gradnorm.ui.words import on_page, titles
+from gradnorm.ui.words import LANG, on_page, titles
 
 # What the live panel keeps in the address, beside the settings: see assets/live/address.js.
 _OF_THE_VIEW = "view."
@@ -26,7 +26,7 @@ export default function ({ data }) {
   const wanted = new URLSearchParams(data.query);
   const same = here.get("run") === wanted.get("run");
   for (const [key, value] of here)
-    if (key.startsWith("embed") || (same && key.startsWith("view."))) wanted.append(key, value);
+    if (key === "lang" || key.startsWith("embed") || (same && key.startsWith("view."))) wanted.append(key, value);
   if (`${wanted}` !== `${here}`) history.replaceState(history.state, "", `${location.pathname}?${wanted}`);
 }
 """
@@ -35,13 +35,13 @@ _replace = v2.component("gradnorm_address", js=_JS, isolate_styles=False)
 
 
 def query() -> dict[str, str]:
-    """Return what the address holds of a page's own: neither Streamlit's parameters nor the live panel's."""
+    """Return what the address holds of a page's own: not the language, Streamlit's or the panel's."""
     return {key: values[-1] for key, values in all_values().items() if values}
 
 
 def all_values() -> dict[str, list[str]]:
     """Return the same with all values of each key."""
-    keys = [key for key in st.query_params if not key.startswith((_OF_STREAMLIT, _OF_THE_VIEW))]
+    keys = [key for key in st.query_params if key != LANG and not key.startswith((_OF_STREAMLIT, _OF_THE_VIEW))]
     return {key: st.query_params.get_all(key) for key in keys}
 
 
@@ -94,8 +94,8 @@ def write(wanted: Mapping[str, str | list[str]], *, arrived: bool) -> None:
         return
     now = dict(st.query_params)
     same = now.get("run") == wanted.get("run")
-    view = {key: value for key, value in now.items() if same and key.startswith(_OF_THE_VIEW)}
-    st.query_params.from_dict({**wanted, **view})
+    kept = {k: value for k, value in now.items() if k == LANG or (same and k.startswith(_OF_THE_VIEW))}
+    st.query_params.from_dict({**wanted, **kept})
 
 
 def _spec(settings: Mapping[str, str]) -> RunSpec:

@@ -7,13 +7,15 @@ import streamlit as st
 from gradnorm.runs.faults import StoreError
 from gradnorm.ui import navigation, session
 from gradnorm.ui.lab import lab
+from gradnorm.ui.language_choice import language_choice
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
+from gradnorm.ui.words import t
 
 
 def main() -> None:
     """Show the page that the address names."""
-    st.set_page_config(page_title="GradNorm, live", page_icon=str(assets() / "logo.svg"), layout="wide")
+    st.set_page_config(page_title=t("GradNorm, live"), page_icon=str(assets() / "logo.svg"), layout="wide")
     st.logo(str(assets() / "logo.svg"), size="large")
     st.html(assets() / "style.css")
     shown = [
@@ -30,6 +32,7 @@ def main() -> None:
     try:
         lab().store.check()
         page.run()
+        language_choice()
         session.shown()
         # The first page is on its way to the browser; now torch may load behind it.
         lab().warm()

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from gradnorm.ui.words import t
+
 Kind = Literal["png", "svg"]
 
 # At twice the size a picture is 1920 × 1080, and its letters can be read from the last row.
@@ -34,5 +36,5 @@ def camera(
 def picture_kind() -> None:
     """Let the visitor choose what the cameras of this page save."""
     st.session_state.setdefault(_KEY, "png")
-    text = "What the camera above a chart saves, 1920 pixels wide."
-    st.segmented_control("Picture", ["png", "svg"], required=True, format_func=str.upper, key=_KEY, help=text)
+    text = t("What the camera above a chart saves, 1920 pixels wide.")
+    st.segmented_control(t("Picture"), ["png", "svg"], required=True, format_func=str.upper, key=_KEY, help=text)

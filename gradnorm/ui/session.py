@@ -16,7 +16,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import address
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import renew, sent
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 Value = TypeVar("Value")
 
@@ -53,7 +53,7 @@ def restore() -> None:
     flat = spec().flat()
     renew(key for key in flat if not first and former.get(key) != flat[key])
     if told:
-        tell(" ".join([fault(), *told, "The page shows what is usual in its place."]).strip())
+        tell(" ".join([fault(), *told, t("The page shows what is usual in its place.")]).strip())
     if before is not None and before == watched():
         steer()
 
@@ -178,7 +178,12 @@ def run() -> RunInfo | None:
         return lab().store.info(chosen)
     except UnknownRunError:
         watch(None)
-        tell(f"Run {chosen} was deleted, in another tab or by a command. Choose one on the page Runs, or start one.")
+        tell(
+            t(
+                "Run {run} was deleted, in another tab or by a command. Choose one on the page Runs, or start one.",
+                run=chosen,
+            )
+        )
         return None
     except StoreError as error:
         tell(str(error))
@@ -240,12 +245,14 @@ def open_run(run_id: str) -> None:
     except StoreError as error:
         tell(str(error))
     except UnknownRunError:
-        st.session_state[_FAULT] = f"There is no run {run_id} here. It may have been deleted; Runs lists all."
+        st.session_state[_FAULT] = t(
+            "There is no run {run} here. It may have been deleted; Runs lists all.", run=run_id
+        )
     except SpecError as error:
         # Records outlive the code that wrote them: the run can be watched even if its spec is no longer valid.
         st.session_state[_RUN] = run_id
         st.session_state[_FAULT] = (
-            f"This run can be watched, but its settings are not valid in this version. {on_page(error)}"
+            t("This run can be watched, but its settings are not valid in this version.") + f" {on_page(error)}"
         )
 
 

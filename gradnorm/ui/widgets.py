@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradnorm.common.declarations import names_as_text
 from gradnorm.config.options import Option
+from gradnorm.ui.words import number, t
 
 Changed = Callable[[str, Any], None]
 
@@ -43,9 +44,9 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         changed(option.key, int(typed) if whole else typed)
 
     common: dict[str, Any] = {
-        "label": option.title,
+        "label": t(option.title),
         "key": key,
-        "help": option.help,
+        "help": t(option.help),
         "on_change": report,
         "disabled": disabled,
     }
@@ -130,7 +131,7 @@ def scale_slider(
         label,
         grid,
         key=key,
-        format_func=lambda v: f"{v:g}",
+        format_func=lambda v: number(v, "g"),
         on_change=lambda: changed(st.session_state[key]),
         help=text,
         disabled=disabled,

@@ -29,6 +29,8 @@ _CUT_OFF = """() => {
     if (!box.width || !box.height || getComputedStyle(node).visibility === "hidden" || scrolls(node)) continue;
     const name = `${node.tagName} ${node.textContent.slice(0, 30)}`;
     if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`${name}: ${box.left} … ${box.right}`);
+    // The list of languages stands in the header, and is above it.
+    if (node.closest(".st-key-languages")) continue;
     if (covers && box.top < header.bottom - 0.5) found.push(`${name}: under the header`);
     if (node.matches("button, h2, h3") && node.scrollWidth > node.clientWidth + 1) found.push(`${name}: text cut off`);
   }

@@ -13,6 +13,7 @@ from gradnorm.comparison import compared, tables
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.loading import ComparedRun, load
 from gradnorm.comparison.measures import Measure
+from gradnorm.comparison.tables import Table
 from gradnorm.export.comparison import as_csv, as_latex
 from gradnorm.export.report import as_html, html_table
 from gradnorm.runs.faults import StoreError
@@ -20,10 +21,12 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.compare import address
 from gradnorm.ui.compare.controls import choose_runs, controls
 from gradnorm.ui.compare.view import View
+from gradnorm.ui.figure_words import in_words, title_of
 from gradnorm.ui.lab import lab
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.pictures import camera
+from gradnorm.ui.words import t
 
 # What a mouse does by itself needs no button, and a phone has no room for it.
 _NEEDLESS = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
@@ -33,14 +36,14 @@ _MODE_BAR = {"displaylogo": False, "displayModeBar": True, "modeBarButtonsToRemo
 def compare() -> None:
     """Show the runs that the address names, `?runs=a,b&by=step&metric=…`."""
     st.html(assets() / "compare.css")
-    st.subheader("Compare")
+    st.subheader(t("Compare"))
     view, told = address.shown()
     loaded = load(lab().store, view.runs)
     _warn(*told, *loaded.faults)
     choose_runs(view, loaded.runs)
     if not loaded.runs:
         st.info(
-            "Choose runs here, or on the Runs page. Runs with the same settings but for the seed become one line.",
+            t("Choose runs here, or on the Runs page. Runs with the same settings but for the seed become one line."),
             icon=":material/stacked_line_chart:",
         )
         return
@@ -84,26 +87,38 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
         kind = cast("Any", figure.data[0]).type
         saved = camera(f"comparison-{i + 1}", view.picture, height=cast("Any", figure.layout).height)
         config = {**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
-        st.plotly_chart(figure, key=f"comparison-{kind}-{i}", config=config)
+        st.plotly_chart(in_words(figure, comparison.measures), key=f"comparison-{kind}-{i}", config=config)
 
 
 def _tables(view: View, comparison: Comparison) -> None:
     measures = comparison.headline
     shown = {
-        "Scores": tables.scores(comparison, view.score, measures),
-        "Paired differences": tables.differences(comparison, view.score, measures),
-        "Options that differ": tables.differs(comparison),
-        "Runs": tables.runs(comparison),
+        t("Scores"): tables.scores(comparison, view.score, measures),
+        t("Paired differences"): tables.differences(comparison, view.score, measures),
+        t("Options that differ"): tables.differs(comparison),
+        t("Runs"): tables.runs(comparison),
     }
     for title, table in shown.items():
         if table:
             st.markdown(f"##### {title}")
-            st.html(html_table(table))
-        if title == "Scores":
-            st.caption(plain(" ".join(tables.notes(comparison, view.score))))
+            st.html(html_table(_said(table, comparison)))
+        if title == t("Scores"):
+            st.caption(plain(" ".join(t(note) for note in tables.notes(comparison, view.score))))
     going = [run.info.run for group in comparison.groups for run in group.runs if not run.info.ended]
     if going:
-        st.caption(f"{len(going)} of these runs are not over. Their scores are those of their newest evaluations.")
+        st.caption(
+            t(
+                "{count} of these runs are not over. Their scores are those of their newest evaluations.",
+                count=len(going),
+            )
+        )
+
+
+def _said(table: Table, comparison: Comparison) -> Table:
+    """Return a table in the visitor's language. Numbers stay as in the files."""
+    named = {measure.title: title_of(measure) for measure in comparison.measures}
+    head = tuple(named.get(cell) or t(cell) for cell in table.head)
+    return replace(table, head=head, rows=tuple(tuple(t(cell) for cell in row) for row in table.rows))
 
 
 def _files(view: View, comparison: Comparison, measures: Sequence[Measure], faults: Sequence[str]) -> None:
@@ -114,13 +129,13 @@ def _files(view: View, comparison: Comparison, measures: Sequence[Measure], faul
         return as_html(comparison, view.score, comparison.headline, drawn, (*faults, *told))
 
     made = {
-        "CSV": ("csv", "text/csv", lambda: as_csv(comparison), "All scores of all metrics, a row each."),
+        "CSV": ("csv", "text/csv", lambda: as_csv(comparison), t("All scores of all metrics, a row each.")),
         "LaTeX": (
             *("tex", "text/plain"),
             lambda: as_latex(comparison, view.score, comparison.headline),
-            "The table of scores, for a paper.",
+            t("The table of scores, for a paper."),
         ),
-        "HTML report": ("html", "text/html", report, "Figures and tables in one file, which needs no network."),
+        t("HTML report"): ("html", "text/html", report, t("Figures and tables in one file, which needs no network.")),
     }
     with st.container(horizontal=True, key="compare-files"):
         for label, (ending, kind, make, text) in made.items():

@@ -13,13 +13,15 @@ import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
 from gradnorm.charts import gallery as charts
+from gradnorm.common.texts import later
 from gradnorm.datasets.forms.registry import form_named
+from gradnorm.ui.words import enumerated, number, t
 
 if TYPE_CHECKING:
     from gradnorm.training.predict import Answer
 
 WIDEST_ANGLE = 90.0
-NORMAL_COLOURS = "red faces right, green up, blue the camera"
+NORMAL_COLOURS = later("red faces right, green up, blue the camera")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def truth(image: charts.Image | None, answers: Sequence[Answer]) -> TaskFigure:
     first = answers[0]
     name, view = first.task.name, first.view
     caption = f"<b>{escape(name)}</b>{_unknown(first)}{_legend(answers)}"
-    return TaskFigure(_drawn(image, first, first.truth, None), f"{name}, ground truth ({view})", caption)
+    return TaskFigure(
+        _drawn(image, first, first.truth, None), t("{name}, ground truth ({view})", name=name, view=view), caption
+    )
 
 
 def prediction(image: charts.Image | None, answer: Answer, who: str, *, errors: bool) -> TaskFigure:
@@ -56,33 +60,37 @@ def prediction(image: charts.Image | None, answer: Answer, who: str, *, errors: 
     """
     name = answer.task.name
     caption = f"<b>{escape(name)}</b> {error_of(answer)}"
-    alt = f"{name} as predicted by {who}: {error_of(answer)}"
+    alt = t("{name} as predicted by {who}: {error}", name=name, who=who, error=error_of(answer))
     figure = _errors(answer) if errors else None
     if figure is None:
         return TaskFigure(_drawn(image, answer, answer.answer, answer.truth), alt, caption)
-    return TaskFigure(figure, f"Errors of {alt}", caption)
+    return TaskFigure(figure, t("Errors of {what}", what=alt), caption)
 
 
 def field_error(answer: Answer, who: str) -> TaskFigure:
     """Return a map of how far a field is from the truth, with its own scale. who: the contender's label."""
     away = np.abs(answer.answer - answer.truth)
     _, top = charts.limits(away)
-    legend = _ramp(charts.GAP_SCALE, "0", f"{top:.2g}")
-    caption = f'<b>error</b><div class="gallery-legend">{legend}</div>'
+    legend = _ramp(charts.GAP_SCALE, "0", number(top, ".2g"))
+    caption = f'<b>{t("error")}</b><div class="gallery-legend">{legend}</div>'
     name = answer.task.name
-    return TaskFigure(charts.gap(away, top, answer.task.unit), f"Errors of {name} as predicted by {who}", caption)
+    return TaskFigure(
+        charts.gap(away, top, answer.task.unit),
+        t("Errors of {name} as predicted by {who}", name=name, who=who),
+        caption,
+    )
 
 
 def error_of(given: Answer) -> str:
     """Return an answer's error on its picture in words: "RMSE 0.42 m"."""
     if given.view == "field":
-        return f"relative error {next(iter(given.metrics.values())):.3g}"
+        return t("relative error {error:.3g}", error=next(iter(given.metrics.values())))
     if given.view == "picture":
         # Numbers in the task's own units, which may be standardised.
-        return f"RMSE {np.sqrt(given.loss):.3g} {given.task.unit}".rstrip()
+        return t("RMSE {error:.3g} {unit}", error=np.sqrt(given.loss), unit=given.task.unit).rstrip()
     form = form_named(given.task.form)
     value = given.metrics[next(iter(form.metrics))]
-    return form.headline.format(value) if isfinite(value) else "no error: nothing is known here"
+    return form.headline.format(value) if isfinite(value) else t("no error: nothing is known here")
 
 
 def card(answers: Sequence[Answer], *, true: bool) -> str:
@@ -100,21 +108,22 @@ def _said(answer: Answer) -> str:
         best = int(answer.answer.argmax())
         right = best == int(answer.truth)
         mark, word = ("✓", "right") if right else ("✗", "wrong")
-        share = f"{answer.answer[best]:.0%}".replace("%", " %")
+        share = f"{answer.answer[best] * 100:.0f}\u00a0%"
+        said = t("right") if right else t("wrong")
         return (
-            f'<span class="gallery-{word}" title="{word}">{mark}</span> {_class(answer, best)} <small>{share}</small>'
+            f'<span class="gallery-{word}" title="{said}">{mark}</span> {_class(answer, best)} <small>{share}</small>'
         )
     off = np.abs(answer.answer - answer.truth).mean()
-    return f"{_amount(answer, answer.answer)} <small>off by {off:.3g}</small>"
+    return f"{_amount(answer, answer.answer)} <small>{t('off by {error:.3g}', error=off)}</small>"
 
 
 def _class(answer: Answer, index: int) -> str:
     names = answer.task.classes
-    return escape(names[index] if index < len(names) else f"class {index}")
+    return escape(names[index] if index < len(names) else t("class {number}", number=index))
 
 
 def _amount(answer: Answer, values: Any) -> str:
-    shown = ", ".join(f"{value:.3g}" for value in np.ravel(values)[:3])
+    shown = enumerated([number(value, ".3g") for value in np.ravel(values)[:3]])
     more = " …" if np.size(values) > 3 else ""
     return escape(f"{shown}{more} {answer.task.unit}".rstrip())
 
@@ -156,19 +165,19 @@ def errors_legend(answers: Sequence[Answer]) -> str:
     for answer in answers:
         name = escape(answer.task.name)
         if answer.view == "segmentation":
-            parts.append(f"<b>{name}</b> {_swatch(charts.RIGHT, 'right')} {_swatch(charts.WRONG, 'wrong')}")
+            parts.append(f"<b>{name}</b> {_swatch(charts.RIGHT, t('right'))} {_swatch(charts.WRONG, t('wrong'))}")
         elif answer.view == "depth":
             low, high = charts.limits(answer.truth)
-            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', f'{high - low:.1f} m and more')}")
+            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', t('{size:.1f} m and more', size=high - low))}")
         elif answer.view == "normals":
-            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0°', f'{WIDEST_ANGLE:.0f}° and more')}")
+            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0°', t('{size:.0f}° and more', size=WIDEST_ANGLE))}")
         elif answer.view == "picture":
-            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', 'black instead of white')}")
+            parts.append(f"<b>{name}</b> {_ramp(charts.GAP_SCALE, '0', t('black instead of white'))}")
     return " ".join(f"<span>{part}</span>" for part in parts)
 
 
 def _names(answer: Answer) -> Sequence[str]:
-    return answer.task.classes or [f"class {i}" for i in range(answer.task.outputs)]
+    return answer.task.classes or [t("class {number}", number=i) for i in range(answer.task.outputs)]
 
 
 def _unknown(answer: Answer) -> str:
@@ -179,8 +188,8 @@ def _unknown(answer: Answer) -> str:
         missing = float(np.isnan(answer.truth).mean()) if answer.truth.size else 0.0
     else:
         return ""
-    percent = f"{missing:.0%}".replace("%", "\u00a0%") if missing >= 0.005 else "under 1\u00a0%"
-    return f" <small>striped: no ground truth ({percent})</small>" if missing > 0 else ""
+    percent = f"{missing * 100:.0f}\u00a0%" if missing >= 0.005 else t("under 1\u00a0%")
+    return f" <small>{t('striped: no ground truth ({percent})', percent=percent)}</small>" if missing > 0 else ""
 
 
 def _legend(answers: Sequence[Answer]) -> str:
@@ -191,15 +200,15 @@ def _legend(answers: Sequence[Answer]) -> str:
         body = " ".join(_swatch(charts.class_color(i), names[i]) for i in there)
     elif first.view == "depth":
         low, high = charts.limits(first.truth)
-        body = _ramp(charts.DEPTH_SCALE, f"{low:.1f} m", f"{high:.1f} m")
+        body = _ramp(charts.DEPTH_SCALE, f"{number(low, '.1f')} m", f"{number(high, '.1f')} m")
     elif first.view == "normals":
-        body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{NORMAL_COLOURS}</span>'
+        body = f'<span class="gallery-ball"><img src="{charts.normal_ball()}" alt="">{t(NORMAL_COLOURS)}</span>'
     elif first.view == "field":
         low, high = charts.limits(first.truth)
-        ends = (f"{end:.3g}".replace("-", "−") for end in (low, high))
+        ends = (number(end, ".3g").replace("-", "−") for end in (low, high))
         body = f"{_ramp(charts.DEPTH_SCALE, *ends)}<br>{escape(first.axes)}"
     elif first.view in ("heatmaps", "landmarks"):
-        body = "○ ground truth, × prediction"
+        body = t("○ ground truth, × prediction")
     else:
         return ""
     return f'<div class="gallery-legend">{body}</div>'

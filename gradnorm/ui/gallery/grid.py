@@ -18,6 +18,7 @@ from gradnorm.ui.gallery.figures import TaskFigure
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.pictures import camera
+from gradnorm.ui.words import t
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +38,7 @@ class GridRow:
     step: int | None
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the test pictures …")
+@st.cache_resource(max_entries=2, show_spinner=False)
 def load_test_images(dataset: str, options: str, seed: int) -> Showcase:
     """Return the test pictures of a data set.
 
@@ -67,7 +68,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
     images: the test pictures.  rows: the contenders.  image: index of the test picture, from 0.  seed: of the data.
     """
     answered: list[tuple[GridRow, list[Answer] | str]] = []
-    with st.spinner("Computing predictions …", show_time=False):
+    with st.spinner(t("Computing predictions …"), show_time=False):
         for row in rows:
             if row.step is not None:
                 answered.append((row, _answers_or_fault(images, row, row.step, (image, seed))))
@@ -79,7 +80,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
     drawn = [i for i, answer in enumerate(sound[0]) if figures.is_map(answer)]
     # The errors of a field stand beside it.
     errors = any(sound[0][i].view != "field" for i in drawn) and st.toggle(
-        "Show errors", key="gallery-errors", help="Show where each prediction is wrong, and by how much."
+        t("Show errors"), key="gallery-errors", help=t("Show where each prediction is wrong, and by how much.")
     )
     picture = images.picture(image)
     with st.container(key="gallery"):
@@ -91,7 +92,7 @@ def show_grid(images: Showcase, rows: Sequence[GridRow], image: int, seed: int) 
                 _contender(picture, row, answers, drawn, i, errors=errors)
         for row in rows:
             if row.step is None:
-                st.caption(f"{plain(row.label)} has no checkpoint up to this step.")
+                st.caption(t("{label} has no checkpoint up to this step.", label=plain(row.label)))
 
 
 def _answers_or_fault(images: Showcase, row: GridRow, step: int, image: tuple[int, int]) -> list[Answer] | str:
@@ -107,10 +108,10 @@ def _truth(picture: charts.Image | None, sound: Sequence[Sequence[Answer]], draw
         if picture is None:
             # Where the contenders' names are, so that truth and answers stand in one column.
             with st.container(key="gallery-name-truth"):
-                st.html("<h3>Truth</h3>")
+                st.html(f"<h3>{t('Truth')}</h3>")
         else:
-            caption = "<b>picture</b>, and the ground truth of each task"
-            _cell("0-picture", TaskFigure(charts.picture(picture), "The test picture", caption))
+            caption = t("<b>picture</b>, and the ground truth of each task")
+            _cell("0-picture", TaskFigure(charts.picture(picture), t("The test picture"), caption))
         for i in drawn:
             _cell(f"0-{i}", figures.truth(picture, [answers[i] for answers in sound]))
         _card("0-card", sound[0], drawn, true=True)
@@ -127,7 +128,7 @@ def _contender(
 ) -> None:
     with st.container(key=f"gallery-name-{place}"):
         fault = f"<p>{escape(answers)}</p>" if isinstance(answers, str) else ""
-        st.html(f"<h3>{escape(row.label)}</h3><p>step {row.step:,}</p>{fault}")
+        st.html(f"<h3>{escape(row.label)}</h3><p>{t('step {step:,}', step=row.step)}</p>{fault}")
     if isinstance(answers, str):
         return
     for i in drawn:

@@ -19,6 +19,7 @@ from gradnorm.ui.live.family import contenders
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import number, t
 
 ASSETS = assets()
 SHOWN = 500
@@ -32,7 +33,7 @@ _STEP, _STEPS = "gallery-step", "gallery.steps"
 def gallery() -> None:
     """Show the run that the address names, `?run=…&image=3&step=400`, or else the newest run on pictures."""
     st.html(ASSETS / "gallery.css")
-    st.subheader("Gallery")
+    st.subheader(t("Gallery"))
     query = _query()
     info = _chosen(query.get("run"))
     if info is None:
@@ -46,9 +47,10 @@ def gallery() -> None:
         st.fragment(_follow, run_every=SECONDS)([row.info.run for row in rows], _state(rows))
     try:
         spec = RunSpec.parse(info.spec)
-        images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
+        with st.spinner(t("Loading the test pictures …"), show_time=False):
+            images = load_test_images(spec.dataset.name, spec.dataset.model_dump_json(), spec.seed)
     except (ValueError, OSError) as error:  # SpecError and DataError are ValueErrors
-        st.error(plain(f"The test pictures cannot be shown. {error}"), icon=":material/error:")
+        st.error(plain(t("The test pictures cannot be shown. {error}", error=error)), icon=":material/error:")
         return
     with right:
         image = _image(query.get("image"), len(images))
@@ -75,13 +77,17 @@ def _chosen(wanted: str | None) -> RunInfo | None:
     runs = [info for info in lab().store.runs(SHOWN) if has_pictures(info.spec)]
     if not runs:
         st.info(
-            "No run on pictures yet. Start one in the Playground, or with `python -m gradnorm train --dataset overlay`."
+            t(
+                "No run on pictures yet. Start one in the Playground, or with "
+                "`python -m gradnorm train --dataset overlay`."
+            )
         )
         return None
     watched = next((info for info in runs if info.run == wanted), None)
     if wanted is not None and watched is None:
         st.warning(
-            f"There is no run {wanted[:40]} on pictures here. This page shows the newest.", icon=":material/signpost:"
+            t("There is no run {run} on pictures here. This page shows the newest.", run=wanted[:40]),
+            icon=":material/signpost:",
         )
     watched = watched or runs[0]
     entries: dict[str, list[RunInfo]] = {}
@@ -91,7 +97,7 @@ def _chosen(wanted: str | None) -> RunInfo | None:
     key = f"gallery-run {hash(tuple(entries))}"
     show(key, watched.race or watched.run)
     st.selectbox(
-        "Run",
+        t("Run"),
         list(entries),
         key=key,
         format_func=lambda entry: _entry(entries[entry]),
@@ -103,11 +109,11 @@ def _chosen(wanted: str | None) -> RunInfo | None:
 def _entry(members: Sequence[RunInfo]) -> str:
     """Return the title of a run, or of a race, in the list."""
     first = members[-1]
-    started = datetime.fromtimestamp(first.created).strftime("%d %b, %H:%M")
+    started = datetime.fromtimestamp(first.created).strftime("%Y-%m-%d, %H:%M")
     if len(members) == 1:
         return f"{first.title} · {started}"
     names = ", ".join(labels([info.spec for info in reversed(members)]))
-    return f"{first.title.split(' · ')[0]} · race of {names} · {started}"
+    return f"{first.title.split(' · ')[0]} · {t('race of {names}', names=names)} · {started}"
 
 
 def _open(run: str) -> None:
@@ -131,12 +137,12 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
         # The browser remembers the slider's position, which means another step once there are more checkpoints.
         st.session_state[_STEPS], st.session_state[_STEP] = options, chosen
     st.select_slider(
-        "Checkpoint",
+        t("Checkpoint"),
         options,
         key=_STEP,
-        format_func=lambda step: f"newest, {steps[-1]:,}" if step == NEWEST else f"{step:,}",
+        format_func=lambda step: t("newest, {step:,}", step=steps[-1]) if step == NEWEST else number(step, ","),
         on_change=lambda: _set("step", st.session_state[_STEP]),
-        help="Shows the network as it was after this step. “Newest” follows the training.",
+        help=t("Shows the network as it was after this step. “Newest” follows the training."),
     )
     return chosen
 
@@ -144,12 +150,13 @@ def _step(info: RunInfo, wanted: str | None) -> int | str:
 def _nothing_kept(info: RunInfo) -> None:
     every = int(info.spec.get("checkpoint_every", 0))
     if not every:
-        st.info("This run keeps no checkpoints, because Checkpoint every is 0. Set it to 200, say, and train again.")
+        st.info(t("This run keeps no checkpoints, because Checkpoint every is 0. Set it to 200, say, and train again."))
     elif info.ended:
-        st.info("This run ended before its first checkpoint. Set Checkpoint every to fewer steps and train again.")
+        st.info(t("This run ended before its first checkpoint. Set Checkpoint every to fewer steps and train again."))
     else:
         st.info(
-            f"The first checkpoint comes at step {every:,}. This page will then show it.", icon=":material/schedule:"
+            t("The first checkpoint comes at step {step:,}. This page will then show it.", step=every),
+            icon=":material/schedule:",
         )
 
 
@@ -179,12 +186,12 @@ def _image(wanted: str | None, count: int) -> int:
     key = f"gallery-image {count}"
     show(key, number)
     st.slider(
-        f"Test picture (1 to {count:,})",
+        t("Test picture (1 to {count:,})", count=count),
         1,
         count,
         key=key,
         on_change=lambda: _set("image", st.session_state[key]),
-        help="The networks have not been trained on these pictures. The arrow keys move to the next one.",
+        help=t("The networks have not been trained on these pictures. The arrow keys move to the next one."),
     )
     return number
 

@@ -9,6 +9,7 @@ import streamlit as st
 from gradnorm.config.spec import datasets
 from gradnorm.runs.records import RunInfo
 from gradnorm.ui import navigation
+from gradnorm.ui.words import t
 
 
 def has_pictures(spec: Mapping[str, object]) -> bool:
@@ -22,8 +23,8 @@ def gallery_link(info: RunInfo | None) -> None:
     if info is not None and has_pictures(info.spec):
         st.page_link(
             navigation.gallery(),
-            label="Predictions",
+            label=t("Predictions"),
             icon=":material/photo_library:",
             query_params={"run": info.run},
-            help="Shows this run's predictions beside the ground truth, in the Gallery.",
+            help=t("Shows this run's predictions beside the ground truth, in the Gallery."),
         )

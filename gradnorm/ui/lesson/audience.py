@@ -10,6 +10,7 @@ import streamlit as st
 
 from gradnorm.ui.lesson.classroom import CLASSROOMS, ClassroomError
 from gradnorm.ui.lesson.place import CLASS, Place, does
+from gradnorm.ui.words import t, tn
 
 _STUDENT = "lesson.student"
 
@@ -18,7 +19,7 @@ def keep_in_step(here: Place) -> None:
     """Tell the class of this tab, if it leads one, which step it is at. A class that is over is forgotten."""
     if here.teaching and not CLASSROOMS.lead(*_led(here), here.step.name):
         here.teaching = ""
-        here.fault = "Your class is over: it had no teacher for hours, or the server was started anew. Open another."
+        here.fault = t("Your class is over: it had no teacher for hours, or the server was started anew. Open another.")
 
 
 def lost(here: Place) -> bool:
@@ -46,32 +47,40 @@ def standings(here: Place) -> None:
     guesses, words = CLASSROOMS.guesses(code, here.step.name), here.step.words
     said = [f"{option}: **{guesses[i]}**" for i, option in enumerate(words.options)]
     with st.container(key="lesson-standings"):
-        st.markdown(f":material/groups: {_pages(CLASSROOMS.here(code))} here. Guesses: {' · '.join(said)}")
+        st.markdown(
+            ":material/groups: "
+            + tn("{count} page is here.", "{count} pages are here.", CLASSROOMS.here(code))
+            + f" {t('Guesses:')} {' · '.join(said)}"
+        )
 
 
 def button(here: Place) -> None:
     """Show the button that opens a class, or what there is to know of the class that this tab leads or follows."""
     if here.audience:
         st.button(
-            f"Leave class {here.audience[:5]}",
+            t("Leave class {code}", code=here.audience[:5]),
             type="tertiary",
             key="lesson-leave",
             on_click=does(here, lambda: _leave(here)),
         )
         return
-    with st.popover("Class", type="tertiary", key="lesson-class-menu", icon=":material/groups:"):
+    with st.popover(t("Class"), type="tertiary", key="lesson-class-menu", icon=":material/groups:"):
         if not here.teaching:
             st.markdown(
-                "Students open an address of your class on their own devices. Their pages follow your step, and the "
-                "values of their sliders appear as dots on your chart."
+                t(
+                    "Students open an address of your class on their own devices. Their pages follow your step, and "
+                    "the values of their sliders appear as dots on your chart."
+                )
             )
-            st.button("Open a class", type="primary", key="lesson-open-class", on_click=does(here, lambda: _open(here)))
+            st.button(
+                t("Open a class"), type="primary", key="lesson-open-class", on_click=does(here, lambda: _open(here))
+            )
             return
         code, _ = _led(here)
-        st.markdown("Your students open this address:")
+        st.markdown(t("Your students open this address:"))
         st.code(_address(code), language=None)
-        st.markdown("It ends a few hours after you leave. Keep your own address to yourself: whoever has it leads.")
-        st.button("End the class", key="lesson-end-class", on_click=does(here, lambda: _end(here)))
+        st.markdown(t("It ends a few hours after you leave. Keep your own address to yourself: whoever has it leads."))
+        st.button(t("End the class"), key="lesson-end-class", on_click=does(here, lambda: _end(here)))
 
 
 def _address(code: str) -> str:
@@ -100,7 +109,3 @@ def _led(here: Place) -> tuple[str, str]:
     """Return code and token of the class that this tab leads."""
     code, _, token = here.teaching.partition("-")
     return code, token
-
-
-def _pages(count: int) -> str:
-    return "1 page is" if count == 1 else f"{count} pages are"

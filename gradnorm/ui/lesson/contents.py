@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +22,7 @@ from gradnorm.ui.lesson.steps import (
 )
 from gradnorm.ui.lesson.trial import Trial
 from gradnorm.ui.location import assets
+from gradnorm.ui.words import language
 
 # By the names of the files in assets/prose/lesson/, which are also those in the address.
 _TRIALS: dict[str, Trial] = {
@@ -40,21 +42,35 @@ _TRIALS: dict[str, Trial] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step. number: from 1.  name: in the address.  words, trial: what is read and what is tried."""
+    """One step. number: from 1.  name: in the address.  trial: what is tried."""
 
     number: int
     name: str
-    words: prose.Prose
     trial: Trial
+
+    @property
+    def words(self) -> prose.Prose:
+        """What is read, in the visitor's language."""
+        return texts(language())[self.name]
+
+
+@cache
+def texts(code: str) -> Mapping[str, prose.Prose]:
+    """Return the texts of all steps in a language, read once a process; English where it has none.
+
+    Raises ProseError if a text is malformed, or is that of no step.
+    """
+    folder = assets() / "prose"
+    words = prose.read(here if (here := folder / code / "lesson").is_dir() else folder / "lesson")
+    if tuple(words) != tuple(_TRIALS):
+        raise prose.ProseError(f"The texts should be {', '.join(_TRIALS)}, in this order. Found {', '.join(words)}.")
+    return words
 
 
 @cache
 def steps() -> tuple[Step, ...]:
-    """Return all steps, read once a process. Raises ProseError if a text is malformed, or is that of no step."""
-    words = prose.read(assets() / "prose" / "lesson")
-    if tuple(words) != tuple(_TRIALS):
-        raise prose.ProseError(f"The texts should be {', '.join(_TRIALS)}, in this order. Found {', '.join(words)}.")
-    return tuple(Step(i + 1, name, words[name], _TRIALS[name]) for i, name in enumerate(words))
+    """Return all steps in order."""
+    return tuple(Step(i + 1, name, trial) for i, (name, trial) in enumerate(_TRIALS.items()))
 
 
 def find(name: str) -> Step | None:

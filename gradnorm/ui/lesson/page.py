@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradnorm.charts.lesson import Look
+from gradnorm.common.texts import later
 from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import Step, steps
 from gradnorm.ui.lesson.place import Place, arrive, does
@@ -14,10 +15,11 @@ from gradnorm.ui.lesson.shown import trial
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 ASSETS = assets()
 _LIST = "lesson.list"
-KEYS = "← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present"
+KEYS = later("← → or a clicker: turn pages · space: play · Enter: answer · ↑ ↓: move a slider · P: present")
 
 
 def lesson() -> None:
@@ -31,7 +33,7 @@ def lesson() -> None:
             st.warning(plain(fault), icon=":material/signpost:")
         if audience.lost(here):
             st.warning(
-                "There is no such class (any more). You can go on by yourself; for another class, open its address.",
+                t("There is no such class (any more). You can go on by yourself; for another class, open its address."),
                 icon=":material/groups:",
             )
         body = st.container()
@@ -56,27 +58,27 @@ def _bar(here: Place) -> None:
     """Show the buttons that turn pages, and all steps by name; keys press them."""
     number, last = here.step.number, len(steps())
     with st.container(horizontal=True, vertical_alignment="center", key="lesson-nav"):
-        _turn("Previous", "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
+        _turn(t("Previous"), "lesson-previous", number > 1, does(here, lambda: here.go(steps()[number - 2])))
         _list(here)
         st.markdown(f"**{number} / {last}**", width="content")
         st.button(
-            "Stop the tour" if here.touring else "Tour",
+            t("Stop the tour") if here.touring else t("Tour"),
             key="lesson-tour",
             on_click=does(here, lambda: _tour(here)),
             type="tertiary",
         )
         audience.button(here)
         st.button(
-            "Leave" if here.presenting else "Present",
+            t("Leave") if here.presenting else t("Present"),
             key="lesson-present",
             on_click=does(here, lambda: _present(here)),
             type="tertiary",
         )
-        _turn("Next", "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
+        _turn(t("Next"), "lesson-next", number < last, does(here, lambda: here.go(steps()[number])))
 
 
 def _turn(label: str, key: str, possible: bool, go: Callable[[], None]) -> None:
-    kind = "primary" if label == "Next" else "secondary"
+    kind = "primary" if key == "lesson-next" else "secondary"
     st.button(label, key=key, disabled=not possible, on_click=go, type=kind)
 
 
@@ -90,9 +92,9 @@ def _list(here: Place) -> None:
 
     with st.container(key="lesson-steps"):
         st.segmented_control(
-            "Steps of the lesson",
+            t("Steps of the lesson"),
             range(1, len(steps()) + 1),
-            format_func=lambda number: f"{number} {steps()[number - 1].words.short}",
+            format_func=lambda number: f"{number} {t(steps()[number - 1].words.short)}",
             key=_LIST,
             on_change=does(here, chosen),
             label_visibility="collapsed",
@@ -121,7 +123,7 @@ def _step(here: Place, look: Look) -> None:
         with st.container(key="lesson-question"):
             _question(here, here.step)
         with st.container(key="lesson-keys"):
-            st.caption(KEYS)
+            st.caption(t(KEYS))
     # Last, since it may train for a second; the text is there to read meanwhile.
     with right, st.container(key="lesson-trial"):
         trial(here, look)
@@ -130,7 +132,7 @@ def _step(here: Place, look: Look) -> None:
 def _question(here: Place, step: Step) -> None:
     """Ask for a guess; the answer is shown after it, or when it is asked for."""
     words, name, key = step.words, step.name, f"lesson-guess-{step.name}"
-    st.markdown(f"**Your guess?** {words.question}")
+    st.markdown(f"**{t('Your guess?')}** {words.question}")
     show(key, here.guesses.get(name))
 
     def guessed() -> None:
@@ -143,7 +145,7 @@ def _question(here: Place, step: Step) -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", key="lesson-options"):
         st.segmented_control(
-            "Your guess",
+            t("Your guess"),
             range(len(words.options)),
             format_func=words.options.__getitem__,
             key=key,
@@ -152,7 +154,7 @@ def _question(here: Place, step: Step) -> None:
             required=name in here.guesses,
         )
         st.button(
-            "Hide the answer" if name in here.revealed else "Answer",
+            t("Hide the answer") if name in here.revealed else t("Answer"),
             key="lesson-reveal",
             on_click=does(here, turned),
             type="tertiary",
@@ -160,5 +162,5 @@ def _question(here: Place, step: Step) -> None:
     if name in here.revealed:
         with st.container(key="lesson-answer"):
             guess = here.guesses.get(name)
-            verdict = "" if guess is None else "**Right.** " if guess == words.right else "**Not so.** "
-            st.markdown(verdict + words.answer)
+            verdict = "" if guess is None else t("**Right.**") if guess == words.right else t("**Not so.**")
+            st.markdown(f"{verdict} {words.answer}".strip())

@@ -10,6 +10,7 @@ from typing import Any, cast
 import streamlit as st
 
 from gradnorm.ui.lesson.contents import Step, find, steps
+from gradnorm.ui.words import t
 
 # What `?step=1` … `?step=7` meant while the address had numbers.
 FORMER = ("drowning", "norms", "rates", "target", "alpha", "renormalise", "limits")
@@ -93,14 +94,27 @@ class Place:
         known = {str(i + 1): name for i, name in enumerate(FORMER)}
         step = find(known.get(wanted, wanted))
         self.step = step or steps()[0]
-        wrong = [] if step else [f"no step {wanted[:20]!r}, so this is the first of {len(steps())}"]
+        wrong = (
+            []
+            if step
+            else [
+                t("There is no step {step!r}, so this is the first of {count}.", step=wanted[:20], count=len(steps()))
+            ]
+        )
         for control in self.step.trial.controls:
             text = query.get(control.key)
             value = control.start if text is None else control.read(text)
             if value is None:
-                wrong.append(f"no {control.key} = {str(text)[:20]!r} here, so it is {control.text(control.start)}")
+                wrong.append(
+                    t(
+                        "There is no {key} = {found!r} here, so it is {value}.",
+                        key=control.key,
+                        found=str(text)[:20],
+                        value=control.text(control.start),
+                    )
+                )
             self.put(control.key, control.start if value is None else value)
-        self.fault = f"There is {', and '.join(wrong)}." if wrong else ""
+        self.fault = " ".join(wrong)
 
 
 def place() -> Place:

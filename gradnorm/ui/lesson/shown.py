@@ -13,12 +13,14 @@ import streamlit as st
 from gradnorm.charts import lesson as charts
 from gradnorm.charts.lesson import Look
 from gradnorm.config.spec import RunSpec
+from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lesson import audience
 from gradnorm.ui.lesson.contents import steps
 from gradnorm.ui.lesson.place import Place, does, place, write
 from gradnorm.ui.lesson.trial import Choice, Control, Picture, Slider
 from gradnorm.ui.pictures import camera
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 # Seconds a stop is shown while the slider moves by itself, and a whole step once it has arrived.
 STOP_SECONDS, TOUR_SECONDS = 0.5, 8.0
@@ -39,13 +41,16 @@ def _trial(look: Look) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="lesson-controls"):
         for control in here.step.trial.controls:
             _control(here, control)
-        label, icon = ("Pause", ":material/pause:") if here.playing else ("Play", ":material/play_arrow:")
+        label, icon = (t("Pause"), ":material/pause:") if here.playing else (t("Play"), ":material/play_arrow:")
         if st.button(label, icon=icon, key="lesson-play"):
             play(here)
             _redraw(here)
     # Only the first run of a server has to wait for torch.
-    loading = "" if "torch" in sys.modules else ", after loading PyTorch (once)"
-    with st.spinner(f"Training a small network{loading} …"):
+    ready = "torch" in sys.modules
+    waiting = (
+        t("Training a small network …") if ready else t("Training a small network, after loading PyTorch (once) …")
+    )
+    with st.spinner(waiting):
         picture = here.step.trial.picture(here.settings, here.stops_tried, look)
     _charts(here, picture, look)
     with st.container(key="lesson-reading"):
@@ -110,9 +115,9 @@ def _control(here: Place, control: Control) -> None:
     }
     match control:
         case Slider():
-            st.select_slider(control.label, control.stops, **common)
+            st.select_slider(t(control.label), control.stops, **common)
         case Choice():
-            st.segmented_control(control.label, list(control.names), required=True, **common)
+            st.segmented_control(t(control.label), list(control.names), required=True, **common)
 
 
 def _charts(here: Place, picture: Picture, look: Look) -> None:
@@ -124,18 +129,21 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
         charts.add_votes(picture.figures[0][0], counts, look)
     for column, (figure, alt) in zip(st.columns(len(picture.figures)), picture.figures, strict=True):
         # Without a key, which would make another chart of each figure: this one is moved on.
-        column.plotly_chart(figure, config=camera(f"lesson-{here.step.name}"), alt=alt)
+        column.plotly_chart(in_words(figure), config=camera(f"lesson-{here.step.name}"), alt=alt)
     if here.teaching:
         if counts and not here.step.trial.across:
-            strip = charts.class_strip(counts, places, f"your class: {slider.label}", look)
-            st.plotly_chart(strip, config=camera("lesson-class"), alt="The sliders of your class", key="lesson-class")
+            strip = charts.class_strip(counts, places, t("your class: {slider}", slider=t(slider.label)), look)
+            st.plotly_chart(
+                in_words(strip), config=camera("lesson-class"), alt=t("The sliders of your class"), key="lesson-class"
+            )
         audience.standings(here)
 
 
 def _onward(picture: Picture) -> None:
     if picture.settings:
         with st.container(key="lesson-onward"):
-            st.markdown(f"[Open this in the Playground :material/open_in_new:]({_playground(picture.settings)})")
+            label = f"{t('Open this in the Playground')} :material/open_in_new:"
+            st.markdown(f"[{label}]({_playground(picture.settings)})")
 
 
 def _playground(settings: Mapping[str, Any]) -> str:

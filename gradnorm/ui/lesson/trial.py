@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from gradnorm.charts.lesson import Look
+from gradnorm.ui.words import number, t
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Slider:
 
     def text(self, value: Any) -> str:
         """Return how a stop is written, on the slider and in the charts."""
-        return f"{value:g}{self.unit}"
+        return f"{number(value, 'g')}{self.unit}"
 
     def read(self, text: str) -> float | None:
         """Return the stop that the address spells, None if there is no such stop."""
@@ -49,7 +50,7 @@ class Choice:
 
     def text(self, value: Any) -> str:
         """Return how a choice is written."""
-        return self.names[value]
+        return t(self.names[value])
 
     def read(self, text: str) -> str | None:
         """Return the choice that the address spells, None if there is no such one."""

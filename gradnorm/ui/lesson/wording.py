@@ -7,16 +7,17 @@ from typing import Any, cast
 import numpy as np
 
 from gradnorm.ui.lesson.lesson_runs import Numbers
+from gradnorm.ui.words import enumerated, number, t
 
 
 def times(ratio: float) -> str:
     """Return "3.2 times" or "17 times"."""
-    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
+    return t("{ratio:.1f} times", ratio=ratio) if ratio < 10 else t("{ratio:.0f} times", ratio=ratio)
 
 
 def vector(values: Numbers) -> str:
     """Return "(0.1, 2, 3.45)" for values of shape [T]."""
-    return f"({', '.join(f'{v:.3g}' for v in values)})"
+    return f"({enumerated([number(v, '.3g') for v in values])})"
 
 
 def listed(values: Numbers) -> list[float]:

@@ -15,7 +15,7 @@ from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import scale_slider
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 # Seconds that such a race takes: long enough for a hand, short enough for a second try.
 SECONDS = 40
@@ -28,12 +28,12 @@ STOPS = tuple(float(f"{mantissa}e{power}") for power in (-3, -2, -1, 0, 1, 2) fo
 def play_by_hand() -> None:
     """Show the button that starts a race of weights held by hand against GradNorm."""
     st.button(
-        "Play the weights by hand",
+        t("Play the weights by hand"),
         icon=":material/back_hand:",
         on_click=session.once(_start),
         # Another one for each watched run, as for a race.
         key=f"start by hand {session.watched()}",
-        help="Hold the sliders yourself, against GradNorm from the same start. Can you beat it?",
+        help=t("Hold the sliders yourself, against GradNorm from the same start. Can you beat it?"),
     )
 
 
@@ -52,12 +52,17 @@ def sliders(info: RunInfo) -> None:
     if len(held) != len(info.tasks):
         return
     with st.container(border=True, gap="small", key="by hand"):
-        st.markdown("**Your weights.** Only their ratios count: they are scaled to sum to the number of tasks.")
+        st.markdown(t("**Your weights.** Only their ratios count: they are scaled to sum to the number of tasks."))
         with st.container(horizontal=True, gap="medium"):
             for i, task in enumerate(info.tasks):
                 with st.container(width=WIDTH):
                     scale_slider(
-                        f"w of {plain(task)}", f"hand:{i}", held[i], _set(held, i), STOPS, disabled=not held_now
+                        t("w of {task}", task=plain(task)),
+                        f"hand:{i}",
+                        held[i],
+                        _set(held, i),
+                        STOPS,
+                        disabled=not held_now,
                     )
 
 

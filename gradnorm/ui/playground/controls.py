@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.options import Option, options
 from gradnorm.config.spec import PRESETS, datasets, methods
 from gradnorm.datasets.builtin.toy import sample_sigmas
@@ -19,9 +20,9 @@ from gradnorm.ui import navigation, session
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import FINE, key_of, scale_slider, show, widget
-from gradnorm.ui.words import titles
+from gradnorm.ui.words import t, titles
 
-_CUSTOM = "Custom"
+_CUSTOM = later("Custom")
 
 # So many tasks have their priorities in sight.
 _FEW = 3
@@ -35,13 +36,16 @@ def controls() -> None:
     spec = session.spec()
     by_key = {option.key: option for option in options(spec.dataset.name, spec.method.name)}
     values = spec.settled().flat()
-    _choice("Preset", "preset", {name: name for name in PRESETS}, session.preset_name(), _choose_preset)
+    _choice(t("Preset"), "preset", {name: name for name in PRESETS}, session.preset_name(), _choose_preset)
     # What pages may not start is only shown where a run of it is watched.
     offered = {name: kind for name, kind in datasets().items() if kind.from_pages or name == spec.dataset.name}
-    kinds = (("dataset", "Data set", offered, spec.dataset), ("method", "Method", methods(), spec.method))
+    kinds = (
+        ("dataset", t("Data set"), offered, spec.dataset),
+        ("method", t("Method"), methods(), spec.method),
+    )
     for key, label, known, chosen in kinds:
-        titles = {name: kind.title for name, kind in known.items()}
-        _choice(label, key, titles, chosen.name, partial(_change, key), chosen.summary)
+        titles = {name: t(kind.title) for name, kind in known.items()}
+        _choice(label, key, titles, chosen.name, partial(_change, key), t(chosen.summary))
     if spec.dataset.name == "table":
         _own_table(values)
     _show(by_key, values, "alpha")
@@ -53,12 +57,12 @@ def controls() -> None:
     _show(by_key, values, "units")
     _show(by_key, values, "output_scale")
     if spec.dataset.advice:
-        st.info(plain(spec.dataset.advice), icon=":material/lightbulb:")
+        st.info(plain(t(spec.dataset.advice)), icon=":material/lightbulb:")
     length = "epochs" if values["epochs"] else "steps"
     _show(by_key, values, length)
     _show(by_key, values, "seed")
     race()
-    with st.expander("More settings", icon=":material/settings:"):
+    with st.expander(t("More settings"), icon=":material/settings:"):
         for key in by_key:
             if key not in (*_PLACED, length) and (spec.dataset.counted or key not in ("epochs", "patience")):
                 _show(by_key, values, key)
@@ -77,11 +81,11 @@ def beside() -> None:
 def _own_table(values: Mapping[str, Any]) -> None:
     """Show the table file and its targets, with a link to the page that changes them."""
     with st.container(border=True, gap="small"):
-        st.text(Path(values["file"]).name or "No file yet")
+        st.text(Path(values["file"]).name or t("No file yet"))
         if values["targets"]:
             st.text(f"→ {', '.join(target_of(text)[0] for text in values['targets'])}")
-        st.caption("Choose another file or other columns on the page")
-        st.page_link(navigation.your_data(), label="Your data")
+        st.caption(t("Choose another file or other columns on the page"))
+        st.page_link(navigation.your_data(), label=t("Your data"))
 
 
 def _show(by_key: dict[str, Option], values: dict[str, Any], key: str) -> None:
@@ -104,7 +108,12 @@ def _steer() -> None:
     """Have a change of a live option reach the watched run, at its next step."""
     known = titles()
     for key, value in session.steer().items():
-        st.toast(plain(f"{known[key]}: {short(value) or 'none'} from the next step on."), icon=":material/tune:")
+        st.toast(
+            plain(
+                t("{setting}: {chosen} from the next step on.", setting=known[key], chosen=short(value) or t("none"))
+            ),
+            icon=":material/tune:",
+        )
 
 
 def _choice(
@@ -129,7 +138,7 @@ def _choice(
             changed(name)
 
     def title(name: str) -> str:
-        return titles.get(name, name)
+        return t(_CUSTOM) if name == _CUSTOM else titles.get(name, name)
 
     names = [*([] if chosen else [_CUSTOM]), *titles]
     st.selectbox(label, names, key=widget_key, format_func=title, on_change=report, help=text)
@@ -147,10 +156,10 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
 
         return changed
 
-    with st.expander(option.title, icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
+    with st.expander(t(option.title), icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
         for i, task in enumerate(tasks):
             key = key_of(f"priority:{i}", option.key)
-            scale_slider(f"Priority of {plain(task)}", key, held[i], change(i, key), FINE, option.help)
+            scale_slider(t("Priority of {task}", task=plain(task)), key, held[i], change(i, key), FINE, t(option.help))
 
 
 def _none_if_equal(priorities: Sequence[float]) -> list[float]:
@@ -160,13 +169,13 @@ def _none_if_equal(priorities: Sequence[float]) -> list[float]:
 def _sigmas(option: Option, sigmas: list[float]) -> None:
     """Show σ as a list to type, as one log-scale slider per task, and as a random sample of |N(0, s)|."""
     widget(option, sigmas, _change)
-    with st.popover("Set each σ", icon=":material/sliders:", width="stretch"):
+    with st.popover(t("Set each σ"), icon=":material/sliders:", width="stretch"):
         for i, sigma in enumerate(sigmas):
-            scale_slider(f"σ of task {i + 1}", f"sigma:{i}", sigma, _set_sigma(i))
-    with st.popover("Sample σ", icon=":material/casino:", width="stretch"):
-        scale = st.number_input("s in |N(0, s)|", min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
-        seed = st.number_input("Seed for σ", min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
-        st.button("Draw σ", on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
+            scale_slider(t("σ of task {number}", number=i + 1), f"sigma:{i}", sigma, _set_sigma(i))
+    with st.popover(t("Sample σ"), icon=":material/casino:", width="stretch"):
+        scale = st.number_input(t("s in |N(0, s)|"), min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
+        seed = st.number_input(t("Seed for σ"), min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
+        st.button(t("Draw σ"), on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
 
 
 def _set_sigma(index: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.spec import SpecError
 from gradnorm.config.variants import against_equal, labels
 from gradnorm.runs.faults import StoreError
@@ -12,10 +13,10 @@ from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.by_hand import play_by_hand
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
-_HEADLINE = "One network, many tasks, and all of them learn"
-_SENTENCE = (
+_HEADLINE = later("One network, many tasks, and all of them learn")
+_SENTENCE = later(
     "The task with the largest gradient drowns out the rest. GradNorm turns each task’s loss up or down as they "
     "train, so that all are heard."
 )
@@ -25,11 +26,11 @@ def first() -> None:
     """Show headline, sentence and the button that starts the race of the settings against equal weights."""
     specs = against_equal(session.spec())
     with st.container(key="first", gap="small"):
-        st.title(_HEADLINE, anchor=False)
-        st.markdown(_SENTENCE)
+        st.title(t(_HEADLINE), anchor=False)
+        st.markdown(t(_SENTENCE))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
-                "Start the race",
+                t("Start the race"),
                 icon=":material/flag:",
                 type="primary",
                 on_click=session.once(_start),
@@ -38,9 +39,17 @@ def first() -> None:
             play_by_hand()
             run_bar.start("tertiary")
             run_bar.first_step()
-            st.page_link(navigation.lesson(), label="Take the lesson", icon=":material/school:")
+            st.page_link(navigation.lesson(), label=t("Take the lesson"), icon=":material/school:")
         mine, rival = labels([spec.flat() for spec in specs])
-        st.caption(plain(f"{mine} against {rival}, from the same start, with the settings on the left."))
+        st.caption(
+            plain(
+                t(
+                    "{mine} against {rival}, from the same start, with the settings on the left.",
+                    mine=t(mine),
+                    rival=t(rival),
+                )
+            )
+        )
     run_bar.fault()
 
 

@@ -16,7 +16,7 @@ from gradnorm.runs.troubles import troubles
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 SECONDS = 3.0
 
@@ -49,15 +49,20 @@ def _troubles(run: str) -> None:
         if number in held:
             continue
         with st.container(gap="small", key=f"trouble {number}"):
-            st.warning(plain(trouble.sentence), icon=":material/trending_flat:")
+            st.warning(plain(t(trouble.sentence)), icon=":material/trending_flat:")
             if not trouble.hold:
                 continue
             if not info.ended and lab().steers(run):
-                if st.button(f"Hold the weight of {plain(name)}", key=f"hold {number}"):
+                if st.button(t("Hold the weight of {name}", name=plain(name)), key=f"hold {number}"):
                     _hold(run, [*held, number])
                     st.rerun()  # the whole page, since address and settings change
             else:
-                st.caption(f"To keep its weight fixed in the next run, set Held tasks to {number} under More settings.")
+                st.caption(
+                    t(
+                        "To keep its weight fixed in the next run, set Held tasks to {number} under More settings.",
+                        number=number,
+                    )
+                )
 
 
 def _held(info: RunInfo) -> list[int]:

@@ -16,7 +16,7 @@ from gradnorm.runs.faults import StoreError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.widgets import show
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 _START = ("equal", "gradnorm", "uncertainty")
 _KEYS = ("race", "race_alpha", "race_seed")
@@ -48,8 +48,9 @@ class Contenders:
             return on_page(error)
         if 2 <= count <= MOST_CONTENDERS:
             return None
-        advice = "Add a method, an α or a seed." if count < 2 else "Take out methods, α values or seeds."
-        return f"A race should have 2 to {MOST_CONTENDERS} contenders. Found {count}. {advice}"
+        advice = t("Add a method, an α or a seed.") if count < 2 else t("Take out methods, α values or seeds.")
+        told = t("A race should have 2 to {most} contenders. Found {count}.", most=MOST_CONTENDERS, count=count)
+        return f"{told} {advice}"
 
     def count(self) -> int:
         """How many there are. Raises SpecError if the texts are no numbers."""
@@ -68,33 +69,37 @@ def race(started: Callable[[], None] | None = None) -> None:
     started: called after a race was started.
     """
     choice = session.extra(_KEYS, _read)
-    with st.expander("Race", icon=":material/sports_score:", expanded=choice != Contenders()):
-        titles = {name: method.title for name, method in methods().items()}
+    with st.expander(t("Race"), icon=":material/sports_score:", expanded=choice != Contenders()):
+        titles = {name: t(method.title) for name, method in methods().items()}
         show("race", list(choice.methods))
         show("race_alpha", choice.alphas)
         show("race_seed", choice.seeds)
         st.multiselect(
-            "Contenders",
+            t("Contenders"),
             list(titles),
             key="race",
             format_func=lambda name: titles[name],
             on_change=_change,
-            help="All start from the same network, see the same batches and take each step together.",
+            help=t("All start from the same network, see the same batches and take each step together."),
         )
         st.text_input(
-            "α values", key="race_alpha", on_change=_change, placeholder="the α above", help="For example 0, 0.5, 1.5."
+            t("α values"),
+            key="race_alpha",
+            on_change=_change,
+            placeholder=t("the α above"),
+            help=t("For example 0, 0.5, 1.5."),
         )
         st.text_input(
-            "Seeds",
+            t("Seeds"),
             key="race_seed",
             on_change=_change,
-            placeholder="the seed above",
-            help="For example 0, 1. All seeds run in the same race.",
+            placeholder=t("the seed above"),
+            help=t("For example 0, 1. All seeds run in the same race."),
         )
         fault = choice.fault()
-        st.caption(fault or f"{choice.count()} contenders, of {MOST_CONTENDERS} at most.")
+        st.caption(fault or t("{count} contenders, of {most} at most.", count=choice.count(), most=MOST_CONTENDERS))
         st.button(
-            "Start race",
+            t("Start race"),
             disabled=fault is not None,
             icon=":material/flag:",
             type="primary",

@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import SpecError, methods
 from gradnorm.lab.lab import NotHereError
@@ -21,10 +22,15 @@ from gradnorm.ui.playground import script
 from gradnorm.ui.playground.by_hand import play_by_hand
 from gradnorm.ui.playground.controls import beside
 from gradnorm.ui.playground.watch_link import watch_link
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 # The run of which the page has asked what shall become of it.
 _RESETTING = "playground.resetting"
+_TRAINS = {
+    "queued": later("This run waits in the queue."),
+    "paused": later("This run is paused."),
+    "running": later("This run trains."),
+}
 
 
 def runbar(info: RunInfo) -> None:
@@ -46,22 +52,22 @@ def _buttons(info: RunInfo, trained: bool, steered: bool) -> None:
     # Another button while a run trains, so that a double click queues no second run.
     start("primary", key=f"start {info.run}" if trained else "start")
     if info.state == "paused":
-        _button("Resume", "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
+        _button(t("Resume"), "play_arrow", "pause", _steer(lab().resume, paused=False), not steered)
     elif info.state in CAN_GO_ON:
-        _button("Continue", "resume", "pause", _steer(lab().go_on), info.recorded)
+        _button(t("Continue"), "resume", "pause", _steer(lab().go_on), info.recorded)
     else:
-        _button("Pause", "pause", "pause", _steer(lab().pause, paused=True), not steered)
-    by_itself = "A script takes its own steps. Pause it, or turn its knobs." if steered and not trained else None
-    _button("Step", "skip_next", "step", _step, not info.ended and not trained, by_itself)
-    _button("Stop", "stop", "stop", _steer(lab().stop, stopped=True), not steered)
-    _button("Reset", "restart_alt", "reset", _ask_about_reset if trained else _reset, disabled=False)
+        _button(t("Pause"), "pause", "pause", _steer(lab().pause, paused=True), not steered)
+    by_itself = t("A script takes its own steps. Pause it, or turn its knobs.") if steered and not trained else None
+    _button(t("Step"), "skip_next", "step", _step, not info.ended and not trained, by_itself)
+    _button(t("Stop"), "stop", "stop", _steer(lab().stop, stopped=True), not steered)
+    _button(t("Reset"), "restart_alt", "reset", _ask_about_reset if trained else _reset, disabled=False)
     if info.ended and info.steps and _sets_targets(info):
         st.button(
-            "Static",
+            t("Static"),
             icon=":material/horizontal_rule:",
             on_click=session.once(_static),
             key="static",
-            help="GradNorm Static: train again from the same start, with the weights fixed at this run's means.",
+            help=t("GradNorm Static: train again from the same start, with the weights fixed at this run's means."),
         )
     if info.ended and len(info.tasks) > 1 and not info.recorded:
         play_by_hand()
@@ -72,19 +78,19 @@ def _buttons(info: RunInfo, trained: bool, steered: bool) -> None:
 def start(kind: Literal["primary", "tertiary"], key: str = "start") -> None:
     """Show the button that trains the settings, and nothing else."""
     st.button(
-        "Start",
+        t("Start"),
         icon=":material/play_arrow:",
         type=kind,
         on_click=session.once(_start),
         key=key,
-        help="Train the settings on the left, without a rival. A run that trains now goes on; the new one may wait.",
+        help=t("Train the settings on the left, without a rival. A run that trains now goes on; the new one may wait."),
     )
 
 
 def first_step() -> None:
     """Show the button that takes the first step of a run of the settings."""
-    text = "Take one step with the settings on the left, and pause."
-    st.button("Step", icon=":material/skip_next:", type="tertiary", on_click=_step, key="step", help=text)
+    text = t("Take one step with the settings on the left, and pause.")
+    st.button(t("Step"), icon=":material/skip_next:", type="tertiary", on_click=_step, key="step", help=text)
 
 
 def fault() -> None:
@@ -96,13 +102,13 @@ def fault() -> None:
 def _notes(info: RunInfo, going: bool, steered: bool) -> None:
     fault()
     if going and info.recorded and steered:
-        st.caption("A script records this run. It takes what you change at its next step.")
+        st.caption(t("A script records this run. It takes what you change at its next step."))
     elif going and info.recorded:
-        st.caption("A script records this run. You can watch it here but not control it.")
+        st.caption(t("A script records this run. You can watch it here but not control it."))
     elif going and not steered:
-        st.caption("Another process trains this run. You can watch it here but not control it.")
+        st.caption(t("Another process trains this run. You can watch it here but not control it."))
     elif going and info.race is None and _differs(info):
-        st.caption("Some settings on the left have changed since this run started. They apply to the next run.")
+        st.caption(t("Some settings on the left have changed since this run started. They apply to the next run."))
 
 
 def _differs(info: RunInfo) -> bool:
@@ -185,11 +191,10 @@ def _ask_about_reset() -> None:
 def _reset_question(info: RunInfo) -> None:
     """Ask what becomes of a run that trains, before the page lets go of it."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="reset-question"):
-        state = "waits in the queue" if info.state == "queued" else "is paused" if info.state == "paused" else "trains"
-        st.markdown(f"This run {state}. What shall become of it?", width="content")
-        _button("Stop it", "stop", "reset stop", _stop_and_reset, disabled=False)
-        _button("Let it go on", "play_arrow", "reset only", _reset, disabled=False)
-        _button("Cancel", "close", "reset cancel", _forget_reset, disabled=False)
+        st.markdown(f"{t(_TRAINS[info.state])} {t('What shall become of it?')}", width="content")
+        _button(t("Stop it"), "stop", "reset stop", _stop_and_reset, disabled=False)
+        _button(t("Let it go on"), "play_arrow", "reset only", _reset, disabled=False)
+        _button(t("Cancel"), "close", "reset cancel", _forget_reset, disabled=False)
 
 
 def _stop_and_reset() -> None:

@@ -16,6 +16,7 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import number, t
 
 # How often a page looks for what other pages, or the script itself, have changed.
 SECONDS = 2.0
@@ -58,10 +59,14 @@ def _shown(run: str, listened: bool) -> None:
     if listened and steering is not None:
         with st.container(border=True, gap="small", key="knobs"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown("**The script’s knobs**", width="content")
+                st.markdown(t("**The script’s knobs**"), width="content")
                 if steering.checkpoints:
                     st.button(
-                        "Keep a checkpoint", icon=":material/save:", on_click=_keep, args=(run,), key="keep checkpoint"
+                        t("Keep a checkpoint"),
+                        icon=":material/save:",
+                        on_click=_keep,
+                        args=(run,),
+                        key="keep checkpoint",
                     )
                 _go_on(info, steps)
             _knobs(info, steering, asked)
@@ -81,7 +86,7 @@ def _knobs(info: RunInfo, steering: Steering, asked: Mapping[str, Any]) -> None:
             with st.container(width=WIDTH):
                 cell()
     if not cells:
-        st.caption("It has none. `recorder.knobs(alpha=0.12)` declares one.")
+        st.caption(t("It has none. `recorder.knobs(alpha=0.12)` declares one."))
 
 
 def _cells(run: str, name: str, knob: Knob, value: Any, tasks: Sequence[str]) -> list[Callable[[], None]]:
@@ -124,24 +129,31 @@ def _step(low: float, high: float) -> float:
 def _turn(run: str, name: str, key: str, changed: Callable[[Any], Any]) -> None:
     value = changed(st.session_state[key])
     if ask(run, name, value):
-        st.toast(plain(f"{name}: {short(value)} from the script's next step on."), icon=":material/tune:")
+        st.toast(
+            plain(t("{name}: {value} from the script's next step on.", name=name, value=short(value))),
+            icon=":material/tune:",
+        )
 
 
 def _keep(run: str) -> None:
     if ask(run, "checkpoint", True):
-        st.toast("The script keeps a checkpoint at its next step.", icon=":material/save:")
+        st.toast(t("The script keeps a checkpoint at its next step."), icon=":material/save:")
 
 
 def _go_on(info: RunInfo, steps: Sequence[int]) -> None:
     """Say how a script goes on from a checkpoint: what it trains lives in the script, not here."""
     if not steps:
         return
-    with st.popover("Fork from a checkpoint", icon=":material/fork_right:"):
-        step = st.selectbox("After step", steps[::-1], format_func=lambda step: f"{step:,}", key=f"fork:{info.run}")
-        st.markdown("The network lives in your script, so the fork is a run of your script. Change its recorder to:")
+    with st.popover(t("Fork from a checkpoint"), icon=":material/fork_right:"):
+        step = st.selectbox(
+            t("After step"), steps[::-1], format_func=lambda step: number(step, ","), key=f"fork:{info.run}"
+        )
+        st.markdown(t("The network lives in your script, so the fork is a run of your script. Change its recorder to:"))
         arguments = [repr(info.title), f"tasks={list(info.tasks)!r}", f"fork=({info.run!r}, {step})"]
         st.code(f"recorder = Recorder({', '.join(arguments)})\nstate = recorder.restored  # bytes", wrap_lines=True)
         st.caption(
-            "Its steps follow the checkpoint's, and it is drawn beside this run. The checkpoint stays in the home "
-            "of the runs, where your script reads it: pages offer no download."
+            t(
+                "Its steps follow the checkpoint's, and it is drawn beside this run. The checkpoint stays in the home "
+                "of the runs, where your script reads it: pages offer no download."
+            )
         )

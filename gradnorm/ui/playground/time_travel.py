@@ -10,7 +10,7 @@ from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 
 def fork(run: str, step: int) -> None:
@@ -23,7 +23,11 @@ def fork(run: str, step: int) -> None:
         info = lab().store.info(run)
         if info.recorded:
             session.tell(
-                f"A script recorded this run, so a run of the script goes on: Recorder(…, fork=({run!r}, {step}))."
+                t(
+                    "A script recorded this run, so a run of the script goes on: Recorder(…, fork=({run!r}, {step})).",
+                    run=run,
+                    step=step,
+                )
             )
             return
         parent = info.spec

@@ -15,14 +15,14 @@ from gradnorm.runs.store import UnknownRunError
 from gradnorm.ui import session
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 
 def verdict(info: RunInfo) -> None:
     """Say what came of a run that has ended, beside those that began alike; until then, that this will be said here."""
     with st.container(border=True, horizontal=True, gap="small", key="verdict"):
         if not info.ended:
-            st.caption("What came of it is said here when the run ends.")
+            st.caption(t("What came of it is said here when the run ends."))
             return
         try:
             stand = tuple((each.run, each.state, each.steps) for each in (info, *rivals(lab().store, info)))
@@ -31,18 +31,18 @@ def verdict(info: RunInfo) -> None:
             return
         if not found.text:
             return
-        st.markdown(f"**{plain(found.head)}** {plain(found.more)}")
+        st.markdown(f"**{plain(t(found.head))}** {plain(t(found.more))}")
         if found.wants_equal and not lab().store.read_only:
             _with_equal_weights(info.run)
 
 
 def _with_equal_weights(run: str) -> None:
     st.button(
-        "Run it with equal weights",
+        t("Run it with equal weights"),
         icon=":material/balance:",
         on_click=session.once(partial(_equal, run)),
         key=f"equal {run}",
-        help="The same data, network and batches, with all weights 1. Both are then drawn together.",
+        help=t("The same data, network and batches, with all weights 1. Both are then drawn together."),
     )
 
 

@@ -7,21 +7,23 @@ from typing import get_args
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.runs.catalogue import Choices
 from gradnorm.runs.query import SORTS, Query
 from gradnorm.runs.records import RunState
 from gradnorm.ui.runs import state
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 
 _SORTS = {
-    "newest": "Newest",
-    "name": "Name",
-    "loss": "Final loss",
-    "steps": "Most steps",
-    "duration": "Longest",
+    "newest": later("Newest"),
+    "name": later("Name"),
+    "loss": later("Final loss"),
+    "steps": later("Most steps"),
+    "duration": later("Longest"),
 }
 _WIDTH = 145
-_HELP = (
+_HELP = later(
     "Words of a run's title, name, notes, tags or id, and settings. `toy alpha>=0.5` finds runs on toy whose α is at "
     'least 0.5; `"two words"` in quotes are looked for together.'
 )
@@ -32,23 +34,23 @@ def show_filters(query: Query, choices: Choices) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="run-filters"):
         show("run-search", query.text)
         st.text_input(
-            "Search",
+            t("Search"),
             key="run-search",
-            help=_HELP,
+            help=t(_HELP),
             placeholder="toy alpha>=0.5",
             icon=":material/search:",
             on_change=lambda: state.change(text=st.session_state["run-search"]),
             width=280,
         )
-        _select("Data set", "dataset", query.dataset, choices.datasets)
-        _select("Method", "method", query.method, choices.methods)
-        _select("State", "state", query.state, get_args(RunState))
-        _select("Tag", "tag", query.tag, choices.tags)
-        _select("Sort by", "sort", query.sort, SORTS, lambda name: _SORTS[name], optional=False)
-        _switch("Pinned", "pinned", query.pinned)
-        _switch(f"Trash ({choices.trashed:,})", "trashed", query.trashed)
+        _select(t("Data set"), "dataset", query.dataset, choices.datasets)
+        _select(t("Method"), "method", query.method, choices.methods)
+        _select(t("State"), "state", query.state, get_args(RunState), t)
+        _select(t("Tag"), "tag", query.tag, choices.tags)
+        _select(t("Sort by"), "sort", query.sort, SORTS, lambda name: t(_SORTS[name]), optional=False)
+        _switch(t("Pinned"), "pinned", query.pinned)
+        _switch(t("Trash ({trashed:,})", trashed=choices.trashed), "trashed", query.trashed)
     if query.group or query.narrowed:
-        st.button("Clear the filters", key="clear", icon=":material/filter_alt_off:", on_click=state.clear)
+        st.button(t("Clear the filters"), key="clear", icon=":material/filter_alt_off:", on_click=state.clear)
 
 
 def _select(
@@ -68,7 +70,7 @@ def _select(
         label,
         ["", *known] if optional else known,
         key=key,
-        format_func=lambda option: text(option) if option else "any",
+        format_func=lambda option: text(option) if option else t("any"),
         on_change=lambda: state.change(**{name: st.session_state[key]}),
         width=_WIDTH,
     )

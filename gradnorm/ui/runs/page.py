@@ -14,6 +14,7 @@ from gradnorm.runs.database import PASSING
 from gradnorm.runs.labels import TRASH_DAYS
 from gradnorm.runs.query import Query
 from gradnorm.runs.records import RunInfo
+from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.pictures import camera, picture_kind
@@ -21,6 +22,7 @@ from gradnorm.ui.runs import state
 from gradnorm.ui.runs.actions import show_actions, show_trash_actions
 from gradnorm.ui.runs.filters import show_filters
 from gradnorm.ui.runs.table import show_table
+from gradnorm.ui.words import t, tn
 
 DRAWN = 8
 _MODE_BAR = {"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]}
@@ -28,7 +30,7 @@ _MODE_BAR = {"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]
 
 def catalogue() -> None:
     """Show the runs that the address asks for, and actions and charts for those that are ticked."""
-    st.subheader("Runs")
+    st.subheader(t("Runs"))
     store = lab().store
     _tell(_damage(str(store.home)))
     _tell(lab().trouble)
@@ -37,18 +39,18 @@ def catalogue() -> None:
     query, choices = state.query(), store.catalogue.choices()
     page = store.catalogue.find(query)
     if not (page.count or query.narrowed or query.trashed or choices.trashed):
-        st.info("No runs yet. Start one in the Playground, or with `python -m gradnorm train`.")
+        st.info(t("No runs yet. Start one in the Playground, or with `python -m gradnorm train`."))
         return
     show_filters(query, choices)
     _offer_undo()
     if query.trashed:
         _about_trash(choices)
     if not page.count:
-        st.info("The trash is empty." if query.trashed and not query.narrowed else "No run matches.")
+        st.info(t("The trash is empty.") if query.trashed and not query.narrowed else t("No run matches."))
         return
     chosen = _chosen(query, page, choices)
     if not chosen:
-        st.caption("Tick rows to compare, tag, download, cite or delete runs. Click a run's id to open it.")
+        st.caption(t("Tick rows to compare, tag, download, cite or delete runs. Click a run's id to open it."))
     elif query.trashed:
         show_trash_actions(chosen)
     else:
@@ -74,17 +76,22 @@ def _offer_undo() -> None:
     if not runs:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="run-undo"):
-        st.write(f"Put {len(runs):,} {'run' if len(runs) == 1 else 'runs'} into the trash.")
-        st.button("Undo", key="undo", icon=":material/undo:", on_click=state.restore, args=(runs,))
-        st.button("OK", key="forget", type="tertiary", on_click=state.forget)
+        st.write(tn("Put {count} run into the trash.", "Put {count:,} runs into the trash.", len(runs)))
+        st.button(t("Undo"), key="undo", icon=":material/undo:", on_click=state.restore, args=(runs,))
+        st.button(t("OK"), key="forget", type="tertiary", on_click=state.forget)
 
 
 def _about_trash(choices: Choices) -> None:
-    st.caption(f"Runs in the trash are deleted {TRASH_DAYS} days after they were put there.")
+    st.caption(t("Runs in the trash are deleted {count} days after they were put there.", count=TRASH_DAYS))
     if choices.trashed:
-        with st.popover("Empty the trash", icon=":material/delete_forever:"):
-            st.write(f"All {choices.trashed:,} runs in the trash are deleted for good, with records and checkpoints.")
-            st.button("Delete all", key="empty", type="primary", on_click=_empty)
+        with st.popover(t("Empty the trash"), icon=":material/delete_forever:"):
+            st.write(
+                t(
+                    "All {trashed:,} runs in the trash are deleted for good, with records and checkpoints.",
+                    trashed=choices.trashed,
+                )
+            )
+            st.button(t("Delete all"), key="empty", type="primary", on_click=_empty)
 
 
 def _empty() -> None:
@@ -96,7 +103,7 @@ def _chosen(query: Query, page: Page, choices: Choices) -> list[RunInfo]:
     """Show the table, its pages and how many runs there are; return the runs that are ticked, or all that match."""
     ticked = show_table(page, choices.tags)
     with st.container(horizontal=True, vertical_alignment="center", key="run-pages"):
-        every = st.checkbox(f"Choose all {page.count:,}", key=f"all {query.address()} {state.mounts()}")
+        every = st.checkbox(t("Choose all {count:,}", count=page.count), key=f"all {query.address()} {state.mounts()}")
         if page.pages > 1:
             key = f"run-page {page.number} of {page.pages}"
 
@@ -118,7 +125,9 @@ def _charts(chosen: Sequence[RunInfo]) -> None:
     names = ("test-loss", "weights")[: len(figures)]
     for column, figure, name in zip(columns, figures, names, strict=True):
         saved = camera(f"{chosen[0].run if len(chosen) == 1 else 'runs'}-{name}")
-        column.plotly_chart(figure, config={**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]})
+        column.plotly_chart(
+            in_words(figure), config={**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
+        )
     picture_kind()
     if len(chosen) > DRAWN:
-        st.caption(f"The charts show the first {DRAWN} of {len(chosen):,} runs.")
+        st.caption(t("The charts show the first {drawn} of {count:,} runs.", drawn=DRAWN, count=len(chosen)))

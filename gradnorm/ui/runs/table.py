@@ -11,14 +11,18 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.runs.catalogue import Entry, Page
 from gradnorm.runs.labels import NAME_LENGTH, NOTES_LENGTH, TRASH_DAYS
 from gradnorm.ui.lab import lab
 from gradnorm.ui.runs import state
 from gradnorm.ui.server import base_path
+from gradnorm.ui.words import t
 
 TICK, TAGS, PIN = "✓", "Tags", "Pin"
 _EDITED = (TICK, PIN, "Name", TAGS, "Notes")
+# Columns that are text as it is.
+_PLAIN = (later("What"), later("State"), later("Group"), later("Device"), later("Ending"))
 _MOUNT = "runs.mount"
 
 
@@ -70,7 +74,7 @@ def _frame(entries: Sequence[Entry], ticked: frozenset[str]) -> pd.DataFrame:
         "What": [info.title for info in infos],
         "Name": [info.labels.name for info in infos],
         TAGS: [list(info.labels.tags) for info in infos],
-        "State": [info.state if info.place is None else f"queued ({info.place})" for info in infos],
+        "State": [t(info.state) if info.place is None else t("queued ({place})", place=info.place) for info in infos],
         "Done": [info.steps / info.total if info.total else None for info in infos],
         "Steps": [info.steps for info in infos],
         "Final loss": [entry.loss for entry in entries],
@@ -78,7 +82,7 @@ def _frame(entries: Sequence[Entry], ticked: frozenset[str]) -> pd.DataFrame:
         "Started": [datetime.fromtimestamp(info.created) for info in infos],
         "Notes": [info.labels.notes for info in infos],
         PIN: [info.labels.pinned for info in infos],
-        "Group": [f"{entry.group.kind} {entry.group.id[-6:]}" if entry.group else "" for entry in entries],
+        "Group": [f"{t(entry.group.kind)} {entry.group.id[-6:]}" if entry.group else "" for entry in entries],
         "Device": [info.device or "" for info in infos],
         "Ending": [info.outcome.message if info.outcome else "" for info in infos],
     }
@@ -94,22 +98,29 @@ def _deletion(trashed: float | None) -> datetime | None:
 def _columns(tags: Sequence[str]) -> dict[str, Any]:
     config = st.column_config
     return {
-        TICK: config.CheckboxColumn(width=40, pinned=True, help="Tick runs to compare, tag, download or delete them."),
-        "Run": config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground."),
-        "Name": config.TextColumn(max_chars=NAME_LENGTH, help="A name of your own. Double-click to change it."),
+        TICK: config.CheckboxColumn(
+            width=40, pinned=True, help=t("Tick runs to compare, tag, download or delete them.")
+        ),
+        "Run": config.LinkColumn(t("Run"), display_text=r"run=(.+)$", help=t("Opens the run in the Playground.")),
+        "Name": config.TextColumn(
+            t("Name"), max_chars=NAME_LENGTH, help=t("A name of your own. Double-click to change it.")
+        ),
         TAGS: config.MultiselectColumn(
-            options=list(tags), accept_new_options=True, help="Double-click to change them."
+            t("Tags"), options=list(tags), accept_new_options=True, help=t("Double-click to change them.")
         ),
-        "Notes": config.TextColumn(max_chars=NOTES_LENGTH, help="Double-click to change them."),
-        PIN: config.CheckboxColumn(help="Pinned runs are on top."),
-        "Done": config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
-        "Steps": config.NumberColumn(format="localized"),
+        "Notes": config.TextColumn(t("Notes"), max_chars=NOTES_LENGTH, help=t("Double-click to change them.")),
+        PIN: config.CheckboxColumn(t("Pin"), help=t("Pinned runs are on top.")),
+        "Done": config.ProgressColumn(t("Done"), format="percent", min_value=0.0, max_value=1.0),
+        "Steps": config.NumberColumn(t("Steps"), format="localized"),
         "Final loss": config.NumberColumn(
-            format="%.4g", help="Task-normalised test loss of the last evaluation. It compares runs on the same data."
+            t("Final loss"),
+            format="%.4g",
+            help=t("Task-normalised test loss of the last evaluation. It compares runs on the same data."),
         ),
-        "Started": config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
-        "Seconds": config.NumberColumn(format="%.1f"),
-        "Deleted on": config.DateColumn(),
+        "Started": config.DatetimeColumn(t("Started"), format="YYYY-MM-DD HH:mm:ss"),
+        "Seconds": config.NumberColumn(t("Seconds"), format="%.1f"),
+        **{name: t(name) for name in _PLAIN},
+        "Deleted on": config.DateColumn(t("Deleted on")),
     }
 
 

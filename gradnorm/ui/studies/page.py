@@ -16,7 +16,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.server import base_path
 from gradnorm.ui.studies.start import start_form
 from gradnorm.ui.studies.view import view
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
 # What this tab last showed, so that it is there again after a visit to another page.
 _LAST = "gradnorm.study"
@@ -38,7 +38,7 @@ def studies_page() -> None:
             open_study(info.study)
             view(info, lambda: open_study(None))
             return
-    st.subheader("Studies")
+    st.subheader(t("Studies"))
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
     left, right = st.columns([3, 2], gap="large")
@@ -56,26 +56,30 @@ def open_study(study: str | None) -> None:
 
 def _list(infos: list[StudyInfo]) -> None:
     if not infos:
-        st.info("No studies yet. Start one here, or with `python -m gradnorm study`.")
+        st.info(t("No studies yet. Start one here, or with `python -m gradnorm study`."))
         return
     table = pd.DataFrame(
         {
             "Study": [f"{base_path()}/studies?study={info.study}" for info in infos],
             "What": [info.title for info in infos],
-            "State": [info.state for info in infos],
+            "State": [t(info.state) for info in infos],
             "Done": [_done(info) for info in infos],
             "Started": [datetime.fromtimestamp(info.created) for info in infos],
-            "Kind": [KINDS[info.kind].title if info.kind in KINDS else info.kind for info in infos],
+            "Kind": [t(KINDS[info.kind].title) if info.kind in KINDS else info.kind for info in infos],
         }
     )
+    config = st.column_config
     st.dataframe(
         table,
         hide_index=True,
         width="stretch",
         column_config={
-            "Done": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
-            "Study": st.column_config.LinkColumn(display_text=r"study=(.+)$", help="Opens the study."),
-            "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+            "Study": config.LinkColumn(t("Study"), display_text=r"study=(.+)$", help=t("Opens the study.")),
+            "What": t("What"),
+            "State": t("State"),
+            "Done": config.ProgressColumn(t("Done"), format="percent", min_value=0.0, max_value=1.0),
+            "Started": config.DatetimeColumn(t("Started"), format="YYYY-MM-DD HH:mm:ss"),
+            "Kind": t("Kind"),
         },
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.config.options import options_of
 from gradnorm.config.spec import PRESETS, RunSpec, SpecError, changed, preset
 from gradnorm.runs.faults import StoreError
@@ -17,9 +18,9 @@ from gradnorm.ui import session
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show, widget
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import on_page, t
 
-_PLAYGROUND = "as in the Playground"
+_PLAYGROUND = later("as in the Playground")
 # What was chosen here: the kind, and options of each kind by key.
 _KIND, _OPTIONS = "gradnorm.study kind", "gradnorm.study options"
 _BASE, _STEPS = "study base", "study steps"
@@ -30,23 +31,23 @@ def start_form(started: Callable[[str], None]) -> None:
     with st.container(border=True):
         show("study kind", st.session_state.get(_KIND, next(iter(KINDS))))
         name = st.selectbox(
-            "Kind",
+            t("Kind"),
             list(KINDS),
             key="study kind",
-            format_func=lambda name: KINDS[name].title,
+            format_func=lambda name: t(KINDS[name].title),
             on_change=lambda: st.session_state.update({_KIND: st.session_state["study kind"]}),
         )
         kind = KINDS[name]
-        st.caption(kind.summary)
+        st.caption(t(kind.summary))
         base = _base()
         chosen: dict[str, Any] = st.session_state.setdefault(_OPTIONS, {}).setdefault(name, {})
         for option in options_of("study", kind):
             widget(option, chosen.get(option.key, option.default), partial(_change, kind, base, chosen))
         study = _made(kind, base, chosen)
         if study is not None:
-            st.caption(f"{study.size:,} runs with {study.steps:,} steps in all at most")
+            st.caption(t("{size:,} runs with {steps:,} steps in all at most", size=study.size, steps=study.steps))
         st.button(
-            "Start study",
+            t("Start study"),
             icon=":material/experiment:",
             type="primary",
             on_click=_launch,
@@ -59,11 +60,28 @@ def start_form(started: Callable[[str], None]) -> None:
 
 def _base() -> RunSpec:
     """Show what the runs share, and return it."""
-    choice = st.selectbox("Settings", [_PLAYGROUND, *PRESETS], key=_BASE, help="Of the runs, but for what is studied.")
+    choice = st.selectbox(
+        t("Settings"),
+        [_PLAYGROUND, *PRESETS],
+        key=_BASE,
+        format_func=lambda name: t(name) if name == _PLAYGROUND else name,
+        help=t("Of the runs, but for what is studied."),
+    )
     spec = session.spec() if choice == _PLAYGROUND else preset(choice)
-    st.caption(plain(f"{spec.title.partition(' · ')[0]}, {spec.optimizer}, learning rate {spec.learning_rate:g}"))
+    st.caption(
+        plain(
+            t(
+                "{data}, {optimizer}, learning rate {learning_rate:g}",
+                data=spec.title.partition(" · ")[0],
+                optimizer=spec.optimizer,
+                learning_rate=spec.learning_rate,
+            )
+        )
+    )
     # Another one for each choice, which begins with that one's length.
-    steps = st.number_input("Steps", 1, 10_000_000, spec.settled().steps, key=f"{_STEPS} {choice}", help="Of each run.")
+    steps = st.number_input(
+        t("Steps"), 1, 10_000_000, spec.settled().steps, key=f"{_STEPS} {choice}", help=t("Of each run.")
+    )
     return spec if steps == spec.settled().steps else changed(spec.flat(), {"steps": int(steps)})
 
 

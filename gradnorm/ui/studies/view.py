@@ -11,6 +11,7 @@ import streamlit as st
 
 from gradnorm.charts import studies as charts
 from gradnorm.charts.lesson import Look
+from gradnorm.common.texts import later
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.lab.study_keeper import Progress, progress, results_of
 from gradnorm.runs.faults import StoreError
@@ -18,11 +19,12 @@ from gradnorm.runs.studies import StudyInfo, UnknownStudyError
 from gradnorm.studies.registry import study_of
 from gradnorm.studies.table import markdown
 from gradnorm.ui import session
+from gradnorm.ui.figure_words import in_words
 from gradnorm.ui.lab import lab, studies
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.pictures import camera, picture_kind
 from gradnorm.ui.server import base_path
-from gradnorm.ui.words import on_page
+from gradnorm.ui.words import number, on_page, t
 
 SECONDS = 2.0
 # The time and the steps of a study when this tab first saw it go on.
@@ -31,7 +33,7 @@ _SEEN = "gradnorm.study seen"
 
 def view(info: StudyInfo, leave: Callable[[], None]) -> None:
     """Show a study. leave: called when the list is asked for."""
-    st.button("All studies", icon=":material/arrow_back:", on_click=leave, key="all studies", type="tertiary")
+    st.button(t("All studies"), icon=":material/arrow_back:", on_click=leave, key="all studies", type="tertiary")
     st.subheader(plain(info.title), anchor=False)
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
@@ -56,11 +58,15 @@ def _shown(study: str, state: str) -> None:
     _buttons(info)
     if info.engine != "local" and info.state != "finished":
         st.caption(
-            f"Its runs are sent to {info.engine.capitalize()} by the command that started it. If that has ended, "
-            f"go on with `gradnorm study resume {info.study}`."
+            t(
+                "Its runs are sent to {engine} by the command that started it. If that has ended, go "
+                "on with `gradnorm study resume {study}`.",
+                engine=info.engine.capitalize(),
+                study=info.study,
+            )
         )
     if now.ended == 0:
-        st.info("Charts come with the first runs that end.")
+        st.info(t("Charts come with the first runs that end."))
     look = Look(dark=st.context.theme.type == "dark")
     _PARTS[info.kind](report, info, look)
     _runs(info)
@@ -73,11 +79,17 @@ def _report(info: StudyInfo) -> Mapping[str, Any]:
 
 def _bar(info: StudyInfo, now: Progress) -> None:
     share = 1.0 if info.state == "finished" else min(1.0, now.steps / max(now.total, 1))
-    words = [info.state, f"{now.ended:,} of {now.count:,} runs", f"{now.steps:,} steps"]
+    words = [
+        t(info.state),
+        t("{ended:,} of {count:,} runs", ended=now.ended, count=now.count),
+        t("{steps:,} steps", steps=now.steps),
+    ]
     if info.state == "running" and (left := _seconds_left(info.study, now)):
-        words.append(f"about {_time(left)} left")
+        words.append(t("about {time} left", time=_time(left)))
     if now.best:
-        words.append(f"{'best' if info.state == 'finished' else 'best so far'} {now.best[1]:.4g}, {now.best[0]}")
+        words.append(
+            f"{t('best') if info.state == 'finished' else t('best so far')} {number(now.best[1], '.4g')}, {now.best[0]}"
+        )
     st.progress(share, text=plain(" · ".join(words)))
 
 
@@ -92,11 +104,11 @@ def _seconds_left(study: str, now: Progress) -> float | None:
 
 def _time(seconds: float) -> str:
     return (
-        f"{seconds:.0f} s"
+        t("{seconds:.0f} s", seconds=seconds)
         if seconds < 90
-        else f"{seconds / 60:.0f} min"
+        else t("{minutes:.0f} min", minutes=seconds / 60)
         if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
+        else t("{hours:.1f} h", hours=seconds / 3600)
     )
 
 
@@ -104,28 +116,35 @@ def _buttons(info: StudyInfo) -> None:
     running, over = info.state == "running", info.state == "finished"
     with st.container(horizontal=True, gap="small", key="studybar"):
         if running or over:
-            _button("Pause", "pause", studies().pause, info, over)
+            _button(t("Pause"), "pause", "pause", studies().pause, info, over)
         else:
-            _button("Resume", "play_arrow", studies().resume, info, False)
-        _button("Stop", "stop", studies().stop, info, over or info.state == "stopped")
+            _button(t("Resume"), "resume", "play_arrow", studies().resume, info, False)
+        _button(t("Stop"), "stop", "stop", studies().stop, info, over or info.state == "stopped")
 
 
-def _button(label: str, icon: str, action: Callable[[str], None], info: StudyInfo, disabled: bool) -> None:
+def _button(label: str, key: str, icon: str, action: Callable[[str], None], info: StudyInfo, disabled: bool) -> None:
     def act() -> None:
         try:
             action(info.study)
         except (StoreError, UnknownStudyError, SpecError) as error:
             session.tell(on_page(error))
 
-    if st.button(label, icon=f":material/{icon}:", on_click=act, disabled=disabled, key=f"study {label.lower()}"):
+    if st.button(label, icon=f":material/{icon}:", on_click=act, disabled=disabled, key=f"study {key}"):
         st.rerun()  # of the whole page: this part alone was drawn for the state before
 
 
 def _alpha(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["suggested"]:
-        st.success(plain(f"Suggested α {report['suggested']['alpha']:g}. {report['suggested']['why']}"))
+        st.success(
+            plain(t("Suggested α {alpha:g}.", alpha=report["suggested"]["alpha"]) + f" {report['suggested']['why']}")
+        )
     if report["unstable_from"] is not None:
-        st.warning(f"From α {report['unstable_from']:g} on, training was unstable: runs broke off or ended far worse.")
+        st.warning(
+            t(
+                "From α {alpha:g} on, training was unstable: runs broke off or ended far worse.",
+                alpha=report["unstable_from"],
+            )
+        )
     if not any(row["loss"] for row in report["alphas"]):
         return
     left, right = st.columns(2)
@@ -136,10 +155,10 @@ def _alpha(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
         {
             "α": row["alpha"],
             **_spread(row["loss"]),
-            "Gain over equal weights": row["gain"] and row["gain"]["median"],
-            "Remark": f"dropped after {row['dropped_at']:,} steps"
+            t("Gain over equal weights"): row["gain"] and row["gain"]["median"],
+            t("Remark"): t("dropped after {steps:,} steps", steps=row["dropped_at"])
             if row["dropped_at"]
-            else "unstable"
+            else t("unstable")
             if row["unstable"]
             else "",
         }
@@ -151,19 +170,24 @@ def _alpha(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
 def _grid(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["points"]:
         _chart(st.container(), charts.grid_points(report, look), "grid points")
-        st.caption("A point is a network with random fixed weights. Above the line it is better than GradNorm.")
+        st.caption(t("A point is a network with random fixed weights. Above the line it is better than GradNorm."))
     for name, found in (report["correlation"] or {}).items():
         st.markdown(
-            f"Correlation of distance and change, {name.title()}: **{found['value']:.2f}**, "
-            f"95 % interval {found['low']:.2f} … {found['high']:.2f}"
+            t(
+                "Correlation of distance and change, {name}: **{value:.2f}**, 95 % interval {low:.2f} … {high:.2f}",
+                name=name.title(),
+                value=found["value"],
+                low=found["low"],
+                high=found["high"],
+            )
         )
     if any(place["loss"] for place in report["methods"].values()):
         _table(
             [
                 {
-                    "Method": name,
+                    t("Method"): name,
                     **_spread(place["loss"]),
-                    "Better than": place["better_than"] and place["better_than"]["median"],
+                    t("Better than"): place["better_than"] and place["better_than"]["median"],
                 }
                 for name, place in report["methods"].items()
             ]
@@ -172,16 +196,16 @@ def _grid(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
 
 def _fixed(report: Mapping[str, Any], info: StudyInfo, look: Look) -> None:
     if report["code"]:
-        st.success(plain(f"The best of the candidates by now: {report['best']}"))
+        st.success(plain(t("The best of the candidates by now: {best}", best=report["best"])))
         st.code(report["code"], language="python")
     if any(row["loss"] for row in report["candidates"]):
         _chart(st.container(), charts.fixed_losses(report, look), "fixed losses")
         _table(
             [
                 {
-                    "Candidate": row["name"],
+                    t("Candidate"): row["name"],
                     **_spread(row["loss"]),
-                    "Weights": ", ".join(f"{w:.4g}" for w in row["weights"]),
+                    t("Weights"): ", ".join(f"{w:.4g}" for w in row["weights"]),
                 }
                 for row in report["candidates"]
             ]
@@ -197,35 +221,41 @@ _PARTS = {"alpha": _alpha, "grid": _grid, "fixed": _fixed, "table": _methods}
 
 def _spread(loss: Mapping[str, Any] | None) -> dict[str, Any]:
     found = loss or {"median": None, "least": None, "most": None, "runs": 0}
-    return {"Test loss": found["median"], "Least": found["least"], "Most": found["most"], "Runs": found["runs"]}
+    return {
+        t("Test loss"): found["median"],
+        t("Least"): found["least"],
+        t("Most"): found["most"],
+        t("Runs"): found["runs"],
+    }
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
     shares = {
-        name: st.column_config.NumberColumn(format="percent") for name in ("Gain over equal weights", "Better than")
+        name: st.column_config.NumberColumn(format="percent")
+        for name in (t("Gain over equal weights"), t("Better than"))
     }
-    losses = {name: st.column_config.NumberColumn(format="%.4g") for name in ("Test loss", "Least", "Most")}
+    losses = {name: st.column_config.NumberColumn(format="%.4g") for name in (t("Test loss"), t("Least"), t("Most"))}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**shares, **losses})
 
 
 def _chart(place: Any, figure: Any, key: str) -> None:
-    place.plotly_chart(figure, config=camera(f"study-{key.replace(' ', '-')}"), key=f"study {key}")
+    place.plotly_chart(in_words(figure), config=camera(f"study-{key.replace(' ', '-')}"), key=f"study {key}")
 
 
 def _runs(info: StudyInfo) -> None:
     members = lab().store.studies.members(info.study)
     losses = {key: result.loss for key, result in results_of(members).items() if result.usable}
-    with st.expander(f"{len(members):,} runs", icon=":material/list:"):
+    with st.expander(t("{count:,} runs", count=len(members)), icon=":material/list:"):
         rows = [
             {
-                "Run": f"{base_path()}/?run={member.run}",
-                "What": member.key,
-                "State": member.state or "deleted",
-                "Test loss": losses.get(member.key),
+                t("Run"): f"{base_path()}/?run={member.run}",
+                t("What"): member.key,
+                t("State"): t(member.state or later("deleted")),
+                t("Test loss"): losses.get(member.key),
             }
             for member in members
         ]
-        link = st.column_config.LinkColumn(display_text=r"run=(.+)$", help="Opens the run in the Playground.")
-        number = st.column_config.NumberColumn(format="%.4g")
-        config = {"Run": link, "Test loss": number}
+        link = st.column_config.LinkColumn(display_text=r"run=(.+)$", help=t("Opens the run in the Playground."))
+        digits = st.column_config.NumberColumn(format="%.4g")
+        config = {t("Run"): link, t("Test loss"): digits}
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=config)

@@ -11,6 +11,7 @@ from gradnorm.datasets.by_path.own_table import OwnTable, target_of
 from gradnorm.datasets.readers.folders import UPLOADED, DataError, data_root, upload_root
 from gradnorm.ui import session
 from gradnorm.ui.widgets import show
+from gradnorm.ui.words import t
 from gradnorm.ui.your_data import uploads
 from gradnorm.ui.your_data.samples import SAMPLES, TEMPLATE, Sample
 
@@ -24,11 +25,11 @@ def own_table() -> OwnTable:
 def choose_file(own: OwnTable) -> None:
     """Show how a file is chosen: an upload, a table to try, or a file on the server. own: the session's table."""
     st.file_uploader(
-        "Upload a CSV or Parquet file",
+        t("Upload a CSV or Parquet file"),
         type=["csv", "tsv", "txt", "gz", "parquet"],
         key="upload",
         on_change=_take_upload,
-        help="The first row holds the column names; each other row is an example. The file stays on this server.",
+        help=t("The first row holds the column names; each other row is an example. The file stays on this server."),
     )
     _samples()
     if not data_root().is_dir():
@@ -37,31 +38,31 @@ def choose_file(own: OwnTable) -> None:
     known = uploads.files()
     show("table file", chosen)
     st.selectbox(
-        "Or a file on the server",
+        t("Or a file on the server"),
         [*known, *([chosen] if chosen and chosen not in known else [])],
         key="table file",
-        placeholder="in its data folder",
+        placeholder=t("in its data folder"),
         accept_new_options=True,
         on_change=lambda: _choose(st.session_state["table file"] or ""),
-        help="A path inside the data folder, which whoever runs the server chooses with GRADNORM_DATA.",
+        help=t("A path inside the data folder, which whoever runs the server chooses with GRADNORM_DATA."),
     )
 
 
 def _samples() -> None:
     """Show the tables to try, and the template."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="samples"):
-        st.markdown("No file at hand? Try", width="content")
+        st.markdown(t("No file at hand? Try"), width="content")
         for sample in SAMPLES:
             st.button(
-                sample.title,
+                t(sample.title),
                 icon=":material/table_chart:",
                 on_click=_try,
                 args=(sample,),
                 key=f"sample {sample.name}",
-                help=f"A part of a table that comes in the box, with {len(sample.targets)} targets.",
+                help=t("A part of a table that comes in the box, with {count} targets.", count=len(sample.targets)),
             )
         st.download_button(
-            "Template",
+            t("Template"),
             TEMPLATE,
             "template.csv",
             "text/csv",
@@ -69,7 +70,7 @@ def _samples() -> None:
             type="tertiary",
             key="template",
             on_click="ignore",
-            help="A small CSV file that shows the form: names in the first row, then an example a row.",
+            help=t("A small CSV file that shows the form: names in the first row, then an example a row."),
         )
 
 
@@ -97,7 +98,7 @@ def _keep(name: str, content: bytes) -> bool:
 def said(error: DataError) -> str:
     """Return what is wrong, without where the server keeps its files."""
     text = str(error)
-    for folder, words in ((upload_root(), "the folder of uploads"), (data_root(), "the data folder")):
+    for folder, words in ((upload_root(), t("the folder of uploads")), (data_root(), t("the data folder"))):
         text = text.replace(str(folder), words)
     return text
 

@@ -18,6 +18,7 @@ from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground import run_bar
 from gradnorm.ui.playground.race import race
 from gradnorm.ui.widgets import show, widget
+from gradnorm.ui.words import t
 from gradnorm.ui.your_data.file_choice import choose_file, own_table, said
 from gradnorm.ui.your_data.table_view import columns_view
 
@@ -28,7 +29,7 @@ def your_data() -> None:
     """Show the page: the file, its columns, targets and inputs, the test set, and the start buttons."""
     if session.leaving():
         st.switch_page(navigation.playground())
-    st.subheader("Your data")
+    st.subheader(t("Your data"))
     if fault := session.fault():
         st.error(plain(fault), icon=":material/error:")
     own = own_table()
@@ -48,11 +49,14 @@ def your_data() -> None:
 def _read(own: OwnTable) -> Table | None:
     if not own.file:
         st.info(
-            "Choose a file. One network will learn to predict the columns that you choose as targets, from the others."
+            t(
+                "Choose a file. One network will learn to predict the columns that you choose as targets, from "
+                "the others."
+            )
         )
         return None
     try:
-        with st.spinner("Reading…"):
+        with st.spinner(t("Reading…")):
             return own.table()
     except DataError as error:
         st.error(plain(said(error)), icon=":material/error:")
@@ -64,24 +68,24 @@ def _targets_and_inputs(own: OwnTable, table: Table) -> None:
     chosen = [name for name, _ in map(target_of, own.targets)]
     able = [c.name for c in table.columns if c.kind in ("number", "class") or 2 <= c.distinct <= MOST_CLASSES]
     _several(
-        "Targets",
+        t("Targets"),
         "targets",
         chosen,
         [*able, *_beyond(chosen, able)],
         _set_targets,
-        "The columns to predict. Each is a task; one network learns them all.",
+        t("The columns to predict. Each is a task; one network learns them all."),
     )
     for text in own.targets:
         _form(table, text)
     others = [c.name for c in table.columns if c.kind != "empty" and c.name not in chosen]
     _several(
-        "Inputs",
+        t("Inputs"),
         "inputs",
         list(own.inputs),
         [*others, *_beyond(own.inputs, others)],
         partial(_change, "inputs"),
-        "The columns that the targets are predicted from.",
-        "all other usable columns",
+        t("The columns that the targets are predicted from."),
+        t("all other usable columns"),
     )
 
 
@@ -97,7 +101,7 @@ def _several(
     names: list[str],
     changed: Callable[[list[str]], None],
     text: str,
-    empty: str = "choose columns",
+    empty: str = "",
 ) -> None:
     widget_key = f"table {key}"
     show(widget_key, chosen)
@@ -105,7 +109,7 @@ def _several(
         label,
         names,
         key=widget_key,
-        placeholder=empty,
+        placeholder=empty or t("choose columns"),
         help=text,
         on_change=lambda: changed(st.session_state[widget_key]),
     )
@@ -141,10 +145,11 @@ def _form(table: Table, text: str) -> None:
         session.change({"targets": texts})
 
     st.radio(
-        plain(f"Predict {name} as a"),
+        plain(t("Predict {name} as a", name=name)),
         words,
         key=key,
         horizontal=True,
+        format_func=t,
         on_change=changed,
     )
 
@@ -154,17 +159,17 @@ def _split(own: OwnTable, table: Table) -> None:
     by_key = {option.key: option for option in options("table")}
     values = session.spec().flat()
     groups = [c.name for c in table.columns if 2 <= c.distinct < table.rows]
-    with st.expander("Units, test set, missing values", icon=":material/settings:", expanded=False):
+    with st.expander(t("Units, test set, missing values"), icon=":material/settings:", expanded=False):
         for key in ("units", "output_scale", "missing", "reading", "validation_share"):
             widget(by_key[key], values[key], _change)
         show("table group", own.group)
         st.selectbox(
-            "Split into training and test",
+            t("Split into training and test"),
             ["", *groups, *_beyond([own.group] if own.group else [], groups)],
             key="table group",
-            format_func=lambda name: f"by groups of {name}" if name else "by rows",
+            format_func=lambda name: t("by groups of {name}", name=name) if name else t("by rows"),
             on_change=lambda: _change("group", st.session_state["table group"]),
-            help=by_key["group"].help,
+            help=t(by_key["group"].help),
         )
         widget(by_key["test_share"], values["test_share"], _change)
 
@@ -176,24 +181,24 @@ def _change(key: str, value: Any) -> None:
 def _run(own: OwnTable) -> None:
     """Show what the run will train on, and the buttons that start it."""
     if not own.targets:
-        st.info("Choose at least one target.")
+        st.info(t("Choose at least one target."))
         return
     try:
-        with st.spinner("Preparing…"):
+        with st.spinner(t("Preparing…")):
             notes = own.prepared().notes
     except DataError as error:
         st.error(plain(said(error)), icon=":material/error:")
         return
     st.markdown("\n".join(f"- {plain(note)}" for note in notes))
     if own.advice:
-        st.info(plain(own.advice), icon=":material/lightbulb:")
+        st.info(plain(t(own.advice)), icon=":material/lightbulb:")
     by_key = {option.key: option for option in options("table", session.spec().method.name)}
     values = session.spec().settled().flat()
     for key in ("alpha", "epochs", "steps"):
         if key in by_key:
             widget(by_key[key], values[key], _change)
     st.button(
-        "Start run", icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
+        t("Start run"), icon=":material/play_arrow:", type="primary", on_click=_start, key="start run", width="stretch"
     )
     race(session.leave)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from gradnorm.common.texts import later
 from gradnorm.datasets import builtin
 
 _FILES = Path(builtin.__file__).parent / "files"
@@ -33,8 +34,8 @@ class Sample:
 
 
 SAMPLES: Sequence[Sample] = (
-    Sample("Diamonds", "diamonds-sample.csv", "diamonds.csv.gz", ("price:number", "cut:class", "depth:number")),
-    Sample("Bike hire", "bike-hire-sample.csv", "bikeshare.csv.gz", ("casual:number", "registered:number")),
+    Sample(later("Diamonds"), "diamonds-sample.csv", "diamonds.csv.gz", ("price:number", "cut:class", "depth:number")),
+    Sample(later("Bike hire"), "bike-hire-sample.csv", "bikeshare.csv.gz", ("casual:number", "registered:number")),
 )
 
 # As many rows as a table has to have, and a few more.

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from gradnorm.common.texts import later
 from gradnorm.datasets.by_path.own_table import OwnTable
 from gradnorm.datasets.readers.folders import DataError
 from gradnorm.datasets.readers.table import Table
+from gradnorm.ui.words import t
 
-_KINDS = {"text": "text or identifier"}
+_KINDS = {
+    "text": later("text or identifier"),
+    "number": later("number"),
+    "class": later("class"),
+    "empty": later("empty"),
+}
 
 
 def columns_view(own: OwnTable, table: Table) -> None:
@@ -18,22 +25,24 @@ def columns_view(own: OwnTable, table: Table) -> None:
         inputs = own.input_names()
     except DataError:  # shown beside the choice of inputs
         inputs = ()
-    uses = {**dict.fromkeys(inputs, "input"), **dict.fromkeys(own.task_names, "target")}
-    st.text(f"{table.name}: {table.rows:,} rows, {len(table.columns):,} columns")
+    uses = {**dict.fromkeys(inputs, t("input")), **dict.fromkeys(own.task_names, t("target"))}
+    st.text(t("{name}: {rows:,} rows, {count:,} columns", name=table.name, rows=table.rows, count=len(table.columns)))
     shown = {
-        "Column": [column.name for column in table.columns],
-        "Use": [uses.get(c.name, "groups" if c.name == own.group else "") for c in table.columns],
-        "Type": [_KINDS.get(column.kind, column.kind) for column in table.columns],
-        "Values": [column.example for column in table.columns],
-        "Distinct": [column.distinct for column in table.columns],
-        "Missing": [column.missing for column in table.columns],
+        t("Column"): [column.name for column in table.columns],
+        t("Use"): [uses.get(c.name, t("groups") if c.name == own.group else "") for c in table.columns],
+        t("Type"): [t(_KINDS.get(column.kind, column.kind)) for column in table.columns],
+        t("Values"): [column.example for column in table.columns],
+        t("Distinct"): [column.distinct for column in table.columns],
+        t("Missing"): [column.missing for column in table.columns],
     }
     if any(column.note for column in table.columns):
-        shown["Read as"] = [column.note for column in table.columns]
+        shown[t("Read as")] = [column.note for column in table.columns]
     st.dataframe(
         pd.DataFrame(shown),
         hide_index=True,
         width="stretch",
         height=min(38 + 35 * len(table.columns), 530),
-        column_config={name: st.column_config.NumberColumn(format="localized") for name in ("Distinct", "Missing")},
+        column_config={
+            name: st.column_config.NumberColumn(format="localized") for name in (t("Distinct"), t("Missing"))
+        },
     )

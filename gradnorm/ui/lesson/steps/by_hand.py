@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from gradnorm.charts import lesson as charts
 from gradnorm.charts.lesson import Look
+from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import PAIR, by_hand, gradnorm, settings, trained
 from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
+from gradnorm.ui.words import t
 
-RATIO = Slider("ratio", "Your weights, w₁ : w₂", (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), 1.0, " : 1")
+RATIO = Slider("ratio", later("Your weights, w₁ : w₂"), (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), 1.0, " : 1")
 
 
 def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
@@ -17,21 +19,28 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     rival = trained(PAIR, gradnorm())
     bar = float(rival.test_ratios[-1].sum())
     figure = charts.scores(
-        [("your weights", [RATIO.text(ratio) for ratio in sums], list(sums.values()))],
+        [(t("your weights"), [RATIO.text(ratio) for ratio in sums], list(sums.values()))],
         look,
         [RATIO.text(stop) for stop in RATIO.stops],
-        title="Sum of the remaining test losses at the end: lower is better",
-        x="weights w₁ : w₂",
-        y="Σ L̃ᵢ(end)",
+        title=t("Sum of the remaining test losses at the end: lower is better"),
+        x=t("weights w₁ : w₂"),
+        y=t("Σ L̃ᵢ(end)"),
         level=("GradNorm", bar),
     )
     figure.update_yaxes(range=[0.8, 1.12])
     yours, weights = sums[values["ratio"]], rival.weights[-1]
-    verdict = "GradNorm wins." if bar < yours else "You win!"
+    verdict = t("GradNorm wins.") if bar < yours else t("You win!")
     return Picture(
-        [(figure, "The sum of the remaining losses for each ratio of weights that was tried, and GradNorm's")],
-        f"Your weights: Σ = {yours:.3f}. GradNorm: {bar:.3f}, with {weights[0] / weights[1]:.0f} : 1 at the end. "
-        f"**{verdict}** Your best so far is {RATIO.text(min(sums, key=lambda ratio: sums[ratio]))}.",
+        [(figure, t("The sum of the remaining losses for each ratio of weights that was tried, and GradNorm's"))],
+        t(
+            "Your weights: Σ = {yours:.3f}. GradNorm: {bar:.3f}, with {ratio:.0f} : 1 at the end. **{verdict}** "
+            "Your best so far is {best}.",
+            yours=yours,
+            bar=bar,
+            ratio=weights[0] / weights[1],
+            verdict=verdict,
+            best=RATIO.text(min(sums, key=lambda ratio: sums[ratio])),
+        ),
         settings(PAIR, by_hand(values["ratio"])),
     )
 

@@ -10,6 +10,7 @@ from gradnorm.ui.lesson.lesson_runs import EQUAL, STEPS, settings, trained
 from gradnorm.ui.lesson.steps.data import SCALE
 from gradnorm.ui.lesson.trial import Picture, Trial, Values
 from gradnorm.ui.lesson.wording import late, listed, rows, times
+from gradnorm.ui.words import t
 
 
 def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
@@ -18,19 +19,25 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     figure = charts.lines(
         listed(course.tested),
         rows(course.test_ratios),
-        ["task 1 (σ₁ = 1)", f"task 2 (σ₂ = {sigma:g})"],
+        [t("task 1 (σ₁ = 1)"), t("task 2 (σ₂ = {sigma:g})", sigma=sigma)],
         look,
-        title="Remaining test loss of each task",
-        unit="test loss L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)",
-        ghosts=[("task 1, fair case", listed(fair.test_ratios[:, 0]))],
+        title=t("Remaining test loss of each task"),
+        unit=t("test loss L̃ᵢ(t) = Lᵢ(t)/Lᵢ(0)"),
+        ghosts=[(t("task 1, fair case"), listed(fair.test_ratios[:, 0]))],
     )
     figure.update_yaxes(range=[0, 1.05])
     ends, norms = course.test_ratios[-1], late(course.norms)
     return Picture(
-        [(figure, "Test loss ratios of two tasks over the steps")],
-        f"After {STEPS} steps, {ends[0]:.0%} of task 1's loss is left (fair case: {fair.test_ratios[-1, 0]:.0%}) and "
-        f"{ends[1]:.0%} of task 2's. Task 2's gradient norm at the shared layer is {times(norms[1] / norms[0])} "
-        "task 1's.",
+        [(figure, t("Test loss ratios of two tasks over the steps"))],
+        t(
+            "After {steps} steps, {first:.0%} of task 1's loss is left (fair case: {fair:.0%}) and {second:.0%} of "
+            "task 2's. Task 2's gradient norm at the shared layer is {times} task 1's.",
+            steps=STEPS,
+            first=ends[0],
+            fair=fair.test_ratios[-1, 0],
+            second=ends[1],
+            times=times(norms[1] / norms[0]),
+        ),
         settings((1.0, sigma), EQUAL),
     )
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from gradnorm.charts import lesson as charts
 from gradnorm.charts.lesson import Bars, Look
+from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import ALPHA, EQUAL, SIGMAS, STEPS, WEIGHT_RATE, settings, step_by_step, trained
 from gradnorm.ui.lesson.trial import Choice, Picture, Slider, Trial, Values
 from gradnorm.ui.lesson.wording import listed, times, vector
+from gradnorm.ui.words import number, t
 
-MOMENT = Slider("t", "Steps done", tuple(float(t) for t in range(0, STEPS, 10)), 0.0)
-WEIGHTS = Choice("weights", "Weights", {"gradnorm": "GradNorm", "equal": "Equal weights"})
+MOMENT = Slider("t", later("Steps done"), tuple(float(t) for t in range(0, STEPS, 10)), 0.0)
+WEIGHTS = Choice("weights", later("Weights"), {"gradnorm": "GradNorm", "equal": later("Equal weights")})
 
 
 def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
@@ -22,10 +24,17 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     targets = None if course.targets is None else course.targets
     top = 1.1 * max(course.norms.max(), 0 if targets is None else targets.max())
     bars = Bars(step, listed(norms), None if targets is None else listed(targets[step]))
+    figure = charts.norm_bars(bars, course.names, look, top)
+    figure.update_layout(title_text=t("Gradient norms after {step} steps", step=step))
     return Picture(
-        [(charts.norm_bars(bars, course.names, look, top), "Gradient norms of three tasks as bars")],
-        f"After {step} steps the largest norm is {times(norms.max() / norms.min())} the smallest. "
-        f"Weights w = {vector(weights)}" + (f", α = {ALPHA:g}." if targets is not None else "."),
+        [(figure, t("Gradient norms of three tasks as bars"))],
+        t(
+            "After {step} steps the largest norm is {times} the smallest. Weights w = {weights}.",
+            step=step,
+            times=times(norms.max() / norms.min()),
+            weights=vector(weights),
+        )
+        + (f" α = {number(ALPHA, 'g')}." if targets is not None else ""),
         settings(SIGMAS, method),
     )
 
