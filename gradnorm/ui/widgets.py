@@ -15,7 +15,10 @@ from gradnorm.ui.words import number, t
 
 Changed = Callable[[str, Any], None]
 
-# How often an option's widgets were made anew.
+# Where on the page an option may have a widget.
+PLACES = ("option", "beside")
+
+# How often all widgets of an option were made anew, and one of them alone.
 _TURNS = "gradnorm.turns"
 # The keys of widgets that were given a value in a run of the page that has not come to its end.
 _UNSENT = "gradnorm.unsent"
@@ -30,7 +33,7 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
 
     value: what the widget shows; settings are kept in the session's spec, not in widgets.
     changed: called with the option's key and the new value when the user changes it.
-    place: where on the page, for an option that has several widgets.
+    place: where on the page, one of PLACES, for an option that has several widgets.
     """
     name = f"{place}:{option.key}"
     key = key_of(name, option.key)
@@ -39,6 +42,7 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     def report() -> None:
         if key != key_of(name, option.key):
             return  # of a widget that `renew` has put another one in the place of
+        renew(f"{other}:{option.key}" for other in PLACES if other != place)
         typed = st.session_state[key]
         whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
         changed(option.key, int(typed) if whole else typed)
@@ -68,20 +72,21 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         st.number_input(min_value=0.0, max_value=option.high, step=step, format="%g", value=None, **common)
 
 
-def renew(options: Iterable[str]) -> None:
-    """Make the widgets of these options anew when they are next drawn.
+def renew(names: Iterable[str]) -> None:
+    """Make widgets anew when they are next drawn: all of an option by its key, or one by its place and key.
 
     A value that the page changes by itself reaches the browser late. What the browser says until then of the old
     widget would be taken for the visitor's wish.
     """
     turns: dict[str, int] = st.session_state.setdefault(_TURNS, {})
-    for option in options:
-        turns[option] = turns.get(option, 0) + 1
+    for name in names:
+        turns[name] = turns.get(name, 0) + 1
 
 
 def key_of(name: str, option: str) -> str:
     """Return the key of a widget of this option, which has another one after each `renew`."""
-    turn = st.session_state.get(_TURNS, {}).get(option, 0)
+    turns: dict[str, int] = st.session_state.get(_TURNS, {})
+    turn = turns.get(option, 0) + turns.get(name, 0)
     return f"{name} {turn}" if turn else name
 
 

@@ -185,7 +185,7 @@ def test_a_fork_from_the_middle_is_drawn_from_there(server, open_page, over):
         slider.press("ArrowRight")
     expect(fork).to_have_text("Fork from step 150")
     assert slider.get_attribute("aria-valuetext") == "step 150"
-    expect(tab.chart("weights").locator(".gn-readout-step")).to_have_text("step 150")
+    expect(tab.chart("weights").locator(".gn-readout-step")).to_have_text("step 150, smoothed")
     for chart in ("weights", "norms"):
         tab.chart(chart).scroll_into_view_if_needed()
         wait_for(lambda chart=chart: "step 150" in tab.written(chart), PATIENCE / 1000)
