@@ -17,5 +17,17 @@ export default [
     },
   },
   { files: ["assets/**/*.js", "site/**/*.js"], languageOptions: { globals: globals.browser } },
+  {
+    files: ["assets/**/*.js", "site/**/*.js"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "CallExpression[callee.name=/^(t|later)$/] > :matches(TemplateLiteral, BinaryExpression, ConditionalExpression, Literal[raw=/^'/])",
+          message: 'A text to translate should be written as t("…") with {name} for each value: tools/words.py finds no other form.',
+        },
+      ],
+    },
+  },
   { files: ["tests/js/**/*.js", "*.config.js"], languageOptions: { globals: globals.node } },
 ];

@@ -1,8 +1,9 @@
 /** The fields of the settings. A field that cannot be read says why, and its setting stays. */
 import { element, segments, press, write } from "../assets/live/dom.js";
 import { read, withTasks } from "./settings.js";
+import { later, t } from "../assets/live/words.js";
 
-const TASKS_HELP = "How many tasks share the network.";
+const TASKS_HELP = later("How many tasks share the network.");
 
 /** All fields but α's slider, which is beside the buttons. `changed(key)` hears of each change. */
 export class Controls {
@@ -21,12 +22,12 @@ export class Controls {
     this.shown = element("output", { for: "tasks" });
     const more = ["half_life", "learning_rate", "seed", "steps"];
     this.inputs = Object.fromEntries(["sigmas", ...more].map((key) => [key, this.input(key)]));
-    this.update = segments(declared.options.update.title, declared.options.update.choices.map((name) => [name, name]), (name) => this.set("update", name));
+    this.update = segments(t(declared.options.update.title), declared.options.update.choices.map((name) => [name, name]), (name) => this.set("update", name));
     form.append(
       this.race(),
-      field("tasks", "Tasks", TASKS_HELP, [this.tasks, this.shown]),
+      field("tasks", t("Tasks"), t(TASKS_HELP), [this.tasks, this.shown]),
       this.field("sigmas"),
-      element("details", {}, [element("summary", {}, "More settings"), this.group("update", this.update), ...more.map((key) => this.field(key))]),
+      element("details", {}, [element("summary", {}, t("More settings")), this.group("update", this.update), ...more.map((key) => this.field(key))]),
     );
     form.addEventListener("submit", (event) => event.preventDefault());
     this.show();
@@ -54,14 +55,14 @@ export class Controls {
   slide(alpha) {
     const [min, max, step] = this.declared.options.alpha.extra.slider;
     Object.assign(alpha, { min, max, step });
-    alpha.title = this.declared.options.alpha.help;
+    alpha.title = t(this.declared.options.alpha.help);
     alpha.addEventListener("input", () => this.set("alpha", Number(alpha.value)));
   }
 
   race() {
     const methods = Object.entries(this.declared.methods);
     this.boxes = methods.map(([name]) => element("input", { type: "checkbox", value: name }));
-    const labels = methods.map(([, { title, summary }], i) => element("label", { class: "check", title: summary }, [this.boxes[i], title]));
+    const labels = methods.map(([, { title, summary }], i) => element("label", { class: "check", title: t(summary) }, [this.boxes[i], t(title)]));
     for (const box of this.boxes) {
       box.addEventListener("change", () => {
         const chosen = this.boxes.filter(({ checked }) => checked).map(({ value }) => value);
@@ -70,7 +71,7 @@ export class Controls {
         else box.checked = true;
       });
     }
-    return element("fieldset", {}, [element("legend", {}, "Contenders"), ...labels]);
+    return element("fieldset", {}, [element("legend", {}, t("Contenders")), ...labels]);
   }
 
   input(key) {
@@ -92,17 +93,17 @@ export class Controls {
     }
     input.setAttribute("aria-invalid", String(!input.validity.valid));
     note.classList.toggle("wrong", !input.validity.valid);
-    write(note, input.validationMessage || this.declared.options[key].help);
+    write(note, input.validationMessage || t(this.declared.options[key].help));
   }
 
   field(key) {
     const { title, help } = this.declared.options[key];
-    return field(key, title, help, [this.inputs[key]]);
+    return field(key, t(title), t(help), [this.inputs[key]]);
   }
 
   group(key, node) {
     const { title, help } = this.declared.options[key];
-    return element("div", { class: "field" }, [element("span", {}, title), node, element("small", {}, help)]);
+    return element("div", { class: "field" }, [element("span", {}, t(title)), node, element("small", {}, t(help))]);
   }
 }
 

@@ -7,6 +7,7 @@ import { Controls } from "./controls.js";
 import { defaults, fromQuery, labAddress, specsOf, toQuery } from "./settings.js";
 import { Tries, TRIES } from "./tries.js";
 import { verdict } from "./verdict.js";
+import { language, speak, t } from "../assets/live/words.js";
 
 const LIVE = ["alpha", "half_life"];
 const LAB = "http://localhost:8501";
@@ -35,14 +36,14 @@ class Page {
     node("pause").addEventListener("click", () => (this.trainer.state === "running" ? this.trainer.pause() : this.trainer.go()));
     node("step").addEventListener("click", () => this.trainer.step());
     this.start();
-    if (faults.length) write(node("verdict"), `The address could not be read in full. ${faults.join(" ")}`);
+    if (faults.length) write(node("verdict"), `${t("The address could not be read in full.")} ${faults.join(" ")}`);
   }
 
   /** Begin a race with the present settings. */
   start() {
     const { settings, declared } = this;
     this.trainer?.close();
-    const titles = settings.race.map((method) => declared.methods[method].title);
+    const titles = settings.race.map((method) => t(declared.methods[method].title));
     this.trainer = new Trainer(specsOf(settings, declared), titles, declared.palette, () => this.follow());
     const runs = titles.map((label, place) => ({ run: `${place}`, label }));
     // The panel forgets the last race, whose runs had the same names.
@@ -73,7 +74,8 @@ class Page {
   /** Write the settings into the address and into the link to the lab. */
   address() {
     const start = { ...defaults(this.declared), ...TRIES[this.place]?.settings };
-    const query = [this.place < 0 ? "" : `try=${this.place + 1}`, toQuery(this.settings, start)].filter(Boolean).join("&");
+    const lang = new URLSearchParams(location.search).get("lang");
+    const query = [lang && `lang=${lang}`, this.place < 0 ? "" : `try=${this.place + 1}`, toQuery(this.settings, start)].filter(Boolean).join("&");
     history.replaceState(null, "", query ? `?${query}` : location.pathname);
     this.link.href = this.labAddress();
   }
@@ -82,8 +84,8 @@ class Page {
   follow() {
     const { state } = this.trainer;
     const over = FINAL.has(state);
-    write(node("start"), this.begun === this.fixed() ? "Start anew" : "Start with these settings");
-    write(node("pause"), state === "paused" ? "Go on" : "Pause");
+    write(node("start"), this.begun === this.fixed() ? t("Start anew") : t("Start with these settings"));
+    write(node("pause"), state === "paused" ? t("Go on") : t("Pause"));
     node("pause").disabled = over || state === "queued";
     node("step").disabled = state !== "paused";
     write(node("verdict"), over ? verdict(this.trainer.results) : "");
@@ -98,17 +100,32 @@ class Page {
   /** The link to the dashboard, and where that is. */
   lab() {
     this.base = element("input", { id: "lab", type: "url", value: stored() ?? LAB, autocomplete: "off" });
-    this.link = element("a", { class: "lab", target: "_blank", rel: "noopener", href: this.labAddress() }, "Open this in the lab");
+    this.link = element("a", { class: "lab", target: "_blank", rel: "noopener", href: this.labAddress() }, t("Open this in the lab"));
     this.base.addEventListener("input", () => {
       store(this.base.value);
       this.link.href = this.labAddress();
     });
-    const help = element("small", {}, "Where your dashboard runs (make run). It trains the same race, keeps it, and has more methods and data.");
-    return element("div", { class: "field" }, [this.link, element("label", { for: "lab" }, "Address of the lab"), this.base, help]);
+    const help = element("small", {}, t("Where your dashboard runs (make run). It trains the same race, keeps it, and has more methods and data."));
+    return element("div", { class: "field" }, [this.link, element("label", { for: "lab" }, t("Address of the lab")), this.base, help]);
   }
 
   labAddress() {
     return labAddress(this.base.value.trim() || LAB, this.settings, this.declared);
+  }
+}
+
+/** The language to speak: what the address asks for, else the browser's first that there is. */
+function wanted(languages) {
+  const asked = [new URLSearchParams(location.search).get("lang"), ...navigator.languages].map((code) => code?.split("-")[0].toLowerCase());
+  return asked.find((code) => languages.includes(code)) ?? languages[0];
+}
+
+/** Put what the page itself holds into the reader's language. `data-t` names an attribute, or is empty for what is inside. */
+function translate(page) {
+  for (const part of page.querySelectorAll("[data-t]")) {
+    const name = part.dataset.t;
+    if (name) part.setAttribute(name, t(part.getAttribute(name)));
+    else part.innerHTML = t(part.innerHTML.trim().replace(/\s+/g, " "));
   }
 }
 
@@ -130,4 +147,8 @@ function store(address) {
 }
 
 const answer = await fetch(new URL("./declared.json", import.meta.url));
-new Page(await answer.json());
+const declared = await answer.json();
+await speak(wanted(declared.languages));
+document.documentElement.lang = language();
+translate(document);
+new Page(declared);

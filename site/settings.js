@@ -1,4 +1,5 @@
 /** What a visitor has chosen: read from the address and from fields, written as an address and as specs. */
+import { t } from "../assets/live/words.js";
 
 const LIST = ["sigmas"];
 const SIGMA = [1e-6, 1e6];
@@ -61,13 +62,15 @@ export function read(key, text, declared) {
   const { title, kind, low, high, choices } = declared.options[key];
   if (LIST.includes(key)) return sigmasOf(title, text, declared.sigmas.length);
   if (kind === "choice") {
-    if (!choices.includes(text)) throw new Error(`${title} should be ${choices.join(" or ")}. Found “${text}”.`);
+    if (!choices.includes(text)) throw new Error(t("{title} should be {choices}. Found “{text}”.", { title: t(title), choices: choices.join(t(" or ")), text }));
     return text;
   }
   const value = text.trim() ? Number(text) : NaN;
-  const whole = kind === "integer" ? "a whole number" : "a number";
+  const whole = kind === "integer" ? t("a whole number") : t("a number");
   const fits = value >= low && value <= high && (kind !== "integer" || Number.isInteger(value)) && (value > 0 || !positive(key));
-  if (!fits) throw new Error(`${title} should be ${whole} ${positive(key) && !low ? "above 0 and up to" : `from ${low} to`} ${high}. Found “${text}”.`);
+  const asked = { title: t(title), whole, low, high, text };
+  if (!fits && positive(key) && !low) throw new Error(t("{title} should be {whole} above 0 and up to {high}. Found “{text}”.", asked));
+  if (!fits) throw new Error(t("{title} should be {whole} from {low} to {high}. Found “{text}”.", asked));
   return value;
 }
 
@@ -78,13 +81,15 @@ function positive(key) {
 function sigmasOf(title, text, most) {
   const values = text.split(/[,;\s]+/).filter(Boolean).map(Number);
   const fits = values.length >= 1 && values.length <= most && values.every((value) => value >= SIGMA[0] && value <= SIGMA[1]);
-  if (!fits) throw new Error(`${title} should be 1 to ${most} numbers from ${SIGMA[0]} to ${SIGMA[1]}, with commas between. Found “${text}”.`);
+  const asked = { title: t(title), most, low: SIGMA[0], high: SIGMA[1], text };
+  if (!fits) throw new Error(t("{title} should be 1 to {most} numbers from {low} to {high}, with commas between. Found “{text}”.", asked));
   return values;
 }
 
 function raceOf(text, declared) {
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   const wrong = names.filter((name) => !(name in declared.methods));
-  if (wrong.length) throw new Error(`Contenders should be of ${Object.keys(declared.methods).join(", ")}. Found “${wrong[0]}”.`);
+  const known = Object.keys(declared.methods).join(", ");
+  if (wrong.length) throw new Error(t("Contenders should be of {known}. Found “{text}”.", { known, text: wrong[0] }));
   return names;
 }

@@ -1,6 +1,7 @@
 /** Who won a race, in a few sentences made from its evaluations. */
 
 import { count, significant } from "../assets/live/format.js";
+import { t } from "../assets/live/words.js";
 
 // A loss that rises above this share of its first value is worth a sentence.
 const RISEN = 1.5;
@@ -17,11 +18,11 @@ export function verdict(results) {
   if (!sound.length) return "";
   const [best, second] = sound.sort((a, b) => a.last.task_normalized_loss - b.last.task_normalized_loss);
   const left = significant(best.last.task_normalized_loss, 3);
-  const after = `After ${count(best.last.step)} steps`;
+  const told = { best: best.title, steps: count(best.last.step), left };
   const tasks = best.last.loss_ratios.length;
   const won = second
-    ? `Winner: ${best.title}. ${after} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, with ${second.title} ${significant(second.last.task_normalized_loss, 3)}.`
-    : `${best.title}: ${after.toLowerCase()} Σ Lᵢ/Lᵢ(0) is ${left} on the test set, where ${tasks} were at the start.`;
+    ? t("Winner: {best}. After {steps} steps Σ Lᵢ/Lᵢ(0) is {left} on the test set, with {second} {more}.", { ...told, second: second.title, more: significant(second.last.task_normalized_loss, 3) })
+    : t("{best}: after {steps} steps Σ Lᵢ/Lᵢ(0) is {left} on the test set, where {tasks} were at the start.", { ...told, tasks });
   const parts = [won, ...(second && tasks > 1 ? gains(best.last.loss_ratios, second.last.loss_ratios) : []), rise(results)];
   return parts.filter(Boolean).join(" ");
 }
@@ -30,13 +31,15 @@ function gains(mine, theirs) {
   const by = mine.map((ratio, i) => theirs[i] - ratio);
   const most = by.indexOf(Math.max(...by));
   const least = by.indexOf(Math.min(...by));
-  const gain = `Task ${most + 1} gains most (${significant(mine[most], 3)} of its first loss is left, not ${significant(theirs[most], 3)}).`;
-  return [gain, by[least] < 0 ? `Task ${least + 1} pays for it (${significant(mine[least], 3)}, not ${significant(theirs[least], 3)}).` : "No task pays for it."];
+  const of = (i) => ({ task: i + 1, mine: significant(mine[i], 3), theirs: significant(theirs[i], 3) });
+  const gain = t("Task {task} gains most ({mine} of its first loss is left, not {theirs}).", of(most));
+  return [gain, by[least] < 0 ? t("Task {task} pays for it ({mine}, not {theirs}).", of(least)) : t("No task pays for it.")];
 }
 
 /** What rose most on the way: a task that was drowned out. */
 function rise(results) {
   const peaks = results.flatMap(({ title, evaluations }) => evaluations.flatMap(({ step, loss_ratios: ratios }) => ratios.map((ratio, i) => ({ title, step, ratio, i }))));
   const top = peaks.reduce((most, peak) => (peak.ratio > most.ratio ? peak : most), { ratio: RISEN, title: "", step: 0, i: 0 });
-  return top.title && `On the way task ${top.i + 1} rose to ${significant(top.ratio, 3)} times its first loss with ${top.title}, at step ${count(top.step)}.`;
+  const told = { task: top.i + 1, times: significant(top.ratio, 3), method: top.title, step: count(top.step) };
+  return top.title && t("On the way task {task} rose to {times} times its first loss with {method}, at step {step}.", told);
 }

@@ -6,6 +6,8 @@ usage: make words    writes assets/words/*.po, and says what is left to translat
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -24,12 +26,15 @@ ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "assets" / "words"
 # What marks a text, and how many of its arguments are one.
 MARKS = {"t": 1, "tn": 2, "later": 1, "filled": 1}
+# In a script, where eslint sees to it that a marked text is written as this finds it; and in a page.
+IN_SCRIPT = re.compile(r'(?<![\w.$])(?:t|later)\(\s*"((?:[^"\\]|\\.)+)"')
+IN_PAGE = re.compile(r'<(\w+)(?: [^>]*)? data-t>(.*?)</\1>|="([^"]*)" data-t="[\w-]+"', re.DOTALL)
 
 
 def written() -> Catalog:
     """Return all texts to translate, each with where it is from."""
     catalog = Catalog(project="GradNorm, live", charset="utf-8")
-    for text, source in (*in_code(), *declared()):
+    for text, source in (*in_code(), *in_scripts(), *in_pages(), *declared()):
         catalog.add(text, locations=[(source, 0)])
     return catalog
 
@@ -45,6 +50,25 @@ def in_code() -> Iterator[tuple[str | tuple[str, str], str]]:
             marked = [text for text in given if isinstance(text, str) and text]
             if marked:
                 yield (marked[0] if len(marked) == 1 else (marked[0], marked[1])), str(path.relative_to(ROOT))
+
+
+def in_scripts() -> Iterator[tuple[str, str]]:
+    """Give the texts that are marked in the pages' scripts, each with its file."""
+    for path in scripts():
+        for text in IN_SCRIPT.findall(path.read_text("utf-8")):
+            yield json.loads(f'"{text}"'), str(path.relative_to(ROOT))
+
+
+def scripts() -> list[Path]:
+    """Return the pages' scripts that have texts."""
+    return sorted(path for pattern in ("assets/*/*.js", "site/*.js") for path in ROOT.glob(pattern))
+
+
+def in_pages() -> Iterator[tuple[str, str]]:
+    """Give the texts of the static site's page: what is in an element with `data-t`, or in the attribute that it names."""
+    page = ROOT / "site" / "index.html"
+    for _, inside, attribute in IN_PAGE.findall(page.read_text("utf-8")):
+        yield " ".join((inside or attribute).split()), str(page.relative_to(ROOT))
 
 
 def declared() -> Iterator[tuple[str, str]]:

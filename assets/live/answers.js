@@ -2,6 +2,7 @@
 import { count } from "./format.js";
 import { element, swatch, write } from "./dom.js";
 import { MOST_TASKS } from "./network.js";
+import { later, t } from "./words.js";
 
 const WIDTH = 220;
 const HEIGHT = 96;
@@ -9,8 +10,8 @@ const MOST_RUNS = 2;
 // Beyond so many tasks curves are drawn small.
 const FEW = 4;
 const GLOSS = {
-  curves: "one output of each task along a line through the inputs: the truth in grey, the answer in colour; and how far all outputs are off",
-  rows: "a few test examples: the truth, and below it the network’s answer",
+  curves: later("one output of each task along a line through the inputs: the truth in grey, the answer in colour; and how far all outputs are off"),
+  rows: later("a few test examples: the truth, and below it the network’s answer"),
 };
 
 /** Hidden where there is nothing to see. */
@@ -21,7 +22,7 @@ export class Answers {
     this.note = element("span", { class: "gn-note" });
     this.gloss = element("p", { class: "gn-gloss" });
     this.body = element("div", { class: "gn-answers" });
-    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, "The data"), this.note]);
+    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The data")), this.note]);
     this.node = element("section", { class: "gn-chart gn-data", "data-testid": "answers", hidden: true }, [element("div", { class: "gn-chart-head" }, heading), this.gloss, this.body]);
   }
 
@@ -56,12 +57,12 @@ export class Answers {
     this.panel.grid.classList.toggle("gn-has-data", there && !this.panel.shared);
     if (!first) {
       write(this.note, "");
-      write(this.gloss, "what the network answers, from the first checkpoint on");
+      write(this.gloss, t("what the network answers, from the first checkpoint on"));
       this.body.replaceChildren();
       return;
     }
-    write(this.note, `after step ${count(first.step)}`);
-    write(this.gloss, GLOSS[first.kind]);
+    write(this.note, t("after step {step}", { step: count(first.step) }));
+    write(this.gloss, t(GLOSS[first.kind]));
     this.body.classList.toggle("gn-small", run.tasks.length > FEW);
     this.body.replaceChildren(...(first.kind === "curves" ? this.curves(known) : [this.table(first)]));
   }
@@ -72,9 +73,9 @@ export class Answers {
       const { truth } = known[0].answers.curves[i];
       const most = Math.max(1e-12, ...truth.map(Math.abs)) * 1.35;
       const lines = known.map(({ answers, dash }) => `<path d="${path(answers.curves[i].answer, most)}" stroke="${theme.color(task)}" stroke-dasharray="${dash.join(" ") || "none"}"/>`);
-      const drawing = element("div", { class: "gn-curve", role: "img", "aria-label": `${task.name}: the truth and the answer of the network along a line` });
+      const drawing = element("div", { class: "gn-curve", role: "img", "aria-label": t("{task}: the truth and the answer of the network along a line", { task: task.name }) });
       drawing.innerHTML = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}"><path class="gn-truth" d="${path(truth, most)}"/>${lines.join("")}</svg>`;
-      const far = known.map(({ key, answers }) => `${shared ? `${key} ` : ""}off by ${Math.round(100 * answers.curves[i].off)} %`);
+      const far = known.map(({ key, answers }) => `${shared ? `${key} ` : ""}${t("off by {percent} %", { percent: Math.round(100 * answers.curves[i].off) })}`);
       return element("figure", {}, [drawing, element("figcaption", { class: "gn-task" }, [swatch(task), element("span", {}, `${task.name}: ${far.join(", ")}`)])]);
     });
   }
@@ -83,13 +84,13 @@ export class Answers {
     const { tasks } = this.panel;
     const pictured = rows.some(({ picture }) => picture);
     const heads = tasks.map((task) => element("th", { scope: "col" }, element("span", { class: "gn-task" }, [swatch(task), element("span", {}, task.name)])));
-    const first = element("th", { scope: "col" }, pictured ? "picture" : "example");
+    const first = element("th", { scope: "col" }, pictured ? t("picture") : t("example"));
     const lines = rows.map(({ picture, cells }, i) => {
       const name = element("th", { scope: "row" }, picture ? canvas(picture) : String(i + 1));
       return element("tr", {}, [name, ...cells.map(({ truth, answer }) => element("td", {}, [element("span", { class: "gn-truth-word" }, truth), element("b", {}, answer)]))]);
     });
     const table = element("table", { class: "gn-table" }, [element("thead", {}, element("tr", {}, [first, ...heads])), element("tbody", {}, lines)]);
-    return element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "Test examples" }, table);
+    return element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": t("Test examples") }, table);
   }
 }
 
@@ -102,7 +103,7 @@ function path(values, most) {
 }
 
 function canvas({ height, width, channels, pixels }) {
-  const node = element("canvas", { width, height, class: "gn-thumb", role: "img", "aria-label": "test picture" });
+  const node = element("canvas", { width, height, class: "gn-thumb", role: "img", "aria-label": t("test picture") });
   const bytes = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
   const image = new ImageData(width, height);
   for (let i = 0; i < width * height; i += 1) {

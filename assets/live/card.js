@@ -1,6 +1,7 @@
 /** The elements of a chart's card: what it is, the reader's choices for it, the plot, and its numbers below. */
 import { element, segments } from "./dom.js";
 import { MORE_VIEWS, VIEWS } from "./views.js";
+import { t } from "./words.js";
 
 let cards = 0;
 
@@ -10,11 +11,11 @@ export function card(chart) {
   const title = element("h3", { class: "gn-title" });
   const note = element("span", { class: "gn-note" });
   const gloss = element("p", { class: "gn-gloss" });
-  const scale = segments("y scale", [["linear", "lin"], ["log", "log"]], (value) => panel.choices.setLog(chart.name, value === "log"));
+  const scale = segments(t("y scale"), [["linear", t("lin")], ["log", t("log")]], (value) => panel.choices.setLog(chart.name, value === "log"));
   const switcher = slot === "more" ? views(panel.choices) : null;
   const controls = element("div", { class: "gn-controls" }, switcher ? [switcher, scale] : [scale]);
   const summary = element("p", { class: "gn-summary", id: `gn-summary-${(cards += 1)}` });
-  const host = element("div", { class: "gn-plot", role: "slider", tabindex: 0, "aria-roledescription": "chart", "aria-describedby": summary.id });
+  const host = element("div", { class: "gn-plot", role: "slider", tabindex: 0, "aria-roledescription": t("chart"), "aria-describedby": summary.id });
   const empty = element("p", { class: "gn-empty" });
   const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [title, note]), controls]);
   const area = element("div", { class: "gn-area" }, [host, chart.shift.node, empty]);
@@ -25,15 +26,15 @@ export function card(chart) {
 }
 
 function views(choices) {
-  const switcher = segments("quantity shown", MORE_VIEWS.map((name) => [name, VIEWS[name].short]), (name) => choices.setMore(name));
-  [...switcher.children].forEach((button, i) => button.setAttribute("title", `${VIEWS[MORE_VIEWS[i]].title} ${VIEWS[MORE_VIEWS[i]].symbol}`));
+  const switcher = segments(t("quantity shown"), MORE_VIEWS.map((name) => [name, VIEWS[name].short]), (name) => choices.setMore(name));
+  [...switcher.children].forEach((button, i) => button.setAttribute("title", `${t(VIEWS[MORE_VIEWS[i]].title)} ${VIEWS[MORE_VIEWS[i]].symbol}`));
   return switcher;
 }
 
 /** What saves the chart as a picture. */
 function pictures(chart) {
   const button = (kind) => {
-    const title = `Save this chart as a picture for a slide, ${kind}`;
+    const title = t("Save this chart as a picture for a slide, {kind}", { kind });
     const node = element("button", { type: "button", class: "gn-quiet", title, "aria-label": title }, kind);
     node.addEventListener("click", () => chart.save(kind));
     return node;

@@ -14,6 +14,7 @@ import { ghostsOf, smoothedWords } from "./smoothing.js";
 import { niceRange } from "./ticks.js";
 import { VIEWS } from "./views.js";
 import { Voice } from "./voice.js";
+import { t } from "./words.js";
 
 const WIDE_SPREAD = 50;
 
@@ -50,6 +51,10 @@ export class Chart {
     return VIEWS[this.name];
   }
 
+  get title() {
+    return t(this.view.title);
+  }
+
   /** True when this chart draws the evaluations rather than the live rows. */
   get sparse() {
     return this.view.source === "evaluations";
@@ -58,8 +63,8 @@ export class Chart {
   /** Choose what to show; the plot is made again at the next draw. */
   setView(name) {
     this.name = name;
-    const { title, symbol } = this.view;
-    this.parts.title.replaceChildren(`${title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
+    const { symbol } = this.view;
+    this.parts.title.replaceChildren(`${this.title} `, element("span", { class: "gn-symbol" }, notation(symbol)));
     if (this.parts.switcher) press(this.parts.switcher, name);
     this.configure();
   }
@@ -79,7 +84,7 @@ export class Chart {
     const lines = linesOf(this.panel, this.view, this.sparse);
     this.bands = this.panel.run ? bandsOf(this.panel, this.view, this.sparse, lines) : [];
     this.lines = [...ghostsOf(lines, this.panel, this.sparse), ...lines];
-    write(this.parts.gloss, [this.view.gloss, ...remarks(this.panel, this.view)].join("; ") + smoothedWords(this));
+    write(this.parts.gloss, [t(this.view.gloss), ...remarks(this.panel, this.view)].join("; ") + smoothedWords(this));
     this.log = this.wantsLog();
     press(this.parts.scale, this.log ? "log" : "linear");
     this.readout.configure(this.panel.tasks, this.told, this.panel.entrant);
@@ -180,7 +185,7 @@ export class Chart {
     const x = this.panel.choices.range();
     const y = this.range(data, x);
     this.bounds = { x: [x.min, x.max], y };
-    this.shift.watch(this.view.title, this.bounds.x, y, this.log);
+    this.shift.watch(this.title, this.bounds.x, y, this.log);
     if (!this.plot) this.numbers.forget();
     this.plot ??= makePlot(this, this.host, this.size());
     if (this.tag.node.parentNode !== this.plot.over) this.plot.over.append(this.tag.node);
@@ -275,9 +280,9 @@ export class Chart {
   reason() {
     const { run, state } = this.panel;
     if (!run) return "";
-    if (this.sparse) return "No evaluation yet";
-    if (!this.rows.count) return state === "queued" ? "Waiting in the queue" : "Waiting for the first step";
-    return "Not measured by this method";
+    if (this.sparse) return t("No evaluation yet");
+    if (!this.rows.count) return state === "queued" ? t("Waiting in the queue") : t("Waiting for the first step");
+    return t("Not measured by this method");
   }
 
   /** Say what the chart shows, for those who do not look at it. */

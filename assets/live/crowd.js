@@ -1,5 +1,6 @@
 /** Of many tasks those that matter: which are drawn as lines, while the rest is a band. */
 import { Spread } from "./means.js";
+import { t } from "./words.js";
 
 /** As many tasks as are drawn one by one. */
 export const MOST_LINES = 10;
@@ -38,7 +39,8 @@ export class Crowd {
   /** What is said of the choice; empty where all tasks are drawn. */
   get remark() {
     if (!this.folds) return "";
-    return `lines: the tasks of largest weight, and of largest L/L(0), which are slow or stuck; grey: the range of ${this.others.length} others`;
+    const count = this.others.length;
+    return t("lines: the tasks of largest weight, and of largest L/L(0), which are slow or stuck; grey: the range of {count} others", { count });
   }
 
   /** Choose anew; true if that changes what is drawn. now: whether to do so even a moment after the last time. */

@@ -1,10 +1,11 @@
-/** How numbers and durations are written for a reader. */
+/** How numbers and durations are written for a reader, with the marks of the language. */
+import { local } from "./words.js";
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /** A number with thousands separators, or a dash when it is unknown. */
 export function count(value) {
-  return Number.isFinite(value) ? whole.format(value) : "–";
+  return Number.isFinite(value) ? local(whole.format(value)) : "–";
 }
 
 /** A number with `digits` significant digits, or a dash when it was not measured. */
@@ -29,9 +30,9 @@ export function tick(value) {
 
 /** A step on the axis: thousands are written k and millions M once they would crowd it. */
 export function stepTick(value) {
-  if (value >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
-  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(4))}k`;
-  return whole.format(value);
+  if (value >= 1e6) return `${local(String(Number((value / 1e6).toPrecision(4))))}M`;
+  if (value >= 1e4) return `${local(String(Number((value / 1e3).toPrecision(4))))}k`;
+  return local(whole.format(value));
 }
 
 /** A duration in seconds as "5 s", "3 min 20 s" or "2 h 5 min". */
@@ -45,7 +46,7 @@ export function duration(seconds) {
 
 /** A rate with the digits that matter at its size. */
 export function rate(value) {
-  return value >= 10 ? whole.format(value) : String(Number(value.toPrecision(2)));
+  return local(value >= 10 ? whole.format(value) : String(Number(value.toPrecision(2))));
 }
 
 function exponent(value, digits) {
@@ -53,5 +54,5 @@ function exponent(value, digits) {
 }
 
 function signed(text) {
-  return text.replaceAll("-", "−");
+  return local(text.replaceAll("-", "−"));
 }

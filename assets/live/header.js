@@ -1,26 +1,27 @@
 /** The run's state, title, progress and downloads. */
 import { count, duration, rate } from "./format.js";
 import { element, write } from "./dom.js";
+import { later, t } from "./words.js";
 
 const ICONS = {
-  queued: "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M6 3.5V6l1.8 1.2",
-  running: "M3.5 2v8l6-4z",
-  paused: "M4 2.5v7M8 2.5v7",
-  finished: "M2.5 6.5 5 9l4.5-6",
-  stopped: "M3 3h6v6H3z",
-  diverged: "M2 9.5c3 0 5-2 6-7M5.5 3.5 8.2 2l1.3 2.8",
-  failed: "M3 3l6 6M9 3l-6 6",
-  interrupted: "M2 6h2.5M7.5 6H10M5.5 3.5l1 5",
+  [later("queued")]: "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M6 3.5V6l1.8 1.2",
+  [later("running")]: "M3.5 2v8l6-4z",
+  [later("paused")]: "M4 2.5v7M8 2.5v7",
+  [later("finished")]: "M2.5 6.5 5 9l4.5-6",
+  [later("stopped")]: "M3 3h6v6H3z",
+  [later("diverged")]: "M2 9.5c3 0 5-2 6-7M5.5 3.5 8.2 2l1.3 2.8",
+  [later("failed")]: "M3 3l6 6M9 3l-6 6",
+  [later("interrupted")]: "M2 6h2.5M7.5 6H10M5.5 3.5l1 5",
 };
-const FILES = [["csv", "CSV"], ["parquet", "Parquet"], ["json", "JSON"], ["spec", "spec"]];
+const FILES = [["csv", "CSV"], ["parquet", "Parquet"], ["json", "JSON"], ["spec", later("spec")]];
 
 /** States in which a run stays: nothing more will come. */
 export const FINAL = new Set(["finished", "stopped", "diverged", "failed", "interrupted"]);
 
 const LINKS = {
-  lost: "reconnecting…",
-  unknown: "No run ID here. It may have been deleted.",
-  foreign: "This page may not read the run: it was opened from another address.",
+  lost: later("reconnecting…"),
+  unknown: later("No run ID here. It may have been deleted."),
+  foreign: later("This page may not read the run: it was opened from another address."),
 };
 
 /** The header of the panel. */
@@ -33,9 +34,9 @@ export class Header {
     this.pill = element("span", { class: "gn-pill", role: "status", "aria-live": "polite" }, [this.icon, this.word]);
     this.title = element("h2", { class: "gn-run-title" });
     this.note = element("span", { class: "gn-note", "data-testid": "in-front" });
-    this.files = element("nav", { class: "gn-files", "aria-label": "Download this run" });
+    this.files = element("nav", { class: "gn-files", "aria-label": t("Download this run") });
     this.bar = element("div", { class: "gn-bar" });
-    this.track = element("div", { class: "gn-track", role: "progressbar", "aria-label": "steps done", "aria-valuemin": 0 }, this.bar);
+    this.track = element("div", { class: "gn-track", role: "progressbar", "aria-label": t("steps done"), "aria-valuemin": 0 }, this.bar);
     this.detail = element("span", { class: "gn-detail" });
     this.message = element("span", { class: "gn-message" });
     this.link = element("span", { class: "gn-link", role: "status" });
@@ -51,7 +52,7 @@ export class Header {
     this.pill.hidden = true;
     this.files.replaceChildren();
     this.node.classList.add("gn-no-run");
-    write(this.title, "A prepared race, recorded earlier");
+    write(this.title, t("A prepared race, recorded earlier"));
     for (const node of [this.note, this.detail, this.message, this.link]) write(node, "");
     this.bar.style.transform = "scaleX(0)";
   }
@@ -63,7 +64,7 @@ export class Header {
     if (!run) return;
     if (run !== this.shown) this.open(run);
     write(this.title, run.run?.title ?? "");
-    write(this.note, run === watched ? "" : `in front; the controls steer ${watched.key}`);
+    write(this.note, run === watched ? "" : t("in front; the controls steer {key}", { key: watched.key }));
     if (run.status) this.status(run.status, run.step);
     this.connection(run.link);
   }
@@ -75,8 +76,8 @@ export class Header {
     this.node.classList.remove("gn-no-run");
     if (run.base === null) return;
     const at = `${run.base}/live/${encodeURIComponent(run.id)}/export/`;
-    const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: `Download this run: ${text}` }, text));
-    this.files.replaceChildren(element("span", { class: "gn-files-label" }, "Download"), ...links);
+    const links = FILES.map(([kind, text]) => element("a", { href: at + kind, download: true, title: t("Download this run: {kind}", { kind: t(text) }) }, t(text)));
+    this.files.replaceChildren(element("span", { class: "gn-files-label" }, t("Download")), ...links);
   }
 
   /** Show the server's status; `step` is the newest step known. */
@@ -86,7 +87,7 @@ export class Header {
       this.pill.hidden = false;
       this.pill.dataset.state = state;
       this.icon.innerHTML = `<svg viewBox="0 0 12 12" width="12" height="12"><path d="${ICONS[state] ?? ICONS.queued}"/></svg>`;
-      write(this.word, state);
+      write(this.word, t(state));
     }
     write(this.message, status.message ?? "");
     this.progress(status, step);
@@ -103,7 +104,7 @@ export class Header {
 
   /** Say what is wrong with the connection, or nothing. */
   connection(state) {
-    write(this.link, LINKS[state] ?? "");
+    write(this.link, t(LINKS[state] ?? ""));
     const gone = state === "unknown" || state === "foreign";
     this.files.hidden = gone;
     this.node.classList.toggle("gn-is-gone", gone);
@@ -113,10 +114,10 @@ export class Header {
 function sentence(status, step) {
   const { state, steps, steps_per_second: speed, seconds_left: left, device, place } = status;
   const parts = [];
-  if (state === "queued" && place) parts.push(`place ${place} in the queue`);
-  parts.push(steps ? `${count(step)} / ${count(steps)} steps` : `${count(step)} steps`);
-  if (state === "running" && speed) parts.push(`${rate(speed)} steps/s`);
-  if (state === "running" && Number.isFinite(left) && left !== null) parts.push(`${duration(left)} left`);
+  if (state === "queued" && place) parts.push(t("place {place} in the queue", { place }));
+  parts.push(t("{done} steps", { done: steps ? `${count(step)} / ${count(steps)}` : count(step) }));
+  if (state === "running" && speed) parts.push(t("{rate} steps/s", { rate: rate(speed) }));
+  if (state === "running" && Number.isFinite(left) && left !== null) parts.push(t("{time} left", { time: duration(left) }));
   if (device) parts.push(device);
   return parts.join(" · ");
 }

@@ -2,6 +2,7 @@
 import { tick } from "./format.js";
 import { Rows, refine } from "./series.js";
 import { evaluationLayout, evaluationRow, rowLayout } from "./views.js";
+import { t } from "./words.js";
 
 /** The history of one run as it arrives; `run` is the server's first message. */
 export class History {
@@ -74,7 +75,7 @@ export class History {
     const alphas = this.events.some(({ key }) => key === "alpha") ? [] : rows.marks;
     const moved = alphas.map(({ step, alpha }) => ({ step, label: `α ${tick(alpha)}` }));
     const { held = [], forked_at: start = 0 } = this.run;
-    if (held.length) moved.unshift({ step: (start ?? 0) + 1, label: `hold ${held.join(", ")}` });
+    if (held.length) moved.unshift({ step: (start ?? 0) + 1, label: t("hold {names}", { names: held.join(", ") }) });
     return [...moved, ...this.events].sort((a, b) => a.step - b.step);
   }
 

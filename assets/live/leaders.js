@@ -2,6 +2,7 @@
 import { count, significant } from "./format.js";
 import { element, swatch, write } from "./dom.js";
 import { line } from "./race.js";
+import { later, t } from "./words.js";
 
 const MOST_TASKS = 5;
 const LOST = new Set(["diverged", "failed"]);
@@ -11,13 +12,13 @@ export class Leaders {
   constructor(panel) {
     /** @type {import("./panel.js").Panel} */
     this.panel = panel;
-    this.title = element("h3", { class: "gn-title" }, "Who leads");
+    this.title = element("h3", { class: "gn-title" }, t("Who leads"));
     this.note = element("span", { class: "gn-note" });
     this.head = element("thead");
     this.body = element("tbody");
-    const caption = element("caption", { class: "gn-hidden" }, "Test results of the contenders; the best of each column has a star. A heading sorts by its column");
+    const caption = element("caption", { class: "gn-hidden" }, t("Test results of the contenders; the best of each column has a star. A heading sorts by its column"));
     const table = element("table", { class: "gn-table gn-leaders-table" }, [caption, this.head, this.body]);
-    const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "Who leads" }, table);
+    const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": t("Who leads") }, table);
     this.node = element("section", { class: "gn-leaders", "data-testid": "leaders", hidden: true }, [element("div", { class: "gn-heading" }, [this.title, this.note]), box]);
     this.rows = [];
     /** Whether it is sorted downwards, and the head of the column that it is sorted by; null for the order of the race. */
@@ -50,7 +51,7 @@ export class Leaders {
 
   /** A heading's button, which sorts. */
   sorter(column) {
-    const button = element("button", { type: "button", class: "gn-sort", title: column.title }, element("span", {}, column.head));
+    const button = element("button", { type: "button", class: "gn-sort", title: t(column.title) }, element("span", {}, t(column.head)));
     button.addEventListener("click", () => this.sort(column));
     return button;
   }
@@ -81,8 +82,8 @@ export class Leaders {
   update() {
     if (!this.rows.length) return;
     const step = comparable(this.panel.members);
-    const means = this.rows.some(({ entrant }) => entrant.members) ? ", mean ± standard deviation over seeds" : "";
-    write(this.note, step < 0 ? "no evaluation in common yet" : `test set, after step ${count(step)}${means}`);
+    const means = this.rows.some(({ entrant }) => entrant.members) ? `, ${t("mean ± standard deviation over seeds")}` : "";
+    write(this.note, step < 0 ? t("no evaluation in common yet") : `${t("test set, after step {step}", { step: count(step) })}${means}`);
     for (const row of this.rows) row.values = this.columns.map((column) => (column.at === undefined ? NaN : valueAt(row.entrant, step, column.at)));
     const best = this.columns.map((column, c) => (column.at === undefined ? NaN : bestOf(this.rows.map(({ values }) => values[c]), column.more)));
     for (const row of this.rows) this.fill(row, best, step);
@@ -98,8 +99,8 @@ export class Leaders {
     if (this.columns.includes(SEEDS)) values[this.columns.indexOf(SEEDS)] = entrant.members?.length ?? 1;
     this.shown.slice(1).forEach((column, i) => {
       const c = this.columns.indexOf(column);
-      if (column === LEADS) write(cells[i], nothing ? "–" : `${won} of ${ratios.length} tasks`);
-      else if (column === SEEDS) write(cells[i], (entrant.seeds ?? "1").replace(/ seeds$/, ""));
+      if (column === LEADS) write(cells[i], nothing ? "–" : t("{won} of {count} tasks", { won, count: ratios.length }));
+      else if (column === SEEDS) write(cells[i], entrant.counted ?? "");
       else mark(cells[i], significant(values[c], 4), values[c] === best[c], spread(entrant, step, column.at));
     });
   }
@@ -121,9 +122,9 @@ export class Leaders {
 }
 
 /** Columns that are of no quantity. */
-const CONTENDER = { key: "contender", head: "contender", title: "In the order of their names" };
-const SEEDS = { key: "seeds", head: "seeds", title: "How many seeds the mean is over; runs that broke off are left out", more: true };
-const LEADS = { key: "leads", head: "leads on", title: "On how many tasks its test loss ratio is the best", more: true };
+const CONTENDER = { key: "contender", head: later("contender"), title: later("In the order of their names") };
+const SEEDS = { key: "seeds", head: later("seeds"), title: later("How many seeds the mean is over; runs that broke off are left out"), more: true };
+const LEADS = { key: "leads", head: later("leads on"), title: later("On how many tasks its test loss ratio is the best"), more: true };
 
 /** The newest step that all running contenders have evaluated; of ended ones, those that did not break off. */
 export function comparable(members) {
@@ -148,7 +149,7 @@ export function compared(a, b, c, down) {
 }
 
 function sum(at) {
-  return { key: "sum", at: at.total, head: "Σ L/L(0)", title: "Task-normalised test loss: the sum over tasks of Lᵢ(t)/Lᵢ(0)" };
+  return { key: "sum", at: at.total, head: "Σ L/L(0)", title: later("Task-normalised test loss: the sum over tasks of Lᵢ(t)/Lᵢ(0)") };
 }
 
 function columnsOf(run, at) {
@@ -157,11 +158,16 @@ function columnsOf(run, at) {
   const more = (name) => !(run.errors ?? []).includes(name);
   const hidden = run.tasks.length > MOST_TASKS;
   return run.tasks.flatMap((task, i) => [
-    { key: `ratio ${i}`, at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: `${task.name}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better` },
+    { key: `ratio ${i}`, at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: t("{task}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better", { task: task.name }) },
     ...metrics
-      .map((name, m) => ({ key: `${name} ${i}`, name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: `${task.name}: test ${label(name)}; ${more(name) ? "more" : "less"} is better` }))
+      .map((name, m) => ({ key: `${name} ${i}`, name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: better(task.name, label(name), more(name)) }))
       .filter(({ name }) => measured(name, i)),
   ]);
+}
+
+function better(task, metric, more) {
+  const named = { task, metric };
+  return more ? t("{task}: test {metric}; more is better", named) : t("{task}: test {metric}; less is better", named);
 }
 
 function valueAt(entrant, step, column) {
@@ -194,7 +200,7 @@ function mark(cell, text, best, deviation) {
   const beside = Number.isFinite(deviation) ? ` ± ${significant(deviation, 2)}` : "";
   const wanted = `${best ? "★ " : ""}${text}${beside}`;
   if (cell.textContent === wanted) return;
-  const star = element("span", { class: "gn-star", role: "img", "aria-label": "best: " }, "★");
+  const star = element("span", { class: "gn-star", role: "img", "aria-label": `${t("best:")} ` }, "★");
   cell.replaceChildren(...(best ? [star, " ", element("b", {}, text)] : [text]), element("span", { class: "gn-deviation" }, beside));
 }
 

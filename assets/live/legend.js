@@ -1,18 +1,19 @@
 /** The toolbar: the legend shared by all charts, and the tools beside it. */
 import { element, swatch, write } from "./dom.js";
 import { Tools } from "./tools.js";
+import { t } from "./words.js";
 
 /** One chip a task, and the tools. All are the reader's choices. */
 export class Toolbar {
   constructor(choices) {
     this.choices = choices;
-    this.chips = element("div", { class: "gn-chips", role: "group", "aria-label": "Tasks shown" });
-    this.all = element("button", { type: "button", class: "gn-quiet", hidden: true }, "show all");
+    this.chips = element("div", { class: "gn-chips", role: "group", "aria-label": t("Tasks shown") });
+    this.all = element("button", { type: "button", class: "gn-quiet", hidden: true }, t("show all"));
     this.all.addEventListener("click", () => choices.setHidden(new Set()));
     this.others = element("button", { type: "button", class: "gn-chip gn-others", "data-testid": "other-tasks", hidden: true });
     this.others.addEventListener("click", () => this.unfold());
-    this.folded = element("div", { class: "gn-folded", role: "group", "aria-label": "Tasks of the band" });
-    this.back = element("button", { type: "button", class: "gn-quiet", hidden: true }, "put back what I brought forward");
+    this.folded = element("div", { class: "gn-folded", role: "group", "aria-label": t("Tasks of the band") });
+    this.back = element("button", { type: "button", class: "gn-quiet", hidden: true }, t("put back what I brought forward"));
     this.back.addEventListener("click", () => choices.draw({ forward: new Set() }));
     this.open = false;
     this.list = [];
@@ -33,12 +34,13 @@ export class Toolbar {
     const chips = tasks.map((task, i) => this.chip(task, i, drawn.has(i)));
     this.list = chips;
     const others = chips.filter((_, i) => !drawn.has(i));
-    write(this.others, `and ${others.length} other${others.length > 1 ? "s" : ""}`);
+    const number = { count: others.length };
+    write(this.others, others.length > 1 ? t("and {count} others", number) : t("and {count} other", number));
     this.others.hidden = !others.length;
     this.folded.replaceChildren(...others);
     this.chips.replaceChildren(...chips.filter((_, i) => drawn.has(i)), this.others, this.all, this.back, this.folded);
     this.chips.classList.toggle("gn-alone", this.alone);
-    this.chips.setAttribute("aria-label", this.alone ? "The task shown" : "Tasks shown");
+    this.chips.setAttribute("aria-label", this.alone ? t("The task shown") : t("Tasks shown"));
     this.update();
   }
 
@@ -48,7 +50,8 @@ export class Toolbar {
   }
 
   chip(task, i, drawn) {
-    const what = this.alone ? "click shows it in place of the other" : drawn ? "click hides or shows it in all charts, double click shows it alone" : "click draws it as a line of its own";
+    const hides = drawn ? t("click hides or shows it in all charts, double click shows it alone") : t("click draws it as a line of its own");
+    const what = this.alone ? t("click shows it in place of the other") : hides;
     const chip = element("button", { type: "button", class: "gn-chip", "data-testid": `legend-${i}`, title: `${task.name}: ${what}` }, [swatch(task), element("span", { class: "gn-chip-name" }, task.name)]);
     chip.addEventListener("click", () => this.pick(i, drawn));
     if (this.alone || !drawn) return chip;

@@ -1,4 +1,5 @@
 /** The lines of a chart: those of one run, or of several laid over each other. */
+import { t } from "./words.js";
 
 // How much ink the lines of other runs keep; where tasks are many, less.
 const BEHIND = 0.5;
@@ -60,8 +61,8 @@ export function remarks(panel, view) {
   if (!run) return [];
   const said = [];
   const byTask = !shared || !(view.overall || choices.byContender);
-  if (shared && !view.overall && choices.byContender && view.lines(run, panel.lead.history.layout).some(({ task }) => task >= 0)) said.push(`of ${run.tasks[choices.task].name} alone`);
-  if (entrants.some(({ members }) => members)) said.push("means over seeds, with bands from least to greatest");
+  if (shared && !view.overall && choices.byContender && view.lines(run, panel.lead.history.layout).some(({ task }) => task >= 0)) said.push(t("of {task} alone", { task: run.tasks[choices.task].name }));
+  if (entrants.some(({ members }) => members)) said.push(t("means over seeds, with bands from least to greatest"));
   if (byTask && crowd.folds) said.push(crowd.remark);
   return said;
 }

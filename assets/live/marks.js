@@ -1,4 +1,6 @@
 /** Vertical marks with a label above the plot: live changes, forks, the checkpoint chosen to travel to. */
+import { t } from "./words.js";
+
 const LABEL_ROOM = 46;
 
 /**
@@ -11,8 +13,8 @@ export function marksOf(panel, changes) {
   // From the newest back: the value that was arrived at is the one to read.
   const changed = changes.toReversed().map(({ step, label }) => ({ step, label, dash: [3, 3] }));
   const forks = new Set(members.map(({ run }) => run?.forked_at ?? 0).filter(Boolean));
-  const branches = [...forks].map((step) => ({ step, label: `fork at ${step}`, dash: [] }));
-  const here = travel === null ? [] : [{ step: travel, label: `step ${travel}`, dash: [], strong: true }];
+  const branches = [...forks].map((step) => ({ step, label: t("fork at {step}", { step }), dash: [] }));
+  const here = travel === null ? [] : [{ step: travel, label: t("step {step}", { step: travel }), dash: [], strong: true }];
   return [...here, ...branches, ...changed];
 }
 

@@ -1,6 +1,7 @@
 /** The network of a run: shared trunk, W, heads; what each task's gradient does at W, as an arrow. */
 import { element } from "./dom.js";
 import { significant } from "./format.js";
+import { t } from "./words.js";
 
 /** The most tasks that are drawn. */
 export const MOST_TASKS = 10;
@@ -60,8 +61,12 @@ export class Network {
       write(head.norm, norms[i] === norms[i] ? `G ${significant(norms[i], 3)}` : "");
       write(head.loss, [known("L", losses[i]), known("w", weights[i])].filter(Boolean).join(" · "));
     });
-    const said = this.tasks.map((task, i) => `${task.name}: gradient norm ${significant(norms[i], 3)}, weight ${significant(weights[i], 3)}, loss ${significant(losses[i], 3)}`);
-    this.picture.setAttribute("aria-label", `Network with a shared trunk, its last layer W and ${count} heads, at step ${step}. ${said.join("; ")}.`);
+    const said = this.tasks.map((task, i) => {
+      const now = { task: task.name, norm: significant(norms[i], 3), weight: significant(weights[i], 3), loss: significant(losses[i], 3) };
+      return t("{task}: gradient norm {norm}, weight {weight}, loss {loss}", now);
+    });
+    const whole = t("Network with a shared trunk, its last layer W and {count} heads, at step {step}.", { count, step });
+    this.picture.setAttribute("aria-label", `${whole} ${said.join("; ")}.`);
   }
 }
 
@@ -90,9 +95,9 @@ function drawing(tasks, colors) {
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true">
     <g class="gn-net-trunk">${trunk()}</g>
     <g class="gn-net-w"><rect x="${W_EDGE - 22}" y="${TOP - 6}" width="18" height="${ROOM + 12}" rx="6"/><text x="${W_EDGE - 13}" y="${TOP - 11}" text-anchor="middle">W</text></g>
-    <text class="gn-net-word" x="66" y="${TOP - 11}" text-anchor="middle">shared trunk</text>
-    <text class="gn-net-word" x="${W_EDGE + 66}" y="${TOP - 11}" text-anchor="middle">gradients at W</text>
-    <text class="gn-net-word" x="${HEAD}" y="${TOP - 11}" text-anchor="middle">heads</text>
+    <text class="gn-net-word" x="66" y="${TOP - 11}" text-anchor="middle">${t("shared trunk")}</text>
+    <text class="gn-net-word" x="${W_EDGE + 66}" y="${TOP - 11}" text-anchor="middle">${t("gradients at W")}</text>
+    <text class="gn-net-word" x="${HEAD}" y="${TOP - 11}" text-anchor="middle">${t("heads")}</text>
     ${heads.join("")}</svg>`;
 }
 

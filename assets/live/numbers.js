@@ -2,6 +2,7 @@
 import { element, swatch, write } from "./dom.js";
 import { count, significant } from "./format.js";
 import { rowAt } from "./lines.js";
+import { t } from "./words.js";
 
 // Rows of the table, spread over what is seen.
 const ROWS = 12;
@@ -26,8 +27,8 @@ export class Numbers {
   /** Make the disclosure that holds the sentence and the table. */
   place(summary) {
     this.summary = summary;
-    const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": "Numbers of this chart" }, this.table);
-    this.details = element("details", { class: "gn-numbers" }, [element("summary", {}, "In numbers"), summary, box]);
+    const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": t("Numbers of this chart") }, this.table);
+    this.details = element("details", { class: "gn-numbers" }, [element("summary", {}, t("In numbers")), summary, box]);
     this.details.addEventListener("toggle", () => this.update(true));
     return this.details;
   }
@@ -43,7 +44,7 @@ export class Numbers {
     const { chart } = this;
     const { state } = chart.panel;
     if (!chart.plot) {
-      if (!chart.measured) write(this.summary, `${chart.view.title}: ${chart.reason() || "no run yet"}.`);
+      if (!chart.measured) write(this.summary, `${chart.title}: ${chart.reason() || t("no run yet")}.`);
       return;
     }
     if (!now && state === this.state && performance.now() < this.told + EVERY) return;
@@ -57,9 +58,9 @@ export class Numbers {
     const { chart } = this;
     const lines = chart.told.filter((line) => chart.shows(line));
     const raw = chart.sparse || !chart.panel.choices.smoothing;
-    this.caption.textContent = `${chart.view.title}, ${raw ? "as measured" : "as measured; the lines are smoothed"}`;
+    this.caption.textContent = `${chart.title}, ${raw ? t("as measured") : t("as measured; the lines are smoothed")}`;
     const heads = lines.map((line) => element("th", { scope: "col" }, element("span", { class: "gn-task" }, [...(line.task >= 0 ? [swatch(chart.panel.tasks[line.task])] : []), line.label])));
-    this.head.replaceChildren(element("tr", {}, [element("th", { scope: "col" }, "step"), ...heads]));
+    this.head.replaceChildren(element("tr", {}, [element("th", { scope: "col" }, t("step")), ...heads]));
     this.body.replaceChildren(...stepsOf(chart).map((step) => {
       const cells = lines.map((line) => element("td", {}, significant(measured(chart, line, step), 4)));
       return element("tr", {}, [element("th", { scope: "row" }, count(step)), ...cells]);
@@ -85,11 +86,12 @@ function measured(chart, line, step) {
 function summed(chart) {
   const { min, max } = chart.plot.scales.x;
   const moves = chart.told.filter((line) => chart.shows(line)).map((line) => move(chart, line, min, max)).filter(Boolean);
-  if (!moves.length) return `${chart.view.title}: nothing was measured in the steps shown.`;
+  if (!moves.length) return t("{chart}: nothing was measured in the steps shown.", { chart: chart.title });
   const told = moves.toSorted((a, b) => b.size - a.size).slice(0, TOLD);
-  const more = moves.length > told.length ? `; ${moves.length - told.length} more` : "";
+  const more = moves.length > told.length ? `; ${t("{count} more", { count: moves.length - told.length })}` : "";
   const [first, last] = [Math.min(...moves.map(({ from }) => from)), Math.max(...moves.map(({ to }) => to))];
-  return `${chart.view.title}, steps ${count(first)} to ${count(last)}: ${told.map(({ text }) => text).join("; ")}${more}.`;
+  const of = { chart: chart.title, first: count(first), last: count(last) };
+  return `${t("{chart}, steps {first} to {last}:", of)} ${told.map(({ text }) => text).join("; ")}${more}.`;
 }
 
 function move(chart, line, min, max) {
@@ -104,7 +106,8 @@ function move(chart, line, min, max) {
   const [start, end] = [values[i], values[j]];
   const scale = Math.max(Math.abs(start), Math.abs(end));
   const still = scale === 0 || Math.abs(end - start) <= STILL * scale;
-  const way = still ? `stayed at ${significant(end, 3)}` : `${end > start ? "rose" : "fell"} from ${significant(start, 3)} to ${significant(end, 3)}`;
+  const said = { line: line.label, start: significant(start, 3), end: significant(end, 3) };
+  const moved = end > start ? t("{line} rose from {start} to {end}", said) : t("{line} fell from {start} to {end}", said);
   const size = start > 0 && end > 0 ? Math.abs(Math.log(end / start)) : scale && Math.abs(end - start) / scale;
-  return { text: `${line.label} ${way}`, size, from: steps[i], to: steps[j] };
+  return { text: still ? t("{line} stayed at {end}", said) : moved, size, from: steps[i], to: steps[j] };
 }

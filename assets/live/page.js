@@ -1,4 +1,5 @@
 /** What the page around the panel knows, and what it is told: Streamlit runs it again for whatever is new. */
+import { t } from "./words.js";
 
 const MOST_TELLS = 20;
 // What this tab itself has asked of the run, the page may be about to say: it is waited for, but not for long.
@@ -31,7 +32,7 @@ export class Page {
 
   /** Streamlit calls the way to the sidebar by what it does; here it is called by what is there. */
   nameDrawer() {
-    document.querySelector("[data-testid=stExpandSidebarButton]")?.setAttribute("aria-label", "Controls");
+    document.querySelector("[data-testid=stExpandSidebarButton]")?.setAttribute("aria-label", t("Controls"));
   }
 
   /** Tell the state again: while Streamlit is cut off, as after the server's restart, what it is told is lost. */

@@ -18,6 +18,9 @@ import { Stage } from "./stage.js";
 import { TaskTable } from "./table.js";
 import { Theme } from "./theme.js";
 import { TimeTravel } from "./travel.js";
+import { language, speak } from "./words.js";
+
+export { speak };
 
 const LOOK_EVERY = 1000;
 const panels = new WeakMap();
@@ -26,6 +29,8 @@ let mounted = 0;
 /** Show `component.data.run`, among `component.data.runs`, in `component.parentElement`; called again it only picks up changes. */
 export function mount(component) {
   const parent = component.parentElement;
+  // What was written in another language is written anew.
+  if (panels.get(parent)?.language !== language()) unmount(parent);
   let panel = panels.get(parent);
   if (!panel) panels.set(parent, (panel = new Panel(parent)));
   panel.apply(component);
@@ -41,6 +46,7 @@ export class Panel extends Cast {
   constructor(parent) {
     super();
     this.parent = parent;
+    this.language = language();
     this.syncKey = `gradnorm-${(mounted += 1)}`;
     this.crowd = new Crowd(this);
     this.page = new Page(this);

@@ -4,6 +4,7 @@ import { stepTick, tick } from "./format.js";
 import { remarks } from "./lines.js";
 import { seen, trace } from "./paths.js";
 import { stepTicks, valueTicks } from "./ticks.js";
+import { local, t } from "./words.js";
 
 const WIDTH = 1920;
 const HEIGHT = 1080;
@@ -20,7 +21,7 @@ const FEW_POINTS = 40;
 export function picture(chart, words) {
   const page = new Sheet(chart.panel.theme);
   const { theme } = chart.panel;
-  page.text(MARGIN, 88, `${chart.view.title}  ${chart.view.symbol}`, { size: TITLE, weight: 600 });
+  page.text(MARGIN, 88, `${chart.title}  ${chart.view.symbol}`, { size: TITLE, weight: 600 });
   page.text(MARGIN, 134, words.run, { size: TEXT });
   if (words.settings) page.text(MARGIN, 172, page.fitted(words.settings, SMALL), { size: SMALL, fill: theme.muted });
   const top = legend(page, chart, words.settings ? 200 : 164);
@@ -33,7 +34,7 @@ export function picture(chart, words) {
   for (const line of chart.lines) if (chart.shows(line)) drawLine(page, frame, chart, line);
   ends(page, frame, chart);
   page.text(MARGIN, HEIGHT - 34, page.fitted(words.address, SMALL), { size: SMALL, fill: theme.muted });
-  return page.svg(`${chart.view.title}: ${words.run}`, chart.parts.summary.textContent);
+  return page.svg(`${chart.title}: ${words.run}`, chart.parts.summary.textContent);
 }
 
 /** The legend from `top` on; where it ends. */
@@ -51,7 +52,7 @@ function legend(page, chart, top) {
     x += width;
     shown += 1;
   }
-  const note = [shown < lines.length && `and ${lines.length - shown} more lines`, chart.view.note?.(chart.panel.run), notes(chart), ...remarks(chart.panel, chart.view)].filter(Boolean).join("; ");
+  const note = [shown < lines.length && t("and {count} more lines", { count: lines.length - shown }), chart.view.note?.(chart.panel.run), notes(chart), ...remarks(chart.panel, chart.view)].filter(Boolean).join("; ");
   if (!note) return y;
   page.text(MARGIN, y + 40, page.fitted(note, SMALL), { size: SMALL, fill: chart.panel.theme.muted });
   return y + 40;
@@ -60,7 +61,9 @@ function legend(page, chart, top) {
 function notes(chart) {
   const { smoothing } = chart.panel.choices;
   if (!smoothing || chart.sparse) return "";
-  return `smoothed (moving average, ${smoothing})${chart.lines.some(({ kind }) => kind === "ghost") ? ", as measured behind" : ""}`;
+  const factor = { factor: local(String(smoothing)) };
+  if (chart.lines.some(({ kind }) => kind === "ghost")) return t("smoothed (moving average, {factor}), as measured behind", factor);
+  return t("smoothed (moving average, {factor})", factor);
 }
 
 function axes(page, frame, theme) {
@@ -76,7 +79,7 @@ function axes(page, frame, theme) {
     page.add(`<line x1="${at}" x2="${at}" y1="${top}" y2="${top + height}" stroke="${grid.color}" stroke-opacity="${grid.opacity}" stroke-width="2"/>`);
     page.text(at, top + height + 36, stepTick(step), { size: SMALL, fill: theme.muted, anchor: "middle" });
   }
-  page.text(left + width / 2, top + height + 72, log ? "step (values on a logarithmic scale)" : "step", { size: SMALL, fill: theme.muted, anchor: "middle" });
+  page.text(left + width / 2, top + height + 72, log ? t("step (values on a logarithmic scale)") : t("step"), { size: SMALL, fill: theme.muted, anchor: "middle" });
   page.add(`<clipPath id="plot"><rect x="${left}" y="${top}" width="${width}" height="${height}"/></clipPath>`);
   page.add(`<line x1="${left}" x2="${left + width}" y1="${top + height}" y2="${top + height}" stroke="${muted.color}" stroke-opacity="${muted.opacity}" stroke-width="2"/>`);
 }

@@ -6,6 +6,7 @@ import { listenToFingers } from "./hands.js";
 import { linePath, ownPath } from "./paths.js";
 import { stepTicks, valueTicks } from "./ticks.js";
 import { drawEnds, drawMarks } from "./marks.js";
+import { t } from "./words.js";
 
 const GUTTER = 54;
 const FEW_POINTS = 40;
@@ -68,7 +69,7 @@ function xAxis(panel) {
   return {
     ...axisStyle(panel),
     size: 24,
-    label: "step",
+    label: t("step"),
     labelSize: 15,
     labelGap: 0,
     labelFont: panel.theme.font,

@@ -1,17 +1,18 @@
 /** The contenders by name: colour, line style, state and step; a click brings one to the front. And how they are drawn. */
 import { count } from "./format.js";
 import { element, press, segments, swatch, write } from "./dom.js";
+import { t } from "./words.js";
 
 /** One button a contender, and what colour and lines stand for; hidden while there is but one run. */
 export class RaceBar {
   constructor(panel) {
     /** @type {import("./panel.js").Panel} */
     this.panel = panel;
-    this.list = element("div", { class: "gn-race", role: "group", "aria-label": "Contenders", "data-testid": "contenders" });
-    this.color = segments("Colour tells apart", [["task", "tasks"], ["contender", "contenders"]], (colour) => panel.choices.draw({ colour }));
-    this.seeds = segments("Seeds are drawn as", [["mean", "mean and range"], ["each", "each"]], (drawn) => panel.choices.draw({ each: drawn === "each" }));
-    this.seedsBox = element("span", { class: "gn-choice" }, ["Seeds", this.seeds]);
-    const tools = element("div", { class: "gn-race-tools" }, [element("span", { class: "gn-choice" }, ["Colour", this.color]), this.seedsBox]);
+    this.list = element("div", { class: "gn-race", role: "group", "aria-label": t("Contenders"), "data-testid": "contenders" });
+    this.color = segments(t("Colour tells apart"), [["task", t("tasks")], ["contender", t("contenders")]], (colour) => panel.choices.draw({ colour }));
+    this.seeds = segments(t("Seeds are drawn as"), [["mean", t("mean and range")], ["each", t("each")]], (drawn) => panel.choices.draw({ each: drawn === "each" }));
+    this.seedsBox = element("span", { class: "gn-choice" }, [t("Seeds"), this.seeds]);
+    const tools = element("div", { class: "gn-race-tools" }, [element("span", { class: "gn-choice" }, [t("Colour"), this.color]), this.seedsBox]);
     this.node = element("div", { class: "gn-race-box", hidden: true }, [this.list, tools]);
     this.items = [];
   }
@@ -39,7 +40,7 @@ export class RaceBar {
     const { key, label, members } = entrant();
     const where = element("span", { class: "gn-where" });
     const parts = [line(entrant()), element("b", { class: "gn-key" }, key), element("span", { class: "gn-contender-name" }, label), where];
-    const title = `${label}: click brings it to the front in all charts; the lines of the others are means over 3 pixels`;
+    const title = t("{name}: click brings it to the front in all charts; the lines of the others are means over 3 pixels", { name: label });
     const button = element("button", { type: "button", class: "gn-contender", title, "data-testid": `contender-${place}`, "data-run": members ? null : entrant().id }, parts);
     button.addEventListener("click", () => this.panel.raise(entrant()));
     // As with the tasks: a finger has no hover.
@@ -54,7 +55,7 @@ export class RaceBar {
   update() {
     this.items.forEach(({ button, where }, place) => {
       const entrant = this.panel.entrants[place];
-      const state = entrant.state ? `${entrant.state} · ${count(entrant.step)}` : "";
+      const state = entrant.state ? `${t(entrant.state)} · ${count(entrant.step)}` : "";
       write(where, [entrant.seeds, state].filter(Boolean).join(" · "));
       button.setAttribute("aria-pressed", String(entrant === this.panel.entrant));
       button.dataset.points = String(entrant.history ? entrant.rows(false).count : 0);

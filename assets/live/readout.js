@@ -1,6 +1,7 @@
 /** The values under the cursor: one compact row a chart, and a tag at the nearest line. */
 import { count, significant } from "./format.js";
 import { element, notation, swatch, write } from "./dom.js";
+import { enumerated, t } from "./words.js";
 
 const STEP_ROOM = 120;
 const SMOOTHED_ROOM = 64;
@@ -33,7 +34,7 @@ export class Readout {
     const room = (chart.width ?? 320) - STEP_ROOM - (smoothed ? SMOOTHED_ROOM : 0);
     const most = Math.max(1, Math.floor(room / ITEM_ROOM));
     const at = step ?? last;
-    write(this.step, at === undefined ? "" : `step ${count(at)}${smoothed ? ", smoothed" : ""}`);
+    write(this.step, at === undefined ? "" : smoothed ? t("step {step}, smoothed", { step: count(at) }) : t("step {step}", { step: count(at) }));
     let shown = 0;
     let left = 0;
     for (const item of this.items) {
@@ -56,15 +57,16 @@ function isSmoothed({ sparse, panel }) {
 function said(chart, { value, raw }, digits) {
   const drawn = significant(value, digits);
   const measured = significant(raw, digits);
-  return isSmoothed(chart) && measured !== drawn ? `${drawn} (raw ${measured})` : drawn;
+  return isSmoothed(chart) && measured !== drawn ? t("{value} (raw {raw})", { value: drawn, raw: measured }) : drawn;
 }
 
 /** The values of a chart at a step in words; null: the newest. */
 export function valueText(chart, step) {
   const lines = chart.told.filter((line) => chart.shows(line));
   const values = lines.slice(0, MOST_READ).map((line) => `${line.label} ${said(chart, chart.valueAt(line, step), 3)}`);
-  const more = lines.length > MOST_READ ? [`and ${lines.length - MOST_READ} more`] : [];
-  return `step ${count(step ?? chart.plot.data[0].at(-1))}: ${[...values, ...more].join(", ")}`;
+  const more = lines.length > MOST_READ ? [t("and {count} more", { count: lines.length - MOST_READ })] : [];
+  const at = t("step {step}", { step: count(step ?? chart.plot.data[0].at(-1)) });
+  return `${at}: ${enumerated([...values, ...more])}`;
 }
 
 function readoutItem(tasks, line) {
@@ -93,7 +95,7 @@ export class Tag {
     const { line, at, y } = nearest;
     const x = u.valToPos(at.x, "x");
     const width = u.bbox.width / (devicePixelRatio || 1);
-    write(this.node, `${line.kind === "target" ? "target, " : ""}${line.label}  ${said(chart, at, 4)}`);
+    write(this.node, `${line.kind === "target" ? `${t("target")}, ` : ""}${line.label}  ${said(chart, at, 4)}`);
     this.node.style.setProperty("--gn-tag", chart.color(line));
     const flip = x > width / 2;
     this.node.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px) translate(${flip ? "calc(-100% - 10px)" : "10px"}, -50%)`;

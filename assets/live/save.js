@@ -1,5 +1,6 @@
 /** A chart's picture as a file of its own, named after its run and what it shows. */
 import { picture } from "./picture.js";
+import { t } from "./words.js";
 
 const SLOW = 60_000;
 
@@ -14,7 +15,7 @@ export async function save(chart, kind) {
 
 /** What stands beside the lines: which run, with which settings, and where it can be seen. */
 function words({ lead, shared, run }) {
-  const title = shared ? `${run.title} (${lead.key}) among ${lead.panel.members.length} runs` : run.title;
+  const title = shared ? t("{run} ({key}) among {count} runs", { run: run.title, key: lead.key, count: lead.panel.members.length }) : run.title;
   const settings = run.settings ?? [];
   return { run: title, settings: settings.join(" · "), address: address(lead.id) };
 }

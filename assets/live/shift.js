@@ -1,6 +1,7 @@
 /** A scale that changes by itself is said: at the chart for a moment, and to those who listen. */
 import { element, write } from "./dom.js";
 import { count, tick } from "./format.js";
+import { t } from "./words.js";
 
 const SHOWN = 5000;
 // A range that grows by less is followed by the eye.
@@ -26,12 +27,13 @@ export class Shift {
     if (known && known.log === log && !jumped(known.y, y, log) && !jumped(known.x, x, false)) return;
     this.known = { x, y, log };
     if (!known) return;
-    const far = known.log !== log && `the scale is ${log ? "logarithmic" : "linear"} now, since the values lie far apart`;
-    const values = jumped(known.y, y, log) && `the values go from ${tick(rounded(y[0]))} to ${tick(rounded(y[1]))} now`;
+    const scale = log ? t("the scale is logarithmic now, since the values lie far apart") : t("the scale is linear now, since the values lie far apart");
+    const far = known.log !== log && scale;
+    const values = jumped(known.y, y, log) && t("the values go from {low} to {high} now", { low: tick(rounded(y[0])), high: tick(rounded(y[1])) });
     if (far || values) this.panel.crier.say(`${what}: ${far || values}.`);
-    const steps = jumped(known.x, x, false) && `steps up to ${count(x[1])} are shown now`;
+    const steps = jumped(known.x, x, false) && t("steps up to {last} are shown now", { last: count(x[1]) });
     // Those are the same in all charts.
-    if (steps) this.panel.crier.say(`In the charts ${steps}.`);
+    if (steps) this.panel.crier.say(t("In the charts {news}.", { news: steps }));
     this.show(far || values || steps);
   }
 

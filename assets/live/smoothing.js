@@ -1,4 +1,5 @@
 /** Smoothing as the reader meets it: light unless it is turned off, and what was measured as a faint line behind. */
+import { t } from "./words.js";
 
 /** What lines are smoothed by at first: about as much as a mean over four rows. */
 export const LIGHT = 0.7;
@@ -18,5 +19,6 @@ export function ghostsOf(lines, { entrant, choices }, sparse) {
 /** What a chart's lines are, in words that follow what the chart shows; "" where they are as measured. */
 export function smoothedWords(chart) {
   if (chart.sparse || !chart.panel.choices.smoothing) return "";
-  return chart.lines.some(({ kind }) => kind === "ghost") ? "; smoothed, with what was measured fainter behind" : "; smoothed";
+  const ghosts = chart.lines.some(({ kind }) => kind === "ghost");
+  return `; ${ghosts ? t("smoothed, with what was measured fainter behind") : t("smoothed")}`;
 }

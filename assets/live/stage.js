@@ -4,8 +4,9 @@ import { Answers } from "./answers.js";
 import { count, significant } from "./format.js";
 import { element, notation, swatch, write } from "./dom.js";
 import { MOST_TASKS, Network } from "./network.js";
+import { later, t } from "./words.js";
 
-const GLOSS = "an arrow is a task’s gradient at the shared layer W: the longer, the harder it pulls; the tick is its target";
+const GLOSS = later("an arrow is a task’s gradient at the shared layer W: the longer, the harder it pulls; the tick is its target");
 const MOST_NETWORKS = 2;
 
 /** Networks and algorithm. It moves with the run until a step is held. */
@@ -18,14 +19,14 @@ export class Stage {
     this.line = 0;
     this.networks = [];
     this.step = element("span", { class: "gn-note" });
-    this.hold = element("button", { type: "button", class: "gn-quiet", "aria-expanded": "false", "data-testid": "hold-step" }, "Step through Algorithm 1");
+    this.hold = element("button", { type: "button", class: "gn-quiet", "aria-expanded": "false", "data-testid": "hold-step" }, t("Step through Algorithm 1"));
     this.hold.addEventListener("click", () => this.toggle());
-    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, "The network"), this.step]);
+    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The network")), this.step]);
     const head = element("div", { class: "gn-chart-head" }, [heading, element("div", { class: "gn-controls" }, this.hold)]);
     this.figures = element("div", { class: "gn-nets" });
     this.list = element("ol", { class: "gn-lines" });
-    this.algorithm = element("div", { class: "gn-algorithm", "data-testid": "algorithm", role: "group", "aria-label": "Algorithm 1, line by line" }, [this.tools(), this.list]);
-    this.node = element("section", { class: "gn-chart gn-stage", "data-testid": "network", hidden: true }, [head, element("p", { class: "gn-gloss" }, GLOSS), element("div", { class: "gn-stage-body" }, [this.figures, this.algorithm])]);
+    this.algorithm = element("div", { class: "gn-algorithm", "data-testid": "algorithm", role: "group", "aria-label": t("Algorithm 1, line by line") }, [this.tools(), this.list]);
+    this.node = element("section", { class: "gn-chart gn-stage", "data-testid": "network", hidden: true }, [head, element("p", { class: "gn-gloss" }, t(GLOSS)), element("div", { class: "gn-stage-body" }, [this.figures, this.algorithm])]);
     this.answers = new Answers(panel);
     this.nodes = [this.node, this.answers.node];
     this.algorithm.addEventListener("keydown", (event) => this.key(event));
@@ -38,9 +39,9 @@ export class Stage {
       return node;
     };
     this.where = element("b", { class: "gn-held" });
-    const steps = [button("‹", "An earlier step", () => this.move(-1)), this.where, button("›", "A later step", () => this.move(1))];
-    this.next = button("Next line", "Next line", () => this.go(1));
-    return element("div", { class: "gn-algorithm-tools" }, [...steps, button("Line before", "The line before", () => this.go(-1)), this.next]);
+    const steps = [button("‹", t("An earlier step"), () => this.move(-1)), this.where, button("›", t("A later step"), () => this.move(1))];
+    this.next = button(t("Next line"), t("Next line"), () => this.go(1));
+    return element("div", { class: "gn-algorithm-tools" }, [...steps, button(t("Line before"), t("The line before"), () => this.go(-1)), this.next]);
   }
 
   /** Take the runs that are drawn anew. */
@@ -73,7 +74,7 @@ export class Stage {
     if (this.node.hidden || !history) return false;
     const at = this.held < 0 ? history.rows.newestRow(Math.max(0, history.layout.gradient_norms)) : this.held;
     const now = measured(history, at);
-    write(this.step, at < 0 ? "" : `step ${count(now.step)}${this.held < 0 ? "" : ", held"}`);
+    write(this.step, at < 0 ? "" : this.held < 0 ? t("step {step}", { step: count(now.step) }) : t("step {step}, held", { step: count(now.step) }));
     for (const network of this.networks) {
       const own = network.member.history;
       network.show(network.member === this.panel.lead ? now : measured(own, nearest(own.rows, now.step)));
@@ -86,10 +87,10 @@ export class Stage {
     const shown = this.held >= 0;
     this.node.classList.toggle("gn-is-held", shown);
     this.hold.setAttribute("aria-expanded", String(shown));
-    write(this.hold, shown ? "Go on with the run" : "Step through Algorithm 1");
+    write(this.hold, shown ? t("Go on with the run") : t("Step through Algorithm 1"));
     this.algorithm.hidden = !shown;
     if (!shown) return;
-    write(this.where, `step ${count(now.step)}`);
+    write(this.where, t("step {step}", { step: count(now.step) }));
     const all = lines(now);
     this.line = Math.min(this.line, all.length - 1);
     this.node.dataset.line = all[this.line]?.key ?? "";

@@ -1,6 +1,7 @@
 /** Runs that differ in nothing but the seed, drawn as one: a contender whose rows are their mean. */
 import { DASHES, grouped } from "./marking.js";
 import { MeanRows } from "./means.js";
+import { t } from "./words.js";
 
 const LOST = new Set(["diverged", "failed"]);
 
@@ -50,13 +51,18 @@ export class Team {
   get state() {
     const alike = grouped(this.members.filter(({ state }) => state), ({ state }) => state);
     if (alike.length < 2) return alike.map(([{ state }]) => state).join();
-    return alike.map(({ length, 0: { state } }) => `${length} ${state}`).join(", ");
+    return alike.map(({ length, 0: { state } }) => `${length} ${t(state)}`).join(", ");
+  }
+
+  /** How many are averaged, and of how many where those are more. */
+  get counted() {
+    const [all, sound] = [this.members.length, this.sound.length];
+    return sound && sound < all ? t("{sound} of {all}", { sound, all }) : String(all);
   }
 
   /** How many are averaged, in words. */
   get seeds() {
-    const [all, sound] = [this.members.length, this.sound.length];
-    return sound && sound < all ? `${sound} of ${all} seeds` : `${all} seeds`;
+    return t("{count} seeds", { count: this.counted });
   }
 
   includes(member) {

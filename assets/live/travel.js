@@ -1,10 +1,11 @@
 /** Time travel: choose a checkpoint of the run in front, and fork from there. */
 import { count } from "./format.js";
 import { element, write } from "./dom.js";
+import { later, t } from "./words.js";
 
 // A fork is answered by another run; this long, no second one is asked for.
 const PATIENCE = 4000;
-const SETTINGS = "with the settings on the left (α, method, learning rate …)";
+const SETTINGS = later("with the settings on the left (α, method, learning rate …)");
 
 /** The slim bar under the header. Its room is kept while there is no checkpoint, so that nothing jumps when one comes. */
 export class TimeTravel {
@@ -13,12 +14,12 @@ export class TimeTravel {
     this.steps = [];
     this.chosen = null;
     this.asked = false;
-    this.word = element("span", { class: "gn-travel-word" }, "Time travel");
-    this.input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Checkpoint to travel to", "data-testid": "travel" });
+    this.word = element("span", { class: "gn-travel-word" }, t("Time travel"));
+    this.input = element("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": t("Checkpoint to travel to"), "data-testid": "travel" });
     this.button = element("button", { type: "button", class: "gn-fork", "data-testid": "fork" });
     this.hint = element("span", { class: "gn-hint" });
     const tools = element("div", { class: "gn-travel-tools" }, [this.button, this.hint]);
-    this.node = element("div", { class: "gn-travel", role: "group", "aria-label": "Time travel", "data-testid": "travel-bar" }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
+    this.node = element("div", { class: "gn-travel", role: "group", "aria-label": t("Time travel"), "data-testid": "travel-bar" }, [element("label", { class: "gn-travel-slide" }, [this.word, this.input]), tools]);
     this.input.addEventListener("input", () => this.choose());
     this.input.addEventListener("focus", () => this.input.matches(":focus-visible") && this.choose());
     this.button.addEventListener("click", () => this.fork());
@@ -45,8 +46,8 @@ export class TimeTravel {
     const none = !this.steps.length;
     // What is replayed has none.
     this.node.hidden = this.panel.id === null;
-    write(this.word, shared && lead ? `Time travel, ${lead.key}` : "Time travel");
-    write(this.hint, none ? "from its first checkpoint on" : lead.run?.recorded ? "by a run of its script" : SETTINGS);
+    write(this.word, shared && lead ? `${t("Time travel")}, ${lead.key}` : t("Time travel"));
+    write(this.hint, none ? t("from its first checkpoint on") : lead.run?.recorded ? t("by a run of its script") : t(SETTINGS));
     this.input.disabled = none;
     this.button.disabled = none || this.asked;
     this.input.max = String(Math.max(0, this.steps.length - 1));
@@ -67,9 +68,10 @@ export class TimeTravel {
   }
 
   tell() {
-    const text = this.steps.length ? `step ${count(this.step)}` : "a step";
-    this.input.setAttribute("aria-valuetext", this.steps.length ? text : "no checkpoint yet");
-    write(this.button, `Fork from ${text}`);
+    const at = { step: count(this.step) };
+    const some = this.steps.length > 0;
+    this.input.setAttribute("aria-valuetext", some ? t("step {step}", at) : t("no checkpoint yet"));
+    write(this.button, some ? t("Fork from step {step}", at) : t("Fork from a step"));
   }
 
   fork() {

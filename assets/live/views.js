@@ -1,4 +1,5 @@
 /** What each chart shows: which columns of which stream become which lines. */
+import { later, t } from "./words.js";
 
 /** What every layout has a place for, −1 where a run lacks it. */
 const QUANTITIES = ["alpha", "imbalance", "weights", "gradient_norms", "targets", "losses", "loss_ratios", "relative_rates"];
@@ -40,77 +41,77 @@ const perTask = (run, first, style = {}) =>
 /** The views by name. `log`: true, false, or null for "log once max/min exceeds 50". */
 export const VIEWS = {
   weights: {
-    title: "Loss weights",
+    title: later("Loss weights"),
     symbol: "wᵢ(t)",
     log: null,
-    gloss: "how strongly each task’s loss counts",
-    sentence: "loss weights by step",
+    gloss: later("how strongly each task’s loss counts"),
+    sentence: later("loss weights by step"),
     lines: (run, at) => perTask(run, at.weights),
   },
   norms: {
-    title: "Gradient norms",
+    title: later("Gradient norms"),
     symbol: "Gᵢ(t)",
     log: true,
-    gloss: "how hard each task pulls on the shared layer",
-    sentence: "gradient norms at the shared layer by step, with their targets dashed and their mean",
-    note: (run) => (run.has_targets ? "dashed: target Ḡ·pᵢ·rᵢ^α" : ""),
+    gloss: later("how hard each task pulls on the shared layer"),
+    sentence: later("gradient norms at the shared layer by step, with their targets dashed and their mean"),
+    note: (run) => (run.has_targets ? t("dashed: target Ḡ·pᵢ·rᵢ^α") : ""),
     lines: (run, at) => [
       ...(run.has_targets ? perTask(run, at.targets, { width: 1, dash: [3, 3], opacity: 0.75, kind: "target" }) : []),
       ...perTask(run, at.gradient_norms, { width: 1.2 }),
       ...(run.tasks.length > 1 && at.gradient_norms >= 0
-        ? [{ column: at.mean, task: -1, label: "mean Ḡ", sign: "Ḡ", kind: "mean", width: 1.3 }]
+        ? [{ column: at.mean, task: -1, label: t("mean Ḡ"), sign: "Ḡ", kind: "mean", width: 1.3 }]
         : []),
     ],
   },
   test: {
-    title: "Task-normalised test loss",
+    title: later("Task-normalised test loss"),
     symbol: "Σ Lᵢ(t)/Lᵢ(0)",
     log: null,
     source: "evaluations",
     // Of several runs, one line each: the sum.
     overall: true,
-    gloss: "how much of the first loss is left on the test set",
-    sentence: "task-normalised test loss by step: the sum over tasks, and each task's ratio",
+    gloss: later("how much of the first loss is left on the test set"),
+    sentence: later("task-normalised test loss by step: the sum over tasks, and each task's ratio"),
     lines: (run, at) => [
       ...perTask(run, at.loss_ratios, { width: 1.1 }),
-      { column: at.total, task: -1, label: "sum over tasks", sign: "Σ", width: 2.6 },
+      { column: at.total, task: -1, label: t("sum over tasks"), sign: "Σ", width: 2.6 },
     ],
   },
   ratios: {
-    title: "Loss ratios",
+    title: later("Loss ratios"),
     symbol: "Lᵢ(t)/Lᵢ(0)",
     short: "L/L(0)",
     log: null,
-    gloss: "how much of its first training loss each task has left",
-    sentence: "training loss ratios by step",
+    gloss: later("how much of its first training loss each task has left"),
+    sentence: later("training loss ratios by step"),
     lines: (run, at) => perTask(run, at.loss_ratios),
   },
   rates: {
-    title: "Relative inverse training rates",
+    title: later("Relative inverse training rates"),
     symbol: "rᵢ(t)",
     short: "r",
     log: false,
-    gloss: "which tasks lag behind the others",
-    sentence: "relative inverse training rates by step",
+    gloss: later("which tasks lag behind the others"),
+    sentence: later("relative inverse training rates by step"),
     lines: (run, at) => perTask(run, at.relative_rates),
   },
   imbalance: {
-    title: "Gradient loss",
+    title: later("Gradient loss"),
     symbol: "L_grad(t)",
     short: "L_grad",
     log: true,
-    gloss: "how far the gradient norms are from their targets",
-    sentence: "gradient loss, the distance of the gradient norms from their targets, by step",
+    gloss: later("how far the gradient norms are from their targets"),
+    sentence: later("gradient loss, the distance of the gradient norms from their targets, by step"),
     lines: (run, at) =>
       at.imbalance < 0 ? [] : [{ column: at.imbalance, task: -1, label: "L_grad", sign: "L_grad", width: 1.5 }],
   },
   losses: {
-    title: "Training losses",
+    title: later("Training losses"),
     symbol: "Lᵢ(t)",
     short: "L",
     log: true,
-    gloss: "each task’s training loss",
-    sentence: "training losses by step",
+    gloss: later("each task’s training loss"),
+    sentence: later("training losses by step"),
     lines: (run, at) => perTask(run, at.losses),
   },
 };

@@ -1,5 +1,6 @@
 /** A chart for the keyboard and for screen readers: a slider over its steps, whose value is what the lines are there. */
 import { valueText } from "./readout.js";
+import { t } from "./words.js";
 
 /** Points at a step of one chart, and says what it shows. */
 export class Voice {
@@ -34,8 +35,9 @@ export class Voice {
   /** Say what the chart is, and its newest values. */
   speak() {
     const { panel, host, view } = this.chart;
-    const tasks = panel.run ? `, ${panel.run.tasks.length} task${panel.run.tasks.length > 1 ? "s" : ""}` : ": no run yet";
-    host.setAttribute("aria-label", `Line chart of ${view.sentence}${tasks}`);
+    const what = { quantity: t(view.sentence), count: panel.run?.tasks.length };
+    const tasks = what.count > 1 ? t("Line chart of {quantity}, {count} tasks", what) : t("Line chart of {quantity}, {count} task", what);
+    host.setAttribute("aria-label", panel.run ? tasks : t("Line chart of {quantity}: no run yet", what));
     // What is read is not talked over.
     if (document.activeElement !== host) this.value();
   }
@@ -48,6 +50,6 @@ export class Voice {
     host.setAttribute("aria-valuemin", "0");
     host.setAttribute("aria-valuemax", String(last));
     host.setAttribute("aria-valuenow", String(this.pointed ?? last));
-    host.setAttribute("aria-valuetext", plot ? valueText(this.chart, this.pointed) : this.chart.reason() || "no run yet");
+    host.setAttribute("aria-valuetext", plot ? valueText(this.chart, this.pointed) : this.chart.reason() || t("no run yet"));
   }
 }

@@ -1,5 +1,6 @@
 /** A race in a Web Worker, as the live panel wants it: `connect` takes the place of its socket. */
 import { FINAL } from "../live/header.js";
+import { t } from "../live/words.js";
 import { columns } from "./run.js";
 
 /** One race. Its runs are named by their places: "0", "1", … */
@@ -64,7 +65,7 @@ export class Trainer {
 
   /** Say of all runs that they have failed: of an old browser, above all. */
   fail(fault) {
-    const message = `This browser could not train (${fault}). It should have WebAssembly with SIMD: take one of 2023 or later.`;
+    const message = t("This browser could not train ({fault}). It should have WebAssembly with SIMD: take one of 2023 or later.", { fault });
     this.runs.forEach(({ steps }, place) => this.hear({ place, message: { type: "status", state: "failed", step: 0, steps, message } }));
   }
 
@@ -83,7 +84,7 @@ export class Trainer {
 
 /** The first message of the live route. */
 function hello(run, spec, title, palette) {
-  const tasks = spec.sigmas.map((_, i) => ({ name: `task ${i + 1}`, color: { light: palette[i].light, dark: palette[i].dark }, dash: palette[i].dash }));
+  const tasks = spec.sigmas.map((_, i) => ({ name: t("task {number}", { number: i + 1 }), color: { light: palette[i].light, dark: palette[i].dark }, dash: palette[i].dash }));
   return {
     type: "run", run, title, tasks, recorded: false, has_targets: spec.method === "gradnorm", metrics: ["r2"], task_metrics: tasks.map(() => "r2"),
     errors: [], columns: columns(tasks.length), stride: 1, steps: spec.steps, parent: null, forked_at: 0,

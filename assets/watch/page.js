@@ -3,12 +3,13 @@ import { element, write } from "../live/dom.js";
 import { Feed } from "../live/feed.js";
 import { FINAL } from "../live/header.js";
 import { mount } from "../live/panel.js";
+import { language, later, speak, t } from "../live/words.js";
 
 // Milliseconds. Three hundred pages hear of the same thing at once: each waits for a time of its own before it asks.
 const SOON = 2000;
 const SELDOM = 30_000;
 const THEME = "gradnorm.theme";
-const DELETED = "This run was deleted while you watched. What came of it stays here until you close the page.";
+const DELETED = later("This run was deleted while you watched. What came of it stays here until you close the page.");
 const node = (id) => document.getElementById(id);
 
 /** A wait of about so long, another one each time. */
@@ -30,7 +31,7 @@ class Watch {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), around(SELDOM));
     try {
-      const answer = await fetch(`${this.base}/live/${encodeURIComponent(this.run)}/about`);
+      const answer = await fetch(`${this.base}/live/${encodeURIComponent(this.run)}/about?lang=${language()}`);
       if (answer.ok) this.show(await answer.json());
       else if (answer.status === 404) this.gone();
     } catch {
@@ -69,7 +70,7 @@ class Watch {
   gone() {
     clearTimeout(this.timer);
     node("said").classList.add("gone");
-    this.say([DELETED]);
+    this.say([t(DELETED)]);
   }
 
   /** What a run of the panel gets its news from: the server's socket, and this page hears them, too. */
@@ -93,7 +94,7 @@ class Watch {
   hear({ type, title, state }) {
     if (type === "run" || type === "events") this.title = title;
     if (type !== "status") return;
-    document.title = `${state} · ${this.title}`;
+    document.title = `${t(state)} · ${this.title}`;
     const over = FINAL.has(state);
     if (over !== this.over) this.again(SOON);
     this.over = over;
@@ -137,7 +138,7 @@ class Theme {
 
   apply() {
     document.documentElement.style.colorScheme = this.chosen ?? "light dark";
-    write(this.button, this.dark ? "Light" : "Dark");
+    write(this.button, this.dark ? t("Light") : t("Dark"));
     this.changed();
   }
 }
@@ -160,6 +161,7 @@ function store(chosen) {
   }
 }
 
+await speak(document.documentElement.lang);
 const { run } = document.body.dataset;
 const watch = run ? new Watch(run) : null;
 new Theme(node("theme"), () => watch?.draw());

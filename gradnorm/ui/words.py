@@ -7,11 +7,12 @@ complete. What lower layers declare, such as the titles of options, is English t
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -20,6 +21,9 @@ from gradnorm.common.texts import Text, later
 from gradnorm.config.options import options
 from gradnorm.config.parts import SpecError
 from gradnorm.ui.location import assets
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
 
 ENGLISH = "en"
 # The key of a language in an address, of a chosen one in the session, and of a cookie that keeps the choice.
@@ -35,13 +39,14 @@ def t(text: str, /, **values: Any) -> str:
     text: also one that a lower layer has filled, a `Text`.
     values: what to put in place of `{name}` or `{name:.3g}`; numbers are written as the language writes them.
     """
-    return _said(Text(text, values) if values else text, language())
+    return said(Text(text, values) if values else text, language())
 
 
-def _said(text: str, code: str) -> str:
+def said(text: str, code: str) -> str:
+    """Return an English text, also a filled one, in a language, which is given as its code."""
     if not isinstance(text, Text):
         return _table(code).gettext(text) if text else ""
-    values = {name: _said(value, code) if isinstance(value, Text) else value for name, value in text.values.items()}
+    values = {name: said(value, code) if isinstance(value, Text) else value for name, value in text.values.items()}
     template = _table(code).gettext(text.template) if text else ""
     return _Local(code).format(template, **values) if values else template
 
@@ -73,11 +78,22 @@ def language() -> str:
     if (linked := st.query_params.get(LANG)) in known:
         # Pages write their own addresses over it.
         state[CHOSEN] = linked
-    for wanted in (state.get(CHOSEN), st.context.cookies.get(COOKIE), st.context.locale):
-        code = str(wanted or "").partition("-")[0].lower()
-        if code in known:
-            return code
-    return ENGLISH
+    return first_of(state.get(CHOSEN), st.context.cookies.get(COOKIE), st.context.locale)
+
+
+def first_of(*wanted: str | None) -> str:
+    """Return the code of the first language that there is, English without one. wanted: each as in "de-AT"."""
+    codes = (str(each or "").strip().partition("-")[0].lower() for each in wanted)
+    return next((code for code in codes if code in languages()), ENGLISH)
+
+
+def in_scripts(code: str, also: Collection[str] = ()) -> str:
+    """Return what `assets/live/words.js` asks for: as JSON, the texts of the pages' scripts in a language, by the English.
+
+    also: other texts that are wanted.
+    """
+    used = (m for m in _catalog(code) if m.id in also or any(path.endswith((".js", ".html")) for path, _ in m.locations))
+    return json.dumps({str(message.id): message.string for message in used}, ensure_ascii=False)
 
 
 @cache
@@ -107,13 +123,18 @@ def _table(code: str) -> gettext.NullTranslations:
     if code == ENGLISH:
         return gettext.NullTranslations()
     from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
 
     compiled = BytesIO()
-    with (assets() / "words" / f"{code}.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=code))
+    write_mo(compiled, _catalog(code))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+def _catalog(code: str) -> Catalog:
+    from babel.messages.pofile import read_po
+
+    with (assets() / "words" / f"{code}.po").open("rb") as file:
+        return read_po(file, locale=code)
 
 
 class _Local(Formatter):

@@ -15,11 +15,13 @@ from gradnorm.ui.live.family import contenders
 from gradnorm.ui.live.shelf import shelf
 from gradnorm.ui.playground import time_travel
 from gradnorm.ui.server import base_path
+from gradnorm.ui.words import language
 
 _KEY = "live-panel"
 
 # Streamlit sends this script with every mount, so it only imports the rest, which the browser caches. All calls wait
-# for one promise: imports of their own could resolve in another order, and draw an older run over a newer one.
+# for one promise: imports of their own could resolve in another order, and draw an older run over a newer one. So they do
+# for the words, which `speak` takes up in the order of the calls.
 _JS = """
 let loading;
 const load = ({ base, version }) =>
@@ -28,8 +30,9 @@ const load = ({ base, version }) =>
     throw error;
   }));
 export default function (component) {
-  load(component.data).then((panel) => panel.mount(component));
-  return () => load(component.data).then((panel) => panel.unmount(component.parentElement));
+  const then = (act) => load(component.data).then((panel) => panel.speak(component.data.language).then(() => act(panel)));
+  then((panel) => panel.mount(component));
+  return () => then((panel) => panel.unmount(component.parentElement));
 }
 """
 
@@ -53,6 +56,7 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
         "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
         "asked": asked or None,
+        "language": language(),
     }
     _live_panel(
         key=_KEY,

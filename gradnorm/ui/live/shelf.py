@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from gradnorm.ui.location import assets
 from gradnorm.ui.theme import theme
+from gradnorm.ui.words import ENGLISH, in_scripts, languages
 
 # Seconds between two looks for files that have changed, as in a checkout that is worked on.
 LOOK = 1.0
@@ -113,5 +114,6 @@ class Shelf:
 
 @cache
 def shelf() -> Shelf:
-    """Return the server's shelf of `assets/`, with the colours of its theme beside it."""
-    return Shelf(assets(), {"theme.css": theme})
+    """Return the server's shelf of `assets/`, with the colours of its theme and the words of its scripts beside it."""
+    words = {f"words/{code}.json": partial(in_scripts, code) for code in languages() if code != ENGLISH}
+    return Shelf(assets(), {"theme.css": theme, **words})
