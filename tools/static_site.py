@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gradnorm.charts.palette import task_style
+from gradnorm.common.texts import later
 from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, methods, preset
 from gradnorm.datasets.builtin.toy import sample_sigmas
 from gradnorm.ui.theme import theme
+from gradnorm.ui.words import ENGLISH, in_scripts, languages
 
 ROOT = Path(__file__).parents[1]
 METHODS = ("gradnorm", "equal", "uncertainty")
@@ -28,9 +30,9 @@ OWN: dict[str, dict[str, Any]] = {
     "steps": {"high": 20_000},
     "update": {
         "choices": ("closed", "log"),
-        "help": "closed: the weights that meet the targets, smoothed. log: multiply by exp(∓0.01).",
+        "help": later("closed: the weights that meet the targets, smoothed. log: multiply by exp(∓0.01)."),
     },
-    "sigmas": {"help": "One σ > 0 a task, as in 1,100."},
+    "sigmas": {"help": later("One σ > 0 a task, as in 1,100.")},
 }
 
 
@@ -40,18 +42,26 @@ def build(folder: Path) -> None:
         raise SystemExit(
             f"The folder should be empty, or hold a site. Found other files in {folder}. Name another folder."
         )
-    files = {"site/declared.json": json.dumps(declared(), ensure_ascii=False, indent=1), "site/theme.css": theme()}
+    told = declared()
+    files = {"site/declared.json": json.dumps(told, ensure_ascii=False, indent=1), "site/theme.css": theme()}
+    shown = [text for part in ("methods", "options") for each in told[part].values() for text in each.values()]
+    files |= {
+        f"assets/words/{code}.json": in_scripts(code, {text for text in shown if isinstance(text, str)})
+        for code in told["languages"]
+        if code != ENGLISH
+    }
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("assets/live", "assets/toy", "assets/vendor", "site"):
         shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "assets/logo.svg", folder / "assets")
     (folder / "site/index.html").rename(folder / "index.html")
+    (folder / "assets/words").mkdir()
     for path, text in files.items():
         (folder / path).write_text(text, encoding="utf-8")
 
 
 def declared() -> dict[str, Any]:
-    """Return what Python declares and the site shows: methods, options, σ, the start and the colours of tasks."""
+    """Return what Python declares and the site shows: methods, options, σ, the start, colours of tasks, languages."""
     known = {option.key: vars(option) | {"extra": dict(option.extra)} for option in options("toy")}
     return {
         "methods": {
@@ -65,6 +75,7 @@ def declared() -> dict[str, Any]:
         "options": {key: known[key] | OWN.get(key, {}) for key in KEYS},
         "sigmas": sample_sigmas(MOST_TASKS, 10.0, 0),
         "start": preset("toy-2").flat(),
+        "languages": list(languages()),
         "palette": [asdict(task_style(i)) for i in range(MOST_TASKS)],
     }
 

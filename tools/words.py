@@ -41,7 +41,7 @@ def written() -> Catalog:
 
 def in_code() -> Iterator[tuple[str | tuple[str, str], str]]:
     """Give the texts that are marked in Python, each with its file. A plural has two."""
-    for path in sorted((*ROOT.glob("gradnorm/**/*.py"), *ROOT.glob("pages/*.py"))):
+    for path in sorted((*ROOT.glob("gradnorm/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "tools/static_site.py")):
         # Not by Babel, which does not see into f-strings.
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):

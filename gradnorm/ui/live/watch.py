@@ -15,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gradnorm.common.texts import later
 from gradnorm.comparison.rivals import verdict_on
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
 from gradnorm.ui.live.family import contenders
 from gradnorm.ui.live.shelf import Shelf
+from gradnorm.ui.words import COOKIE, ENGLISH, LANG, first_of, said
 
 # Seconds for which what is known about a run is kept: a whole class asks at the same moment.
 KEPT = 1.0
@@ -28,7 +30,17 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors {frames}"
 )
-_GONE = "There is no run at this address. It may have been deleted. Ask for the link again."
+_GONE = later("There is no run at this address. It may have been deleted. Ask for the link again.")
+# What the page itself says, by where it stands there.
+_WORDS = {
+    "intro": later(
+        "You watch a network learn several tasks at once. The task with the largest gradient drowns out the rest; GradNorm "
+        "turns each task’s loss up or down, so that all are heard. A colour is a task; where several runs are drawn, the "
+        "style of a line is a run. Nothing you do here changes them."
+    ),
+    "noscript": later("This page draws in your browser, which needs JavaScript. Allow it for this page."),
+    "theme": later("Dark"),
+}
 
 
 def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list[BaseRoute]:
@@ -39,19 +51,19 @@ def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list
     abouts = cache(Abouts)
 
     async def page(request: Request) -> Response:
-        run = str(request.path_params["run"])
+        run, code = str(request.path_params["run"]), _language(request)
         try:
-            return _page(shelf, run, (await asyncio.to_thread(store().info, run)).title, "")
+            return _page(shelf, code, run, (await asyncio.to_thread(store().info, run)).title, "")
         except UnknownRunError:
-            return _page(shelf, "", "No run here", _GONE, 404)
+            return _page(shelf, code, "", said(later("No run here"), code), said(_GONE, code), 404)
         except StoreError as error:
-            return _page(shelf, "", "Runs can't be read", str(error), 503)
+            return _page(shelf, code, "", said(later("Runs can't be read"), code), str(error), 503)
 
     async def about(request: Request) -> Response:
         try:
-            told = await abouts(store()).of(str(request.path_params["run"]))
+            told = await abouts(store()).of(str(request.path_params["run"]), _language(request))
         except UnknownRunError:
-            return JSONResponse({"gone": _GONE}, status_code=404)
+            return JSONResponse({"gone": said(_GONE, _language(request))}, status_code=404)
         except StoreError as error:
             return JSONResponse({"gone": str(error)}, status_code=503)
         return Response(told, media_type="application/json")
@@ -64,35 +76,43 @@ class Abouts:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._asked: dict[str, tuple[float, asyncio.Task[str]]] = {}
+        self._asked: dict[tuple[str, str], tuple[float, asyncio.Task[str]]] = {}
 
-    async def of(self, run: str) -> str:
-        """Return as JSON the runs to draw, the state, and the verdict once the run has ended.
+    async def of(self, run: str, code: str = ENGLISH) -> str:
+        """Return as JSON the runs to draw, the state, and once the run has ended the verdict in the language `code`.
 
         Raises UnknownRunError, StoreError.
         """
         now = time.monotonic()
         self._asked = {key: found for key, found in self._asked.items() if now - found[0] < KEPT}
-        if run not in self._asked:
-            self._asked[run] = now, asyncio.create_task(asyncio.to_thread(_about, self._store, run))
-        return await asyncio.shield(self._asked[run][1])
+        asked = run, code
+        if asked not in self._asked:
+            self._asked[asked] = now, asyncio.create_task(asyncio.to_thread(_about, self._store, run, code))
+        return await asyncio.shield(self._asked[asked][1])
 
 
-def _about(store: RunStore, run: str) -> str:
+def _language(request: Request) -> str:
+    """Return the language to answer in: as the address says, was chosen in the dashboard, or else the browser asks."""
+    accepted = [each.partition(";")[0] for each in request.headers.get("accept-language", "").split(",")]
+    return first_of(request.query_params.get(LANG), request.cookies.get(COOKIE), *accepted)
+
+
+def _about(store: RunStore, run: str, code: str) -> str:
     info = store.info(run)
     found = verdict_on(store, run) if info.ended else None
-    verdict = {"head": found.head, "more": found.more} if found and found.text else None
+    verdict = {"head": said(found.head, code), "more": said(found.more, code)} if found and found.text else None
     return json.dumps({"runs": contenders(store, info), "state": info.state, "verdict": verdict})
 
 
-def _page(shelf: Shelf, run: str, title: str, said: str, status: int = 200) -> Response:
-    """Return the page of a run; without a run a page that only says why."""
+def _page(shelf: Shelf, code: str, run: str, title: str, told: str, status: int = 200) -> Response:
+    """Return the page of a run, in the language `code`; without a run a page that only says why."""
     assets = f"../live/static/{shelf.version}"
     # Named in the page: the browser would else find them one import after another.
     modules = [f'<link rel="modulepreload" href="{assets}/{name}" />' for name in shelf.names("live", ".js")]
-    words = {"run": run, "title": title, "said": said, "assets": assets}
+    words = {"run": run, "title": title, "said": told, "assets": assets, "lang": code}
+    words |= {place: said(text, code) for place, text in _WORDS.items()}
     text = Template(shelf.read("watch/page.html")).substitute(
         {key: html.escape(word) for key, word in words.items()}, modules="\n    ".join(modules if run else [])
     )
     policy = _POLICY.format(frames=os.environ.get("GRADNORM_FRAMES") or "'none'")
-    return HTMLResponse(text, status, {"content-security-policy": policy, "cache-control": "no-cache"})
+    return HTMLResponse(text, status, {"content-security-policy": policy, "cache-control": "no-cache", "vary": "accept-language, cookie"})
