@@ -118,6 +118,6 @@ function sentence(status, step) {
   parts.push(t("{done} steps", { done: steps ? `${count(step)} / ${count(steps)}` : count(step) }));
   if (state === "running" && speed) parts.push(t("{rate} steps/s", { rate: rate(speed) }));
   if (state === "running" && Number.isFinite(left) && left !== null) parts.push(t("{time} left", { time: duration(left) }));
-  if (device) parts.push(device);
+  if (device) parts.push(t(device));
   return parts.join(" · ");
 }

@@ -1,6 +1,7 @@
 /** The worker that trains a race: told what to do by messages of client.js, it tells what the live route would. */
 import { Race } from "./race.js";
 import { columns, row } from "./run.js";
+import { later } from "../live/words.js";
 
 const SLICE = 40;
 const STATUS_EVERY = 250;
@@ -107,5 +108,5 @@ function follow(now) {
 }
 
 function post(place, message) {
-  self.postMessage({ place, message: message.type === "status" ? { steps: race.steps, device: "this browser", place: null, ...message } : message });
+  self.postMessage({ place, message: message.type === "status" ? { steps: race.steps, device: later("this browser"), place: null, ...message } : message });
 }

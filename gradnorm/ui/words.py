@@ -88,12 +88,14 @@ def first_of(*wanted: str | None) -> str:
 
 
 def in_scripts(code: str, also: Collection[str] = ()) -> str:
-    """Return what `assets/live/words.js` asks for: as JSON, the texts of the pages' scripts in a language, by the English.
+    """Return what `assets/live/words.js` asks for: as JSON, the texts of scripts in a language, by the English ones.
 
     also: other texts that are wanted.
     """
-    used = (m for m in _catalog(code) if m.id in also or any(path.endswith((".js", ".html")) for path, _ in m.locations))
-    return json.dumps({str(message.id): message.string for message in used}, ensure_ascii=False)
+    used = (
+        m for m in _catalog(code) if m.id in also or any(path.endswith((".js", ".html")) for path, _ in m.locations)
+    )
+    return json.dumps({str(message.id): message.string for message in used if message.string}, ensure_ascii=False)
 
 
 @cache

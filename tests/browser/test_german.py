@@ -56,6 +56,23 @@ def test_every_page_is_german_for_a_german_browser(fresh_server, open_page):
         assert german(page) == [], address
 
 
+def test_the_live_panel_speaks_the_language_of_its_page(fresh_server, open_page):
+    page = open_page.page(locale="de-DE")
+    page.goto(fresh_server.url)
+    panel = page.get_by_test_id("live-panel")
+    expect(panel).to_contain_text("wie stark der Verlust jedes Tasks zählt; geglättet", timeout=PATIENCE)
+    expect(panel.locator(".gn-smoothing output")).to_have_text("0,70")
+    expect(panel).to_contain_text("Schritt 800", timeout=PATIENCE)
+    # Labels of contenders are left in English, and their keys are letters.
+    said = [text for text in panel.locator("p, h3, button, caption, .gn-note").all_inner_texts() if text != "A"]
+    assert [text for text in said if re.search(r"\b(the|and|with|of|step|task-normalised|show)\b", text)] == []
+    page.locator(".st-key-languages").get_by_role("combobox").click()
+    page.get_by_role("option", name="English").click()
+    expect(panel).to_contain_text("how strongly each task’s loss counts; smoothed", timeout=PATIENCE)
+    expect(panel).to_have_count(1)
+    expect(panel.locator(".gn-smoothing output")).to_have_text("0.70")
+
+
 def test_what_is_chosen_is_kept(fresh_server, open_page):
     page = open_page.page(locale="de-DE")
     heading = page.get_by_test_id("stHeading").first

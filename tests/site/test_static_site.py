@@ -31,6 +31,19 @@ def test_the_site_declares_what_the_lab_does(site):
     assert "light-dark(#FFFFFF, #10161C)" in (site / "site/theme.css").read_text()
 
 
+def test_the_site_has_its_words_in_each_language(site):
+    declared = json.loads((site / "site/declared.json").read_text())
+    assert declared["languages"] == ["en", "de"]
+    german = json.loads((site / "assets/words/de.json").read_text())
+    page = " ".join((site / "index.html").read_text().split())
+    texts = re.findall(r"<(\w+)[^>]* data-t> ?(.*?) ?</\1>", page)
+    assert len(texts) > 4
+    titles = [each["title"] for part in ("methods", "options") for each in declared[part].values()]
+    assert {text for _, text in texts} | set(titles) <= german.keys()
+    assert german["Equal weights"] == "Gleiche Gewichte"
+    assert declared["options"]["sigmas"]["help"] in german
+
+
 def test_a_site_is_written_anew_and_other_files_are_left_alone(site, tmp_path):
     (site / "site/old.js").touch()
     assert build(site).returncode == 0

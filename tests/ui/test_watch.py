@@ -109,6 +109,21 @@ def test_no_script_and_no_sheet_may_stand_in_the_page_itself(client, race, monke
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=", answer.text)
 
 
+def test_the_page_speaks_the_language_that_the_browser_asks_for(client, race):
+    address = f"/watch/{race[0]}"
+    asked = {"accept_language": "de-AT,de;q=0.9,en;q=0.8"}
+    german = client.get(address, **asked)
+    assert '<html lang="de">' in german.text
+    assert "Sie sehen zu, wie ein Netz mehrere Tasks zugleich lernt." in german.text
+    assert '<html lang="en">' in client.get(f"{address}?lang=en", **asked).text
+    assert '<html lang="en">' in client.get(address).text
+    folder = re.search(r"/live/static/\w+", german.text).group()
+    table = client.get(f"{folder}/words/de.json")
+    assert "immutable" in table.headers["cache-control"]
+    assert table.json()["Waiting for the first step"] == "Wartet auf den ersten Schritt"
+    assert "Vielleicht wurde er gelöscht." in client.get("/live/nope/about?lang=de").text
+
+
 def test_a_title_is_text_and_no_part_of_the_page(client, store):
     run = store.create('<img src=x onerror="alert(1)">', TINY, ("a", "b"), queued=True)
     assert "<img src=x" not in client.get(f"/watch/{run}").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 
@@ -13,7 +14,7 @@ from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.contents import texts
 from gradnorm.ui.location import assets
 from tests.factories import ROOT
-from tools.words import MARKS, TABLES, read, written
+from tools.words import IN_SCRIPT, MARKS, TABLES, in_pages, in_scripts, read, written
 
 CODES = sorted(path.stem for path in TABLES.glob("*.po"))
 
@@ -61,7 +62,7 @@ def test_every_text_is_translated_with_what_it_is_filled_with(code):
 
 
 def test_texts_are_written_where_they_are_translated():
-    """`t(f"…")` or `t("…" + name)` could not be in any table."""
+    """`t(f"…")` or `t("…" + name)` could not be in any table. Of scripts eslint says so."""
     wrong = []
     for path in (*ROOT.glob("gradnorm/**/*.py"), *ROOT.glob("pages/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -74,6 +75,19 @@ def test_texts_are_written_where_they_are_translated():
                 if isinstance(text, ast.JoinedStr | ast.BinOp) or (isinstance(text, ast.Constant) and not text.value)
             ]
     assert wrong == []
+
+
+def test_scripts_get_their_texts_and_no_others():
+    table = json.loads(words.in_scripts("de"))
+    assert table["smoothed"] == "geglättet"
+    assert set(table) == {text for text, _ in (*in_scripts(), *in_pages())}
+    assert "Cancel" not in table
+    assert json.loads(words.in_scripts("de", {"Cancel"}))["Cancel"] == "Abbrechen"
+
+
+def test_a_marked_text_is_found_in_a_script_wherever_it_stands(tmp_path):
+    script = 'const a = `${t("one")} ${later( "two \\" {x}", { x })}`; at("three"); page.t("four"); t(five);'
+    assert IN_SCRIPT.findall(script) == ["one", 'two \\" {x}']
 
 
 def test_english_needs_no_table():

@@ -20,8 +20,8 @@ from gradnorm.ui.words import language
 _KEY = "live-panel"
 
 # Streamlit sends this script with every mount, so it only imports the rest, which the browser caches. All calls wait
-# for one promise: imports of their own could resolve in another order, and draw an older run over a newer one. So they do
-# for the words, which `speak` takes up in the order of the calls.
+# for one promise: imports of their own could resolve in another order, and draw an older run over a newer one. The
+# words come in the order of the calls, too.
 _JS = """
 let loading;
 const load = ({ base, version }) =>
@@ -30,9 +30,10 @@ const load = ({ base, version }) =>
     throw error;
   }));
 export default function (component) {
-  const then = (act) => load(component.data).then((panel) => panel.speak(component.data.language).then(() => act(panel)));
+  const { data, parentElement } = component;
+  const then = (act) => load(data).then((panel) => panel.speak(data.language).then(() => act(panel)));
   then((panel) => panel.mount(component));
-  return () => then((panel) => panel.unmount(component.parentElement));
+  return () => then((panel) => panel.unmount(parentElement));
 }
 """
 

@@ -34,9 +34,9 @@ _GONE = later("There is no run at this address. It may have been deleted. Ask fo
 # What the page itself says, by where it stands there.
 _WORDS = {
     "intro": later(
-        "You watch a network learn several tasks at once. The task with the largest gradient drowns out the rest; GradNorm "
-        "turns each task’s loss up or down, so that all are heard. A colour is a task; where several runs are drawn, the "
-        "style of a line is a run. Nothing you do here changes them."
+        "You watch a network learn several tasks at once. The task with the largest gradient drowns out the rest; "
+        "GradNorm turns each task’s loss up or down, so that all are heard. A colour is a task; where several runs are "
+        "drawn, the style of a line is a run. Nothing you do here changes them."
     ),
     "noscript": later("This page draws in your browser, which needs JavaScript. Allow it for this page."),
     "theme": later("Dark"),
@@ -115,4 +115,8 @@ def _page(shelf: Shelf, code: str, run: str, title: str, told: str, status: int 
         {key: html.escape(word) for key, word in words.items()}, modules="\n    ".join(modules if run else [])
     )
     policy = _POLICY.format(frames=os.environ.get("GRADNORM_FRAMES") or "'none'")
-    return HTMLResponse(text, status, {"content-security-policy": policy, "cache-control": "no-cache", "vary": "accept-language, cookie"})
+    return HTMLResponse(
+        text,
+        status,
+        {"content-security-policy": policy, "cache-control": "no-cache", "vary": "accept-language, cookie"},
+    )
