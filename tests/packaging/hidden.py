@@ -7,7 +7,7 @@ from importlib.machinery import PathFinder
 
 # What the extras bring, and nothing else does.
 _NAMES = """torchjd clarabel scipy pandas pyarrow h5py PIL apsw psutil tqdm streamlit starlette uvicorn websockets
-plotly matplotlib playwright ray submitit"""
+plotly matplotlib babel playwright ray submitit"""
 OPTIONAL = frozenset(_NAMES.split())
 
 

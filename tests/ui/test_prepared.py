@@ -13,9 +13,9 @@ from gradnorm.config.variants import against_equal
 from gradnorm.runs.records import Evaluation, columns
 from gradnorm.training.together import train_together
 from gradnorm.ui.live import prepared
-from gradnorm.ui.live.routes import ASSETS
+from gradnorm.ui.location import assets
 
-RECORD = json.loads((ASSETS / "live" / f"{prepared.NAME}.json").read_text())
+RECORD = json.loads((assets() / "live" / f"{prepared.NAME}.json").read_text())
 SPECS = against_equal(preset(prepared.NAME))
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from gradnorm.config.spec import RunSpec
+from gradnorm.config.variants import MOST_CONTENDERS
 from gradnorm.runs.records import Checkpoint
 from gradnorm.ui import session
 from gradnorm.ui.live import panel
@@ -127,9 +128,14 @@ def test_the_panels_message_forks(lab, state):
     panel._fork()
 
 
+def drawn(run, label):
+    """Return what the panel gets of a run that no other differs from in the seed alone."""
+    return {"run": run, "label": label, "team": label, "method": "gradnorm"}
+
+
 def test_a_run_on_its_own_is_drawn_alone(lab, state):
     run = make(lab)
-    assert contenders(lab.store, lab.store.info(run)) == [{"run": run, "label": "GradNorm α 0.12"}]
+    assert contenders(lab.store, lab.store.info(run)) == [drawn(run, "GradNorm α 0.12")]
 
 
 def test_a_fork_is_drawn_with_its_parent(lab, state):
@@ -137,19 +143,20 @@ def test_a_fork_is_drawn_with_its_parent(lab, state):
     child = make(lab, {**TINY, "alpha": 0.5}, parent=run, forked_at=10)
     same = make(lab, parent=child, forked_at=20, steps=30)
     assert contenders(lab.store, lab.store.info(same)) == [
-        {"run": run, "label": "GradNorm α 0.12"},
-        {"run": child, "label": "GradNorm α 0.5, fork at 10"},
-        {"run": same, "label": "GradNorm α 0.12, fork at 20"},
+        drawn(run, "GradNorm α 0.12"),
+        drawn(child, "GradNorm α 0.5, fork at 10"),
+        drawn(same, "GradNorm α 0.12, fork at 20"),
     ]
     assert [c["run"] for c in contenders(lab.store, lab.store.info(run))] == [run]
 
 
 def test_a_large_family_is_drawn_in_part(lab, state):
-    specs = [RunSpec.parse({**TINY, "seed": seed}) for seed in range(10)]
+    specs = [RunSpec.parse({**TINY, "seed": seed}) for seed in range(MOST_CONTENDERS + 2)]
     runs = lab.store.create_race([(s.title, s.flat()) for s in specs], specs[0].dataset.task_names, queued=True)
-    drawn = [c["run"] for c in contenders(lab.store, lab.store.info(runs[1]))]
-    assert drawn == [runs[1], *runs[3:]]
-    assert [c["label"] for c in contenders(lab.store, lab.store.info(runs[0]))][1] == "GradNorm α 0.12 seed 3"
+    found = contenders(lab.store, lab.store.info(runs[1]))
+    assert [each["run"] for each in found] == [runs[1], *runs[3:]]
+    assert found[1]["label"] == "GradNorm α 0.12 seed 3"
+    assert {each["team"] for each in found} == {"GradNorm α 0.12"}
 
 
 def test_a_run_deleted_in_between_is_no_fault(lab, state):
