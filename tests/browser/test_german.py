@@ -33,7 +33,7 @@ _TEXTS = """() => {
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {
     const at = node.parentElement;
     const foreign = "code, script, style, .katex, .gn-live, [data-testid=stFileUploaderDropzone], "
-      + "[data-testid=stIconMaterial]";
+      + "[data-testid=stIconMaterial], [data-testid=stExpanderIcon]";
     if (node.textContent.trim() && !at.closest(foreign) && at.checkVisibility()) found.push(node.textContent.trim());
   }
   for (const field of document.querySelectorAll("input[placeholder]")) found.push(field.placeholder);
