@@ -35,6 +35,14 @@ export class Page {
     document.querySelector("[data-testid=stExpandSidebarButton]")?.setAttribute("aria-label", t("Controls"));
   }
 
+  /** What is said of a run may be longer than its room: then Tab leads there, and arrows scroll it. */
+  openWords() {
+    for (const words of document.querySelectorAll(".st-key-words > *")) {
+      if (words.scrollHeight > words.clientHeight) words.setAttribute("tabindex", "0");
+      else words.removeAttribute("tabindex");
+    }
+  }
+
   /** Tell the state again: while Streamlit is cut off, as after the server's restart, what it is told is lost. */
   remind() {
     this.compare();

@@ -238,6 +238,7 @@ export class Panel extends Cast {
     this.choices.write();
     this.page.remind();
     this.page.nameDrawer();
+    this.page.openWords();
     this.repaint();
     if (this.crowd.choose()) this.arrange();
   }

@@ -44,12 +44,14 @@ export class Voice {
 
   /** Say the values at the step that is pointed at, or the newest. */
   value() {
-    const { plot, host, measured } = this.chart;
-    if (!plot && measured) return;
+    const { plot, host, measured, panel } = this.chart;
+    // While it is made anew, what was said stands.
+    if (!plot && measured && host.hasAttribute("aria-valuenow")) return;
     const last = plot?.data[0].at(-1) ?? 0;
     host.setAttribute("aria-valuemin", "0");
     host.setAttribute("aria-valuemax", String(last));
     host.setAttribute("aria-valuenow", String(this.pointed ?? last));
-    host.setAttribute("aria-valuetext", plot ? valueText(this.chart, this.pointed) : this.chart.reason() || t("no run yet"));
+    const nothing = this.chart.reason() || (panel.run ? t("no numbers yet") : t("no run yet"));
+    host.setAttribute("aria-valuetext", plot ? valueText(this.chart, this.pointed) : nothing);
   }
 }
