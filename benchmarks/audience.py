@@ -60,7 +60,8 @@ def _delays(server: pinned.Server, viewers: int) -> dict[str, Any]:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(_PROBE)
         page.goto(f"http://127.0.0.1:{server.port}/watch/{run}")
-        page.get_by_test_id("live-panel").wait_for()
+        while not page.evaluate("window.painted.length"):
+            page.wait_for_timeout(50)
         page.wait_for_timeout(1000 * CALM)
         first, since = server.store.info(run).steps, time.time()
         page.wait_for_timeout(1000 * SECONDS)

@@ -32,7 +32,8 @@ _CUT_OFF = """() => {
     // The list of languages stands in the header, and is above it.
     if (node.closest(".st-key-languages")) continue;
     if (covers && box.top < header.bottom - 0.5) found.push(`${name}: under the header`);
-    if (node.matches("button, h2, h3") && node.scrollWidth > node.clientWidth + 1) found.push(`${name}: text cut off`);
+    const written = node.matches("button, h2, h3") && node.textContent.trim();
+    if (written && node.scrollWidth > node.clientWidth + 1) found.push(`${name}: text cut off`);
   }
   return found;
 }"""
