@@ -15,7 +15,8 @@ export function card(chart) {
   const switcher = slot === "more" ? views(panel.choices) : null;
   const controls = element("div", { class: "gn-controls" }, switcher ? [switcher, scale] : [scale]);
   const summary = element("p", { class: "gn-summary", id: `gn-summary-${(cards += 1)}` });
-  const host = element("div", { class: "gn-plot", role: "slider", tabindex: 0, "aria-roledescription": t("chart"), "aria-describedby": summary.id });
+  const named = { "aria-roledescription": t("chart"), "aria-label": t("chart"), "aria-valuenow": 0, "aria-describedby": summary.id };
+  const host = element("div", { class: "gn-plot", role: "slider", tabindex: 0, ...named });
   const empty = element("p", { class: "gn-empty" });
   const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [title, note]), controls]);
   const area = element("div", { class: "gn-area" }, [host, chart.shift.node, empty]);

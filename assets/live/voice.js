@@ -46,7 +46,7 @@ export class Voice {
   value() {
     const { plot, host, measured, panel } = this.chart;
     // While it is made anew, what was said stands.
-    if (!plot && measured && host.hasAttribute("aria-valuenow")) return;
+    if (!plot && measured && host.hasAttribute("aria-valuetext")) return;
     const last = plot?.data[0].at(-1) ?? 0;
     host.setAttribute("aria-valuemin", "0");
     host.setAttribute("aria-valuemax", String(last));

@@ -80,4 +80,4 @@ def html_table(table: Table) -> str:
     for i, row in enumerate(table.rows):
         cells = [f"<b>{escape(cell)}</b>" if (i, j) in table.best else escape(cell) for j, cell in enumerate(row)]
         body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
