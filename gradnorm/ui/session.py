@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
@@ -22,6 +24,10 @@ Value = TypeVar("Value")
 
 START = "first-race"
 _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
+# When a page with the error was first drawn to its end: None of one that no page shows, infinity before that end.
+# It stays for so many seconds, since the page may draw itself anew at once.
+_FAULT_DRAWN = "gradnorm.fault drawn"
+FAULT_STAYS = 5.0
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
 _LEAVING = "gradnorm.leaving"
@@ -36,12 +42,15 @@ def restore() -> None:
     """
     first = _SPEC not in st.session_state
     if first:
-        st.session_state[_RUN], st.session_state[_FAULT] = None, ""
-        st.session_state[_SPEC] = preset(START)
+        st.session_state[_RUN] = None
+        tell("")
+        _take(preset(START))
+    elif arrived() and st.session_state[_FAULT_DRAWN] is not None:
+        tell("")
     said = address.query()
     if not (first or (said and (arrived() or address.went_back()))):
         return
-    before, former = watched(), spec().flat()
+    before = watched()
     st.session_state.pop(_EXTRA, None)
     watch(None)
     run = said.pop("run", None)
@@ -49,9 +58,7 @@ def restore() -> None:
         open_run(run)
     # Also with a run: they are what the tab showed, with the settings as changed since the run's start.
     found, told = address.read(said)
-    st.session_state[_SPEC] = found or (spec() if watched() else preset(START))
-    flat = spec().flat()
-    renew(key for key in flat if not first and former.get(key) != flat[key])
+    _take(found or (spec() if watched() else preset(START)))
     if told:
         tell(" ".join([fault(), *told, t("The page shows what is usual in its place.")]).strip())
     if before is not None and before == watched():
@@ -66,6 +73,8 @@ def arrived() -> bool:
 def shown() -> None:
     """Note that the page has been drawn to its end."""
     sent()
+    if st.session_state[_FAULT_DRAWN] == math.inf:
+        st.session_state[_FAULT_DRAWN] = time.monotonic()
     st.session_state[_PAGE] = address.page()
 
 
@@ -76,9 +85,8 @@ def follow(info: RunInfo | None) -> Mapping[str, Any]:
     """
     asked = dict(lab().asked(info.run)) if info else {}
     live, flat = _used(info), spec().flat()
-    if others := [key for key, value in live.items() if flat[key] != value]:
-        st.session_state[_SPEC] = changed(flat, live)
-        renew(others)
+    if any(flat[key] != value for key, value in live.items()):
+        _take(changed(flat, live))
     return asked
 
 
@@ -134,34 +142,55 @@ def set_extra(value: object, query: Mapping[str, str]) -> None:
 
 
 def tell(text: str) -> None:
-    """Show an error on the page, `text`, when it is next drawn."""
-    st.session_state[_FAULT] = text
+    """Show an error on the page, `text`, when it is next drawn; "" takes it away."""
+    st.session_state[_FAULT], st.session_state[_FAULT_DRAWN] = text, None
 
 
 def fault() -> str:
-    """Return the error to show, or "" if there is none. Each error is returned once."""
-    text, st.session_state[_FAULT] = str(st.session_state[_FAULT]), ""
-    return text
+    """Return the error to show, or "" if there is none.
+
+    It is shown for `FAULT_STAYS` seconds, and until the page is drawn after them; a change that works and another page
+    take it away before.
+    """
+    drawn: float | None = st.session_state[_FAULT_DRAWN]
+    if drawn is not None and time.monotonic() > drawn + FAULT_STAYS:
+        tell("")
+    elif drawn is None:
+        st.session_state[_FAULT_DRAWN] = math.inf
+    return str(st.session_state[_FAULT])
 
 
 def change(changes: Mapping[str, Any]) -> bool:
-    """Change keys of the spec and return whether that worked.
+    """Change keys of the spec, as the user wishes by a widget of each, and return whether that worked.
 
     changes: new values by key, as in `RunSpec.flat`.  If they make no valid spec, nothing changes and `fault` says why.
     """
     # What the start preset sets is for its own data set: another one begins with what suits it.
     base = {} if "dataset" in changes and spec() == preset(START) else spec().flat()
     try:
-        st.session_state[_SPEC] = changed(base, changes)
+        _take(changed(base, changes), by_hand=changes)
     except SpecError as error:
         tell(on_page(error))
         return False
+    tell("")
     return True
 
 
 def choose_preset(name: str) -> None:
     """Take the spec of the preset called `name`. Raises SpecError if there is none."""
-    st.session_state[_SPEC] = preset(name)
+    _take(preset(name), by_hand=["preset"])
+
+
+def _take(new: RunSpec, by_hand: Collection[str] = ()) -> None:
+    """Have the controls show `new`: widgets whose values the page changes by this are made anew.
+
+    by_hand: the options that the user has just changed by a widget, which stays.
+    """
+    before = None if _SPEC not in st.session_state else {**spec().flat(), "preset": preset_name()}
+    st.session_state[_SPEC] = new
+    if before is not None:
+        now = {**new.flat(), "preset": preset_name()}
+        renew(key for key, value in now.items() if key not in by_hand and before.get(key) != value)
 
 
 def preset_name() -> str | None:
@@ -211,8 +240,9 @@ def once(start: Callable[[], object]) -> Callable[[], None]:
 
 
 def watch(run_id: str | None) -> None:
-    """Watch the run with this id; None watches none."""
+    """Watch the run with this id; None watches none. An error that is shown goes."""
     st.session_state[_RUN] = run_id
+    tell("")
 
 
 def leave() -> None:
@@ -240,20 +270,17 @@ def open_run(run_id: str) -> None:
         if info.recorded:  # by somebody's own training loop: there are no settings
             st.session_state[_RUN] = run_id
             return
-        st.session_state[_SPEC] = RunSpec.parse(info.spec)
+        _take(RunSpec.parse(info.spec))
         st.session_state[_RUN] = run_id
     except StoreError as error:
         tell(str(error))
     except UnknownRunError:
-        st.session_state[_FAULT] = t(
-            "There is no run {run} here. It may have been deleted; Runs lists all.", run=run_id
-        )
+        tell(t("There is no run {run} here. It may have been deleted; Runs lists all.", run=run_id))
     except SpecError as error:
         # Records outlive the code that wrote them: the run can be watched even if its spec is no longer valid.
         st.session_state[_RUN] = run_id
-        st.session_state[_FAULT] = (
-            t("This run can be watched, but its settings are not valid in this version.") + f" {on_page(error)}"
-        )
+        said = t("This run can be watched, but its settings are not valid in this version.")
+        tell(f"{said} {on_page(error)}")
 
 
 def write_address() -> None:

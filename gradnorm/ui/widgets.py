@@ -20,6 +20,8 @@ PLACES = ("option", "beside")
 
 # How often all widgets of an option were made anew, and one of them alone.
 _TURNS = "gradnorm.turns"
+# The names of the widgets that an option has had in this tab.
+_NAMES = "gradnorm.names"
 # The keys of widgets that were given a value in a run of the page that has not come to its end.
 _UNSENT = "gradnorm.unsent"
 
@@ -37,12 +39,13 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
     """
     name = f"{place}:{option.key}"
     key = key_of(name, option.key)
-    show(key, _shown(option, value))
+    seen = _shown(option, value)
+    show(key, seen)
 
     def report() -> None:
         if key != key_of(name, option.key):
             return  # of a widget that `renew` has put another one in the place of
-        renew(f"{other}:{option.key}" for other in PLACES if other != place)
+        renew(other for other in drawn(option.key) if other != name)
         typed = st.session_state[key]
         whole = option.kind == "integer" and isinstance(typed, float) and typed.is_integer()
         changed(option.key, int(typed) if whole else typed)
@@ -55,14 +58,14 @@ def widget(option: Option, value: Any, changed: Changed, *, disabled: bool = Fal
         "disabled": disabled,
     }
     if option.kind == "choice":
-        st.selectbox(options=option.choices, **common)
+        st.selectbox(options=option.choices, index=option.choices.index(seen), **common)
     elif option.kind == "switch":
-        st.toggle(**common)
+        st.toggle(value=seen, **common)
     elif option.kind in ("numbers", "names", "text"):
-        st.text_input(**common)
+        st.text_input(value=seen, **common)
     elif "slider" in option.extra:
         low, high, step = option.extra["slider"]
-        st.slider(min_value=float(low), max_value=float(max(high, math.ceil(value))), step=step, **common)
+        st.slider(min_value=float(low), max_value=float(max(high, math.ceil(value))), value=seen, step=step, **common)
     elif option.kind == "integer":
         # As a float: of "1e3" a whole-number field reads 1. Without a value of its own it can be left empty.
         low, high = float(option.low or 0), float(option.high or 2**31)
@@ -85,14 +88,24 @@ def renew(names: Iterable[str]) -> None:
 
 def key_of(name: str, option: str) -> str:
     """Return the key of a widget of this option, which has another one after each `renew`."""
+    names: dict[str, set[str]] = st.session_state.setdefault(_NAMES, {})
+    names.setdefault(option, set()).add(name)
     turns: dict[str, int] = st.session_state.get(_TURNS, {})
     turn = turns.get(option, 0) + turns.get(name, 0)
     return f"{name} {turn}" if turn else name
 
 
+def drawn(option: str) -> frozenset[str]:
+    """Return the names of the widgets that show an option, or have shown it."""
+    names: dict[str, set[str]] = st.session_state.get(_NAMES, {})
+    return frozenset(names.get(option, ()))
+
+
 def show(key: str, value: Any) -> None:
     """Make the widget with this key show `value`. Must be called before the widget is created.
 
+    Give the widget the same value as its default where it can have one. The browser may get a part of the page anew
+    before it has drawn it: it then knows the default alone, and would report that as the user's wish.
     A widget that shows it already is left alone: Streamlit sends every assigned value to the browser, where it would
     undo what the user has typed since. It does not send what was assigned in a run that it then cut off: the next one
     assigns it again.
@@ -135,6 +148,7 @@ def scale_slider(
     st.select_slider(
         label,
         grid,
+        value,
         key=key,
         format_func=lambda v: number(v, "g"),
         on_change=lambda: changed(st.session_state[key]),

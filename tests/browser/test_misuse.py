@@ -98,11 +98,14 @@ def test_back_and_forward_leave_a_page_that_agrees_with_its_address(server, open
     for seed in ("1", "2"):
         tab.write("Seed", seed)
         tab.wait_for_query(f"seed={seed}")
+    agrees = """() => {
+      const seed = document.querySelector('input[aria-label="Seed"]').value;
+      return new URLSearchParams(location.search).get("seed") === seed;
+    }"""
     for move in ("back", "forward"):
         tab.page.evaluate(f"history.{move}()")
         tab.settle()
-        shown = tab.page.get_by_label("Seed", exact=True).input_value()
-        tab.wait_for_query(f"seed={shown}&")
+        tab.page.wait_for_function(agrees, timeout=PATIENCE)
     tab.page.get_by_role("link", name="Runs").click()
     expect(tab.page.get_by_role("heading", name="Runs", exact=True)).to_be_visible(timeout=PATIENCE)
     tab.page.go_back()

@@ -112,6 +112,8 @@ def test_a_script_s_knobs_are_turned_and_it_is_paused_kept_and_stopped(server, o
             assert wait(lambda: server.store.checkpoints.steps(run)) == [paused_at]
             tab.page.get_by_text("Fork from a checkpoint").click(timeout=PATIENCE)
             expect(tab.page.get_by_test_id("stCode")).to_contain_text(f"fork=('{run}', {paused_at})", timeout=PATIENCE)
+            tab.page.keyboard.press("Escape")  # it lies over the button that is pressed next
+            expect(tab.page.get_by_test_id("stPopoverBody")).to_have_count(0, timeout=PATIENCE)
             _fork(server, run, paused_at, open_page, wait, environment)
             tab.press(f"Fork from step {paused_at:,}")
             tab.says("so a run of the script goes on")

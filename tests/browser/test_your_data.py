@@ -51,6 +51,9 @@ def opened(page: Page, url: str) -> Playground:
 def pick(tab: Playground, label: str, *names: str) -> None:
     """Choose from a list that takes several."""
     box = tab.page.get_by_test_id("stMultiSelect").filter(has=tab.page.get_by_text(label, exact=True))
+    # The list closes when the page scrolls, so that it scrolls before the click, not because of it.
+    box.scroll_into_view_if_needed()
+    tab.page.wait_for_timeout(200)
     for name in names:
         box.get_by_role("combobox").click()
         tab.page.get_by_role("option", name=name, exact=True).click()

@@ -47,14 +47,27 @@ class Tab:
     def check(self) -> None:
         assert not self.at.exception, [e.value for e in self.at.exception]
 
-    def rerun(self) -> None:
-        self.at.run()
+    def states(self):
+        """What a browser would say of the widgets now."""
+        return self.at._tree.get_widget_states()
+
+    def rerun(self, states=None) -> None:
+        """Run the page again. states: what the browser says, where that is older than the page."""
+        self.at._run(states)
         self.check()
 
     def set(self, kind: str, key: str, value) -> None:
         """Use a widget: its kind as in `st.…`, its key, its new value."""
-        getattr(self.at, kind)(key=key).set_value(value).run()
+        self.widget(kind, key).set_value(value).run()
         self.check()
+
+    def widget(self, kind: str, key: str):
+        """Return a widget by its key, less the turn that a widget made anew has in it."""
+        return next(
+            found
+            for found in getattr(self.at, kind)
+            if key in (found.key, re.sub(r"(?<=:)([a-z_]+) \d+$", r"\1", found.key or ""))
+        )
 
     def press(self, key: str) -> None:
         self._button(key).click().run()

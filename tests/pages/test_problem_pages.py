@@ -67,7 +67,7 @@ def test_a_file_of_the_person_s_own_is_shown_but_not_started(tab, tmp_path):
     run = lab().store.create(spec.title, spec.flat(), spec.dataset.task_names, queued=False)
     lab().store.end(run, finished(0))
     shown = tab(run=run)
-    assert "Your problem" in shown.at.selectbox(key="choice:dataset").options
+    assert "Your problem" in shown.widget("selectbox", "choice:dataset").options
     shown.press("start")
     assert len(lab().store.runs()) == 1
     assert not mark.exists()

@@ -60,7 +60,7 @@ def test_a_value_that_cannot_be_is_said_and_not_taken(tab):
     page = tab("studies", **SMALL)
     page.set("text_input", "option:alphas", "9")
     assert "different numbers in [0, 5]" in " ".join(page.errors)
-    assert page.at.text_input(key="option:alphas").value == "0, 0.12, 0.5, 1, 2"
+    assert page.widget("text_input", "option:alphas").value == "0, 0.12, 0.5, 1, 2"
 
 
 def test_a_study_on_a_cluster_says_what_sends_its_runs_there(tab):

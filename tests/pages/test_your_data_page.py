@@ -78,8 +78,8 @@ def test_a_file_brings_the_settings_that_suit_tables(page):
     for key in OwnTable.recommended:
         assert spec.flat()[key] == known.flat()[key], key
     assert spec.dataset.units == "standardised"
-    assert page.at.number_input(key="option:epochs").value == 60
-    assert page.at.number_input(key="option:steps").value == 2000
+    assert page.widget("number_input", "option:epochs").value == 60
+    assert page.widget("number_input", "option:steps").value == 2000
     page.set("number_input", "option:steps", 300)
     assert (page.spec.steps, page.spec.epochs) == (300, 0)
 

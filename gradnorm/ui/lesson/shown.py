@@ -98,7 +98,8 @@ def _advance(here: Place) -> None:
 def _control(here: Place, control: Control) -> None:
     # While it moves by itself it is another widget, which can't be moved: what a browser says of it comes too late.
     key = f"lesson-{here.step.name}-{control.key}{'-moving' if here.playing else ''}"
-    show(key, here.settings[control.key])
+    chosen = here.settings[control.key]
+    show(key, chosen)
 
     def moved() -> None:
         # A choice is None when what is chosen is clicked again.
@@ -115,9 +116,9 @@ def _control(here: Place, control: Control) -> None:
     }
     match control:
         case Slider():
-            st.select_slider(t(control.label), control.stops, **common)
+            st.select_slider(t(control.label), control.stops, chosen, **common)
         case Choice():
-            st.segmented_control(t(control.label), list(control.names), required=True, **common)
+            st.segmented_control(t(control.label), list(control.names), default=chosen, required=True, **common)
 
 
 def _charts(here: Place, picture: Picture, look: Look) -> None:

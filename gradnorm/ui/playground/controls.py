@@ -19,7 +19,7 @@ from gradnorm.runs.plain import short
 from gradnorm.ui import navigation, session
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.playground.race import race
-from gradnorm.ui.widgets import FINE, key_of, scale_slider, show, widget
+from gradnorm.ui.widgets import FINE, PLACES, WIDE, key_of, renew, scale_slider, show, widget
 from gradnorm.ui.words import t, titles
 
 _CUSTOM = later("Custom")
@@ -148,44 +148,52 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
     """Show one log-scale slider per task, in an expander if there are many; the settings below take any number."""
     held = [float(p) for p in priorities] or [1.0] * len(tasks)
 
-    def change(i: int, key: str) -> Callable[[float], None]:
-        def changed(p: float) -> None:
-            # Where all are equal to 1 the option is left out, so that a preset is again what it was.
-            if key == key_of(f"priority:{i}", option.key):
-                _change(option.key, _none_if_equal([*held[:i], p, *held[i + 1 :]]))
-
-        return changed
+    def change(new: list[float]) -> None:
+        # Where all are equal to 1 the option is left out, so that a preset is again what it was.
+        _change(option.key, [] if all(p == 1 for p in new) else new)
 
     with st.expander(t(option.title), icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
-        for i, task in enumerate(tasks):
-            key = key_of(f"priority:{i}", option.key)
-            scale_slider(t("Priority of {task}", task=plain(task)), key, held[i], change(i, key), FINE, t(option.help))
+        _each(option, held, [t("Priority of {task}", task=plain(task)) for task in tasks], change, FINE, t(option.help))
 
 
-def _none_if_equal(priorities: Sequence[float]) -> list[float]:
-    return [] if all(p == 1 for p in priorities) else list(priorities)
-
-
-def _sigmas(option: Option, sigmas: list[float]) -> None:
+def _sigmas(option: Option, sigmas: Sequence[float]) -> None:
     """Show σ as a list to type, as one log-scale slider per task, and as a random sample of |N(0, s)|."""
     widget(option, sigmas, _change)
     with st.popover(t("Set each σ"), icon=":material/sliders:", width="stretch"):
-        for i, sigma in enumerate(sigmas):
-            scale_slider(t("σ of task {number}", number=i + 1), f"sigma:{i}", sigma, _set_sigma(i))
+        labels = [t("σ of task {number}", number=i + 1) for i in range(len(sigmas))]
+        _each(option, sigmas, labels, partial(_change, option.key), WIDE)
     with st.popover(t("Sample σ"), icon=":material/casino:", width="stretch"):
         scale = st.number_input(t("s in |N(0, s)|"), min_value=0.01, max_value=10_000.0, value=10.0, key="sigma scale")
         seed = st.number_input(t("Seed for σ"), min_value=0, max_value=2**31 - 1, value=0, key="sigma seed")
         st.button(t("Draw σ"), on_click=_draw, args=(len(sigmas), scale, seed), key="sigma draw", width="stretch")
 
 
-def _set_sigma(index: int) -> Any:
-    def changed(value: float) -> None:
-        sigmas = list(session.spec().flat()["sigmas"])
-        sigmas[index] = value
-        session.change({"sigmas": sigmas})
+def _each(
+    option: Option,
+    values: Sequence[float],
+    labels: Sequence[str],
+    change: Callable[[list[float]], None],
+    stops: Sequence[float],
+    text: str | None = None,
+) -> None:
+    """Show one log-scale slider for each number of an option, beside the field that has them all.
 
-    return changed
+    labels: one for each slider.  change: called with all numbers when one was moved.  stops, text: of `scale_slider`.
+    """
+
+    def moved(i: int, key: str) -> Callable[[float], None]:
+        def changed(value: float) -> None:
+            if key == key_of(f"each:{i}:{option.key}", option.key):
+                renew(f"{place}:{option.key}" for place in PLACES)
+                change([*values[:i], value, *values[i + 1 :]])
+
+        return changed
+
+    for i, (label, value) in enumerate(zip(labels, values, strict=True)):
+        key = key_of(f"each:{i}:{option.key}", option.key)
+        scale_slider(label, key, value, moved(i, key), stops, text)
 
 
 def _draw(tasks: int, scale: float, seed: int) -> None:
+    renew(["sigmas"])
     session.change({"sigmas": sample_sigmas(tasks, scale, seed)})

@@ -111,13 +111,13 @@ def _widget(run: str, name: str, title: str, key: str, knob: Knob, value: Any, c
     show(key, value)
     report = partial(_turn, run, name, key, changed)
     if knob.kind == "on or off":
-        st.toggle(title, key=key, on_change=report)
+        st.toggle(title, value, key=key, on_change=report)
         return
     low, high = knob.range
     if knob.kind == "a whole number":
-        st.number_input(title, int(low), int(high), step=1, key=key, on_change=report)
+        st.number_input(title, int(low), int(high), value, step=1, key=key, on_change=report)
         return
-    st.slider(title, low, high, step=_step(low, high), format="%.4g", key=key, on_change=report)
+    st.slider(title, low, high, value, step=_step(low, high), format="%.4g", key=key, on_change=report)
 
 
 def _step(low: float, high: float) -> float:
