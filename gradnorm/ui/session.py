@@ -73,7 +73,7 @@ def arrived() -> bool:
 def shown() -> None:
     """Note that the page has been drawn to its end."""
     sent()
-    if st.session_state[_FAULT_DRAWN] == math.inf:
+    if st.session_state.get(_FAULT_DRAWN) == math.inf:
         st.session_state[_FAULT_DRAWN] = time.monotonic()
     st.session_state[_PAGE] = address.page()
 
@@ -152,12 +152,12 @@ def fault() -> str:
     It is shown for `FAULT_STAYS` seconds, and until the page is drawn after them; a change that works and another page
     take it away before.
     """
-    drawn: float | None = st.session_state[_FAULT_DRAWN]
+    drawn: float | None = st.session_state.get(_FAULT_DRAWN)
     if drawn is not None and time.monotonic() > drawn + FAULT_STAYS:
         tell("")
     elif drawn is None:
         st.session_state[_FAULT_DRAWN] = math.inf
-    return str(st.session_state[_FAULT])
+    return str(st.session_state.get(_FAULT, ""))
 
 
 def change(changes: Mapping[str, Any]) -> bool:
