@@ -40,7 +40,7 @@ def test_a_script_s_run_is_drawn_while_it_logs(server, open_page, wait):
             expect(tab.page.get_by_text("A script records this run")).to_be_visible(timeout=PATIENCE)
             for name in ("Pause", "Step", "Stop"):
                 expect(tab.button(name)).to_be_disabled()
-            assert all(tab.pixels(chart) > 100 for chart in ("weights", "norms", "test"))
+            wait(lambda: all(tab.pixels(chart) > 100 for chart in ("weights", "norms", "test")))
             tab.page.screenshot(path=str(server.home / "live.png"))
             tab.wait_for_state("finished")
             assert tab.step == STEPS

@@ -47,7 +47,9 @@ def open_list(open_page, many, query="", **options):
 
 def click(page, row, x=20):
     """Click into a row of the table, which is painted on a canvas: its header is 36 pixels high, each row 35."""
-    box = page.get_by_test_id("stDataFrame").bounding_box()
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_have_count(1, timeout=PATIENCE)  # for a moment the one of before is still there
+    box = table.bounding_box()
     page.mouse.click(box["x"] + x, box["y"] + 36 + 35 * row + 17)
 
 
