@@ -30,7 +30,8 @@ site: $(VENV)/.run  ## write the playground that needs no server to build/site, 
 test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones, the browser included; under 12 min
 	$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	$(PYTEST) -m "$(FAST)"
-	$(PYTEST) -m "(slow or browser) and not long" $(UNCHECKED) --durations=20
+	$(PYTEST) -m "(slow or browser) and not long and not alone" $(UNCHECKED) --durations=20
+	$(PYTEST) -m "alone and not long" -n 0 $(UNCHECKED)
 
 test-long: $(VENV)/.browser  ## the long forms: 200 kills, full pictures, files of hundreds of megabytes
 	$(PYTEST) -m long $(UNCHECKED) --durations=20

@@ -24,9 +24,9 @@ Value = TypeVar("Value")
 
 START = "first-race"
 _SPEC, _RUN, _FAULT = "gradnorm.config.spec", "gradnorm.run", "gradnorm.fault"
-# When a page with the error was first drawn to its end: None of one that no page shows, infinity before that end.
-# It stays for so many seconds, since the page may draw itself anew at once.
+# When a page with the error was first drawn to its end: None while no page shows it, infinity before that end.
 _FAULT_DRAWN = "gradnorm.fault drawn"
+# For so many seconds an error stays, since the page may draw itself anew at once.
 FAULT_STAYS = 5.0
 # What else the address holds for a page: a value, and how the query spells it.
 _EXTRA, _EXTRA_QUERY = "gradnorm.extra", "gradnorm.extra query"
@@ -42,9 +42,8 @@ def restore() -> None:
     """
     first = _SPEC not in st.session_state
     if first:
-        st.session_state[_RUN] = None
-        tell("")
-        _take(preset(START))
+        watch(None)
+        st.session_state[_SPEC] = preset(START)
     elif arrived() and st.session_state[_FAULT_DRAWN] is not None:
         tell("")
     said = address.query()
@@ -186,11 +185,10 @@ def _take(new: RunSpec, by_hand: Collection[str] = ()) -> None:
 
     by_hand: the options that the user has just changed by a widget, which stays.
     """
-    before = None if _SPEC not in st.session_state else {**spec().flat(), "preset": preset_name()}
+    before = {**spec().flat(), "preset": preset_name()}
     st.session_state[_SPEC] = new
-    if before is not None:
-        now = {**new.flat(), "preset": preset_name()}
-        renew(key for key, value in now.items() if key not in by_hand and before.get(key) != value)
+    now = {**new.flat(), "preset": preset_name()}
+    renew(key for key, value in now.items() if key not in by_hand and before.get(key) != value)
 
 
 def preset_name() -> str | None:

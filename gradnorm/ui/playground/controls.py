@@ -181,17 +181,18 @@ def _each(
     labels: one for each slider.  change: called with all numbers when one was moved.  stops, text: of `scale_slider`.
     """
 
-    def moved(i: int, key: str) -> Callable[[float], None]:
+    def moved(i: int, name: str, key: str) -> Callable[[float], None]:
         def changed(value: float) -> None:
-            if key == key_of(f"each:{i}:{option.key}", option.key):
+            if key == key_of(name, option.key):
                 renew(f"{place}:{option.key}" for place in PLACES)
                 change([*values[:i], value, *values[i + 1 :]])
 
         return changed
 
     for i, (label, value) in enumerate(zip(labels, values, strict=True)):
-        key = key_of(f"each:{i}:{option.key}", option.key)
-        scale_slider(label, key, value, moved(i, key), stops, text)
+        name = f"each:{i}:{option.key}"
+        key = key_of(name, option.key)
+        scale_slider(label, key, value, moved(i, name, key), stops, text)
 
 
 def _draw(tasks: int, scale: float, seed: int) -> None:
