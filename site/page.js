@@ -1,6 +1,7 @@
 /** The playground that needs no server: settings, a race in a worker, and the dashboard's own live panel. */
 import { element, write } from "../assets/live/dom.js";
 import { FINAL } from "../assets/live/header.js";
+import { keep, recall } from "../assets/live/kept.js";
 import { mount } from "../assets/live/panel.js";
 import { Trainer } from "../assets/toy/client.js";
 import { Controls } from "./controls.js";
@@ -99,10 +100,10 @@ class Page {
 
   /** The link to the dashboard, and where that is. */
   lab() {
-    this.base = element("input", { id: "lab", type: "url", value: stored() ?? LAB, autocomplete: "off" });
+    this.base = element("input", { id: "lab", type: "url", value: recall(LAB_KEY) ?? LAB, autocomplete: "off" });
     this.link = element("a", { class: "lab", target: "_blank", rel: "noopener", href: this.labAddress() }, t("Open this in the lab"));
     this.base.addEventListener("input", () => {
-      store(this.base.value);
+      keep(LAB_KEY, this.base.value);
       this.link.href = this.labAddress();
     });
     const help = element("small", {}, t("Where your dashboard runs (make run). It trains the same race, keeps it, and has more methods and data."));
@@ -126,23 +127,6 @@ function translate(page) {
     const name = part.dataset.t;
     if (name) part.setAttribute(name, t(part.getAttribute(name)));
     else part.innerHTML = t(part.innerHTML.trim().replace(/\s+/g, " "));
-  }
-}
-
-/** A browser may forbid a page to keep anything. */
-function stored() {
-  try {
-    return localStorage.getItem(LAB_KEY);
-  } catch {
-    return null;
-  }
-}
-
-function store(address) {
-  try {
-    localStorage.setItem(LAB_KEY, address);
-  } catch {
-    // The address is then typed again.
   }
 }
 

@@ -2,6 +2,7 @@
 import { element, write } from "../live/dom.js";
 import { Feed } from "../live/feed.js";
 import { FINAL } from "../live/header.js";
+import { keep, recall } from "../live/kept.js";
 import { mount } from "../live/panel.js";
 import { language, later, speak, t } from "../live/words.js";
 
@@ -122,11 +123,12 @@ class Theme {
     this.changed = changed;
     this.system = matchMedia("(prefers-color-scheme: dark)");
     this.system.addEventListener("change", () => this.apply());
-    this.chosen = stored();
+    const kept = recall(THEME);
+    this.chosen = kept === "dark" || kept === "light" ? kept : null;
     button.hidden = false;
     button.addEventListener("click", () => {
       this.chosen = this.dark ? "light" : "dark";
-      store(this.chosen);
+      keep(THEME, this.chosen);
       this.apply();
     });
     this.apply();
@@ -140,24 +142,6 @@ class Theme {
     document.documentElement.style.colorScheme = this.chosen ?? "light dark";
     write(this.button, this.dark ? t("Light") : t("Dark"));
     this.changed();
-  }
-}
-
-/** A browser may forbid a page to keep anything. */
-function stored() {
-  try {
-    const chosen = localStorage.getItem(THEME);
-    return chosen === "dark" || chosen === "light" ? chosen : null;
-  } catch {
-    return null;
-  }
-}
-
-function store(chosen) {
-  try {
-    localStorage.setItem(THEME, chosen);
-  } catch {
-    // It is then chosen again.
   }
 }
 

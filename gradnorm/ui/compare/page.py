@@ -30,7 +30,7 @@ from gradnorm.ui.words import t
 
 # What a mouse does by itself needs no button, and a phone has no room for it.
 _NEEDLESS = ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d"]
-_MODE_BAR = {"displaylogo": False, "displayModeBar": True, "modeBarButtonsToRemove": _NEEDLESS}
+_TOOLS = {"displayModeBar": True, "modeBarButtonsToRemove": _NEEDLESS}
 
 
 def compare() -> None:
@@ -85,8 +85,8 @@ def _figures(view: View, comparison: Comparison, measures: Sequence[Measure]) ->
     _warn(*told)
     for i, figure in enumerate(drawn):
         kind = cast("Any", figure.data[0]).type
-        saved = camera(f"comparison-{i + 1}", view.picture, height=cast("Any", figure.layout).height)
-        config = {**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
+        height = cast("Any", figure.layout).height
+        config = camera(f"comparison-{i + 1}", view.picture, height=height, tools=_TOOLS)
         st.plotly_chart(in_words(figure, comparison.measures), key=f"comparison-{kind}-{i}", config=config)
 
 

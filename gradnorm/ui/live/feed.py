@@ -211,8 +211,8 @@ class Hub:
         self.store, self._asked = store, asked
         self._feeds: dict[str, Feed] = {}
         self._turns = Turns()
-        # The version of the store at which a run was there.
-        self._there: dict[str, int] = {}
+        # Runs that were there at the store's version that was seen last.
+        self._seen, self._there = -1, set[str]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         store.listen(self._written)
@@ -246,9 +246,11 @@ class Hub:
         while True:
             try:
                 newest = self.store.version()
-                if newest != self._there.get(run):
+                if newest != self._seen:
+                    self._seen, self._there = newest, set()
+                if run not in self._there:
                     self.store.info(run)
-                    self._there[run] = newest
+                    self._there.add(run)
             except UnknownRunError:
                 return
             except StoreError:  # the page says what is wrong with the home

@@ -25,7 +25,7 @@ from gradnorm.ui.runs.table import show_table
 from gradnorm.ui.words import t, tn
 
 DRAWN = 8
-_MODE_BAR = {"displaylogo": False, "modeBarButtonsToRemove": ["sendDataToCloud"]}
+_TOOLS = {"modeBarButtonsToRemove": ["sendDataToCloud"]}
 
 
 def catalogue() -> None:
@@ -124,10 +124,8 @@ def _charts(chosen: Sequence[RunInfo]) -> None:
     figures = [history.test_loss(snapshots), *([history.weights(snapshots[0])] if len(chosen) == 1 else [])]
     names = ("test-loss", "weights")[: len(figures)]
     for column, figure, name in zip(columns, figures, names, strict=True):
-        saved = camera(f"{chosen[0].run if len(chosen) == 1 else 'runs'}-{name}")
-        column.plotly_chart(
-            in_words(figure), config={**_MODE_BAR, "toImageButtonOptions": saved["toImageButtonOptions"]}
-        )
+        file = f"{chosen[0].run if len(chosen) == 1 else 'runs'}-{name}"
+        column.plotly_chart(in_words(figure), config=camera(file, tools=_TOOLS))
     picture_kind()
     if len(chosen) > DRAWN:
         st.caption(t("The charts show the first {drawn} of {count:,} runs.", drawn=DRAWN, count=len(chosen)))
