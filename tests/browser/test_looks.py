@@ -8,7 +8,12 @@ from playwright.sync_api import expect
 from tests.browser.playground import CHARTS, PATIENCE
 from tests.factories import wait_for
 
-SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES = {
+    "desk": {"width": 1440, "height": 900},
+    "phone": {"width": 390, "height": 844},
+    # What a window of 1280 pixels has left at a zoom of 400 %.
+    "narrow": {"width": 320, "height": 640},
+}
 SHORT = "batch_size=8&width=16&depth=1&eval_every=10&device=cpu"
 
 # Elements that can be seen, and of which a part lies outside the window or under Streamlit's header.
@@ -118,7 +123,7 @@ FINISHED = [(*pair, "toy-2") for pair in PAIRS[:2]]
 FINISHED += [(*pair, name) for pair in PAIRS[2:] for name in ("toy-10", "diamonds")]
 
 
-@FEW
+@pytest.mark.parametrize(("size", "scheme"), [*PAIRS[:2], ("narrow", "light")])
 def test_a_page_without_a_run(server, open_page, size, scheme):
     tab = open_page(f"{server.url}/", viewport=SIZES[size], color_scheme=scheme)
     expect(tab.panel).to_have_attribute("data-theme", scheme)
@@ -161,3 +166,20 @@ def test_the_list_of_runs(server, open_page, finished, size, scheme):
     check(page)
     cell = page.locator("table").get_by_text(finished["toy-10"].removeprefix("/?run="))
     expect(cell).to_be_attached()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_high_contrast_keeps_sliders_legends_and_what_is_pressed(server, open_page, finished, scheme):
+    tab = open_page(f"{server.url}{finished['toy-2']}", forced_colors="active", color_scheme=scheme)
+    tab.wait_for_state("finished")
+    slider = tab.page.get_by_role("group", name="Asymmetry α")
+    assert tab.colors(slider) > 2, "The slider's track and thumb should be seen on the page's background."
+    swatches = {tab.style(f"legend-{i}", ".gn-swatch", "color") for i in range(2)}
+    assert len(swatches) == 2, "Tasks should keep the colours that tell them apart."
+    pressed, other = (
+        tab.page.locator(f".gn-segments button[aria-pressed={state}]").first.evaluate(
+            "node => getComputedStyle(node).backgroundColor"
+        )
+        for state in ("true", "false")
+    )
+    assert pressed != other
