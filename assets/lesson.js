@@ -12,6 +12,7 @@ if (!("gradnormLesson" in window)) {
     Enter: "reveal",
     " ": "play",
   };
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
   // What Tab leads to keeps Enter and the space bar; what is written in, and open menus, keep all keys.
   const WRITTEN_IN = "textarea, input:not([type=range]), [contenteditable=true]";
   const PRESSED = "button, a, summary, [role=button], [role=radio]";
@@ -30,9 +31,8 @@ if (!("gradnormLesson" in window)) {
       if (key.startsWith("Arrow") && active?.matches?.("[role=radio]")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      const button = /** @type {HTMLButtonElement | null} */ (
-        document.querySelector(`.st-key-lesson-${KEYS[key]} button`)
-      );
+      const name = still.matches && KEYS[key] === "play" ? "beat" : KEYS[key];
+      const button = /** @type {HTMLButtonElement | null} */ (document.querySelector(`.st-key-lesson-${name} button`));
       if (!event.repeat) button?.click();
     },
     true,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any, Self
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 # Milliseconds. The machine is slow and shared: what matters is that it happens.
@@ -160,6 +162,11 @@ class Playground:
     def pixels(self, chart: str, color: tuple[int, int, int] | None = None) -> int:
         """How many pixels of a chart are painted, in one colour or in any."""
         return self.page.evaluate(_PIXELS, [chart, color])
+
+    def colors(self, node: Locator) -> int:
+        """How many colours a part of the page is seen in, those of smoothed edges left out."""
+        picture = Image.open(BytesIO(node.screenshot())).convert("RGB")
+        return sum(count >= 20 for count, _ in picture.getcolors(picture.width * picture.height) or [])
 
     def controls(self) -> dict[str, Any]:
         """Every setting by its label, as it stands in the page."""

@@ -152,6 +152,18 @@ def test_it_can_be_used_by_keyboard_alone_and_play_ends_where_all_say_the_same(l
     expect(tab.answer).to_have_text(re.compile("^Right"), timeout=PATIENCE)
 
 
+def test_with_reduced_motion_a_press_is_a_value(lesson):
+    tab = lesson("/lesson?step=norms&t=140", reduced_motion="reduce")
+    tab.wait_for_step("norms")
+    expect(tab.button("play")).to_be_hidden()
+    expect(tab.button("tour")).to_be_hidden()
+    for steps_done in (150, 0, 10):
+        tab.press("Space")
+        tab.wait_for_reading(f"After {steps_done} steps")
+    tab.button("beat").click()
+    tab.wait_for_reading("After 20 steps")
+
+
 def test_what_is_set_is_in_the_address_and_the_browser_goes_back(lesson):
     tab = lesson("/lesson?step=target&alpha=1.5&t=60")
     tab.wait_for_step("target")

@@ -174,12 +174,12 @@ def test_high_contrast_keeps_sliders_legends_and_what_is_pressed(server, open_pa
     tab.wait_for_state("finished")
     slider = tab.page.get_by_role("group", name="Asymmetry α")
     assert tab.colors(slider) > 2, "The slider's track and thumb should be seen on the page's background."
-    swatches = {tab.style(f"legend-{i}", ".gn-swatch", "color") for i in range(2)}
+    swatch = "node => getComputedStyle(node.querySelector('.gn-swatch')).color"
+    swatches = {tab.page.get_by_test_id(f"legend-{i}").evaluate(swatch) for i in range(2)}
     assert len(swatches) == 2, "Tasks should keep the colours that tell them apart."
+    ground = "node => getComputedStyle(node).backgroundColor"
     pressed, other = (
-        tab.page.locator(f".gn-segments button[aria-pressed={state}]").first.evaluate(
-            "node => getComputedStyle(node).backgroundColor"
-        )
+        tab.page.locator(f".gn-segments button[aria-pressed={state}]").first.evaluate(ground)
         for state in ("true", "false")
     )
     assert pressed != other

@@ -45,6 +45,10 @@ def _trial(look: Look) -> None:
         if st.button(label, icon=icon, key="lesson-play"):
             play(here)
             _redraw(here)
+        # It takes the place of Play in a browser that asks for reduced motion.
+        if st.button(t("Next value"), icon=":material/skip_next:", key="lesson-beat", disabled=here.playing):
+            beat(here)
+            _redraw(here)
     # Only the first run of a server has to wait for torch.
     ready = "torch" in sys.modules
     waiting = (
@@ -74,6 +78,14 @@ def play(here: Place) -> None:
     if here.playing and here.settings[slider.key] == slider.stops[-1]:
         here.put(slider.key, slider.stops[0])
     here.since = time.monotonic()
+
+
+def beat(here: Place) -> None:
+    """Move the slider on by one stop, and from the last one to the first."""
+    slider = here.step.trial.slider
+    place_of = slider.stops.index(here.settings[slider.key])
+    here.put(slider.key, slider.stops[(place_of + 1) % len(slider.stops)])
+    audience.tell(here)
 
 
 def _advance(here: Place) -> None:
