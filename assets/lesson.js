@@ -82,6 +82,9 @@ if (!("gradnormLesson" in window)) {
 
   const arrive = () => {
     document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0);
+    // In a long language the steps scroll inside their bar.
+    const here = document.querySelector(".st-key-lesson-steps button[aria-checked=true]");
+    here?.scrollIntoView({ block: "nearest", inline: "nearest" });
     const { audience = "" } = told();
     if (audience !== following.code) {
       following.socket?.close();

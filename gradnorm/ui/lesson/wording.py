@@ -20,6 +20,11 @@ def vector(values: Numbers) -> str:
     return f"({enumerated([number(v, '.3g') for v in values])})"
 
 
+def tasks(count: int) -> list[str]:
+    """Return "task 1", "task 2" and so on."""
+    return [t("task {number}", number=i + 1) for i in range(count)]
+
+
 def listed(values: Numbers) -> list[float]:
     """Return values of shape [n] as a list."""
     return cast("list[float]", values.tolist())

@@ -9,7 +9,7 @@ from gradnorm.charts.lesson import Look
 from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import EQUAL, SIGMAS, gradnorm, settings, trained
 from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
-from gradnorm.ui.lesson.wording import rows, spread
+from gradnorm.ui.lesson.wording import rows, spread, tasks
 from gradnorm.ui.words import t
 
 ALPHA = Slider("alpha", later("Asymmetry α"), tuple(k / 2 for k in range(7)), 0.0)
@@ -20,7 +20,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     courses = {t("equal"): equal} | {ALPHA.text(a): trained(SIGMAS, gradnorm(a)) for a in sorted(tried)}
     places = [t("equal"), *(ALPHA.text(a) for a in ALPHA.stops)]
     ends = rows([course.test_ratios[-1] for course in courses.values()])
-    figure = charts.spread(list(courses), ends, equal.names, look, places, t("equal weights, or GradNorm with α"))
+    figure = charts.spread(list(courses), ends, tasks(len(SIGMAS)), look, places, t("equal weights, or GradNorm with α"))
     figure.update_yaxes(range=[0.3, 0.75])
     end, before = courses[ALPHA.text(values["alpha"])].test_ratios[-1], equal.test_ratios[-1]
     return Picture(

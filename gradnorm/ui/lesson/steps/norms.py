@@ -9,7 +9,7 @@ from gradnorm.charts.lesson import Bars, Look
 from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import ALPHA, EQUAL, SIGMAS, STEPS, WEIGHT_RATE, settings, step_by_step, trained
 from gradnorm.ui.lesson.trial import Choice, Picture, Slider, Trial, Values
-from gradnorm.ui.lesson.wording import listed, times, vector
+from gradnorm.ui.lesson.wording import listed, tasks, times, vector
 from gradnorm.ui.words import number, t
 
 MOMENT = Slider("t", later("Steps done"), tuple(float(t) for t in range(0, STEPS, 10)), 0.0)
@@ -24,7 +24,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     targets = None if course.targets is None else course.targets
     top = 1.1 * max(course.norms.max(), 0 if targets is None else targets.max())
     bars = Bars(step, listed(norms), None if targets is None else listed(targets[step]))
-    figure = charts.norm_bars(bars, course.names, look, top)
+    figure = charts.norm_bars(bars, tasks(len(SIGMAS)), look, top)
     figure.update_layout(title_text=t("Gradient norms after {step} steps", step=step))
     return Picture(
         [(figure, t("Gradient norms of three tasks as bars"))],

@@ -9,7 +9,7 @@ from gradnorm.charts.lesson import Look
 from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import SIGMAS, settings, step_by_step, trained, unrenormalized
 from gradnorm.ui.lesson.trial import Choice, Picture, Slider, Trial, Values
-from gradnorm.ui.lesson.wording import listed, rows, vector
+from gradnorm.ui.lesson.wording import listed, rows, tasks, vector
 from gradnorm.ui.words import t
 
 KEPT = Choice("renormalise", later("Renormalisation"), {"on": later("On"), "off": later("Off")})
@@ -23,7 +23,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     figure = charts.lines(
         listed(course.steps),
         rows(weights),
-        [f"w{'₁₂₃'[i]} ({name})" for i, name in enumerate(course.names)],
+        [f"w{'₁₂₃'[i]} ({name})" for i, name in enumerate(tasks(len(SIGMAS)))],
         look,
         title=t("Loss weights, renormalisation on") if kept == "on" else t("Loss weights, renormalisation off"),
         unit=t("weight wᵢ(t), log scale"),

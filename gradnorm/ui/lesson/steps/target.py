@@ -11,7 +11,7 @@ from gradnorm.charts.lesson import Bars, Look
 from gradnorm.common.texts import later
 from gradnorm.ui.lesson.lesson_runs import EQUAL, SIGMAS, STEPS, gradnorm, settings, targets, trained
 from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
-from gradnorm.ui.lesson.wording import listed, vector
+from gradnorm.ui.lesson.wording import listed, tasks, vector
 from gradnorm.ui.words import t
 
 ALPHA = Slider("alpha", later("Asymmetry α"), tuple(k / 2 for k in range(7)), 0.0)
@@ -24,7 +24,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     G, r = course.norms[step], course.rates[step]
     wanted = targets(G, r, alpha)
     bars = Bars(step, listed(G), listed(wanted))
-    figure = charts.target_bars(bars, course.names, look, 1.1 * max(G.max(), wanted.max()))
+    figure = charts.target_bars(bars, tasks(len(SIGMAS)), look, 1.1 * max(G.max(), wanted.max()))
     figure.update_layout(title_text=t("Gradient norms after {step} steps", step=step))
     return Picture(
         [(figure, t("Norms and their targets"))],
