@@ -1,6 +1,7 @@
 /** The run's state, title, progress and downloads. */
 import { count, duration, rate } from "./format.js";
 import { element, write } from "./dom.js";
+import { retold } from "./retold.js";
 import { later, t } from "./words.js";
 
 const ICONS = {
@@ -89,7 +90,7 @@ export class Header {
       this.icon.innerHTML = `<svg viewBox="0 0 12 12" width="12" height="12"><path d="${ICONS[state] ?? ICONS.queued}"/></svg>`;
       write(this.word, t(state));
     }
-    write(this.message, status.message ?? "");
+    write(this.message, retold(status.message ?? ""));
     this.progress(status, step);
   }
 
@@ -118,6 +119,6 @@ function sentence(status, step) {
   parts.push(t("{done} steps", { done: steps ? `${count(step)} / ${count(steps)}` : count(step) }));
   if (state === "running" && speed) parts.push(t("{rate} steps/s", { rate: rate(speed) }));
   if (state === "running" && Number.isFinite(left) && left !== null) parts.push(t("{time} left", { time: duration(left) }));
-  if (device) parts.push(t(device));
+  if (device) parts.push(retold(device));
   return parts.join(" · ");
 }

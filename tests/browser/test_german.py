@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.playground import PATIENCE
+from tests.browser.playground import PATIENCE, SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +71,13 @@ def test_the_live_panel_speaks_the_language_of_its_page(fresh_server, open_page)
     expect(panel).to_contain_text("how strongly each task’s loss counts; smoothed", timeout=PATIENCE)
     expect(panel).to_have_count(1)
     expect(panel.locator(".gn-smoothing output")).to_have_text("0.70")
+
+
+def test_how_a_run_ended_is_said_in_the_language_of_the_page(fresh_server, open_page):
+    page = open_page.page(locale="de-DE")
+    page.goto(f"{fresh_server.url}/?preset=toy-2&steps=20&{SMALL}")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_test_id("live-panel")).to_contain_text("Alle 20 Schritte getan.", timeout=PATIENCE)
 
 
 def test_what_is_chosen_is_kept(fresh_server, open_page):

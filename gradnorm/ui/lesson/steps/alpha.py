@@ -20,7 +20,8 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     courses = {t("equal"): equal} | {ALPHA.text(a): trained(SIGMAS, gradnorm(a)) for a in sorted(tried)}
     places = [t("equal"), *(ALPHA.text(a) for a in ALPHA.stops)]
     ends = rows([course.test_ratios[-1] for course in courses.values()])
-    figure = charts.spread(list(courses), ends, tasks(len(SIGMAS)), look, places, t("equal weights, or GradNorm with α"))
+    x = t("equal weights, or GradNorm with α")
+    figure = charts.spread(list(courses), ends, tasks(len(SIGMAS)), look, places, x)
     figure.update_yaxes(range=[0.3, 0.75])
     end, before = courses[ALPHA.text(values["alpha"])].test_ratios[-1], equal.test_ratios[-1]
     return Picture(

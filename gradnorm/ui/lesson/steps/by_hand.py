@@ -11,7 +11,8 @@ from gradnorm.ui.lesson.lesson_runs import PAIR, by_hand, gradnorm, settings, tr
 from gradnorm.ui.lesson.trial import Picture, Slider, Trial, Values
 from gradnorm.ui.words import t
 
-RATIO = Slider("ratio", later("Your weights, w₁ : w₂"), (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), 1.0, "\u00a0:\u00a01")
+RATIOS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+RATIO = Slider("ratio", later("Your weights, w₁ : w₂"), RATIOS, 1.0, "\u00a0:\u00a01")
 
 
 def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
