@@ -33,11 +33,15 @@ class Page {
     this.tries = new Tries(node("tries"), node("watch"), (place) => this.see(place));
     this.controls = new Controls(node("controls"), slider, this.settings, declared, (key) => this.changed(key));
     node("controls").append(this.lab());
-    node("start").addEventListener("click", () => this.start());
+    node("start").addEventListener("click", () => {
+      this.fault = "";
+      this.start();
+    });
     node("pause").addEventListener("click", () => (this.trainer.state === "running" ? this.trainer.pause() : this.trainer.go()));
     node("step").addEventListener("click", () => this.trainer.step());
+    // What is wrong with the address stays until the visitor starts something else.
+    this.fault = faults.length ? `${t("The address could not be read in full.")} ${faults.join(" ")}` : "";
     this.start();
-    if (faults.length) write(node("verdict"), `${t("The address could not be read in full.")} ${faults.join(" ")}`);
   }
 
   /** Begin a race with the present settings. */
@@ -59,6 +63,7 @@ class Page {
   see(place) {
     Object.assign(this.settings, defaults(this.declared), TRIES[place].settings);
     this.place = place;
+    this.fault = "";
     this.controls.show();
     this.address();
     this.start();
@@ -89,7 +94,7 @@ class Page {
     write(node("pause"), state === "paused" ? t("Go on") : t("Pause"));
     node("pause").disabled = over || state === "queued";
     node("step").disabled = state !== "paused";
-    write(node("verdict"), over ? verdict(this.trainer.results) : "");
+    write(node("verdict"), [this.fault, over ? verdict(this.trainer.results) : ""].filter(Boolean).join(" "));
     document.body.dataset.state = state;
   }
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from gradnorm import RunSpec, train
 from gradnorm.runs.records import StepRecord
@@ -66,13 +67,15 @@ def test_a_race_runs_and_draws_in_the_browser_alone(site, open_page):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{site}?steps=60&sigmas=1,5,10&race=gradnorm,equal,uncertainty&alpha=9&utm_source=letter")
-    assert "Asymmetry α should be a number from 0 to 5. Found “9”." in page.locator("#verdict").inner_text()
+    said = page.locator("#verdict")
+    expect(said).to_contain_text("Asymmetry α should be a number from 0 to 5. Found “9”.", timeout=PATIENCE)
     page.wait_for_selector("body[data-state=finished]", timeout=PATIENCE)
     for place, name in enumerate(("GradNorm", "Equal weights", "Uncertainty weighting")):
         contender = page.get_by_test_id(f"contender-{place}")
         assert contender.get_attribute("data-points") == "60"
         assert name in contender.inner_text()
-    assert "After 60 steps" in page.locator("#verdict").inner_text()
+    expect(said).to_contain_text("After 60 steps")
+    expect(said).to_contain_text("Found “9”.")
     # Charts are drawn where they are on screen.
     page.wait_for_function("() => document.querySelectorAll('.gn-chart:not(.gn-is-empty) canvas').length >= 2")
 
