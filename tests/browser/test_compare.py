@@ -63,7 +63,7 @@ def test_ten_runs_are_compared_and_the_report_shows_the_same_without_a_network(s
     shown, tables = page.evaluate(_FIGURES), page.evaluate(_TABLES)
     assert len([trace for trace in shown[0] if trace[1]]) == 5
     assert tables[0].count("±") == 15
-    assert "LaTeX" in page.get_by_test_id("stMain").inner_text()
+    expect(page.get_by_test_id("stMain")).to_contain_text("LaTeX", timeout=PATIENCE)
     report = saved(page, "HTML report", tmp_path / "report.html")
     assert r"\begin{tabular}" in saved(page, "LaTeX", tmp_path / "it.tex").read_text()
     assert saved(page, "CSV", tmp_path / "it.csv").read_text().startswith("group,runs")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.playground import CHARTS, PATIENCE, SMALL
+from tests.factories import wait_for
 
 PACED = f"dataset=toy&tasks=3&sigmas=1,10,100&{SMALL}&steps=20000&pace=120&alpha=0.5"
 
@@ -143,7 +144,7 @@ def test_zoom_and_legend_stay_while_data_stream_and_alpha_moves(server, open_pag
     for chart in CHARTS:
         tab.chart(chart).scroll_into_view_if_needed()
         tab.wait_for_step(tab.step + 20)
-        assert tab.pixels(chart, orange) > 20
+        wait_for(lambda chart=chart: tab.pixels(chart, orange) > 20, PATIENCE / 1000)
     assert tab.is_tagged()
     assert tab.panel.get_attribute("data-mounts") == "1"
 
