@@ -96,13 +96,7 @@ def check(page) -> None:
         ".map((node) => node.scrollWidth - node.clientWidth)"
     )
     assert wide == [0, 0], "The page scrolls sideways."
-    cut_off = page.evaluate(_CUT_OFF)
-    for _ in range(40):
-        if not cut_off:
-            break
-        page.wait_for_timeout(250)  # on a busy machine its parts may still be on their way to their places
-        cut_off = page.evaluate(_CUT_OFF)
-    assert cut_off == []
+    assert page.evaluate(_CUT_OFF) == []
     assert page.evaluate(_FAINT, 4.5) == []
 
 

@@ -12,6 +12,11 @@ from tests.browser.playground import PATIENCE
 from tests.browser.test_looks import FEW, SIZES, check
 from tests.factories import TINY
 
+_TABLES_ARE_WIDE = """() => {
+  const tables = [...document.querySelectorAll("[data-testid=stDataFrame]")];
+  return tables.length === 2 && tables.every((table) => table.clientWidth > 100);
+}"""
+
 SMALL = "dataset=toy&tasks=2&sigmas=1,2&batch_size=4&width=8&depth=1&eval_every=50&device=cpu&steps=1500"
 
 
@@ -73,6 +78,8 @@ def test_a_study_looks_well(server, open_page, finished, size, scheme):
     page.goto(f"{server.url}/studies?study={finished}")
     bar(page, "finished")
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=PATIENCE)
+    # Until a table has its width, its buttons hang out of the page on the left.
+    page.wait_for_function(_TABLES_ARE_WIDE, timeout=PATIENCE)
     check(page)
 
 
