@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from gradnorm.ui import lab
+from gradnorm.ui.callbacks import let_callbacks_finish
 from gradnorm.ui.file_handles import Scarcity
 from gradnorm.ui.guard import Guard, allowed_hosts
 from gradnorm.ui.launcher import OPEN
@@ -58,6 +59,7 @@ def base_path() -> str:
 async def lifespan(app: Any) -> AsyncGenerator[None]:
     """End the runs in good order when the server is told to stop."""
     Scarcity(asyncio.get_running_loop())
+    let_callbacks_finish()
     end_without_slow_clients()
     sending = asyncio.create_task(send_at_once())
     # Imported modules stay; without this each collection would walk them all.

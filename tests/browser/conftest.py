@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,14 +12,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import RunStore
@@ -33,12 +34,43 @@ HARMLESS = re.compile(
     r"404 \(Not Found\) \S+/(runs|lesson|your_data|gallery|studies|compare)/_stcore/(health|host-config)$"
 )
 
+# What a page shows, as far as texts and attributes tell.
+_STATE = """() => {
+  const all = (selector, read) => [...document.querySelectorAll(selector)].map(read);
+  const text = (node) => node.innerText.trim().slice(0, 300);
+  const focused = document.activeElement;
+  return {
+    streamlit: all("[data-testid=stApp]", (node) => ({ ...node.dataset })),
+    panel: all("[data-testid=live-panel]", (node) => ({ ...node.dataset })),
+    charts: all("[data-testid^=chart-]", (node) => ({ ...node.dataset })),
+    focused: focused && `${focused.tagName} ${focused.getAttribute("aria-label") ?? text(focused).slice(0, 60)}`,
+    sliders: all("input[type=range]", (node) => `${node.getAttribute("aria-label")}: ${node.value}`),
+    fields: all("input:not([type=range])", (node) => `${node.getAttribute("aria-label")}: ${node.value}`),
+    buttons: all("button", (node) => `${text(node)}${node.disabled ? " (disabled)" : ""}`).filter(Boolean),
+    alerts: all("[data-testid=stAlert], [data-testid=stToast], [role=dialog]", text),
+  };
+}"""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A browser test waits for a slow machine rather than for a fixed time."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say with a failure what the pages showed and what the server wrote: on a machine far away it is all there is."""
+    report = yield
+    if report.when == "call" and report.failed:
+        given = getattr(item, "funcargs", {})
+        opener = given.get("open_page")
+        if isinstance(opener, Opener):
+            report.sections.extend(("page", text) for text in opener.described())
+        for server in {each.home: each for each in given.values() if isinstance(each, Server)}.values():
+            report.sections.append(("server", "\n".join(server.log.read_text().splitlines()[-50:])))
+    return report
 
 
 @dataclass
@@ -182,6 +214,18 @@ class Opener:
             text = text.replace("Failed to load resource: the server responded with a status of ", "")
             if not HARMLESS.search(text):
                 self.complaints.append(text)
+
+    def described(self) -> list[str]:
+        """Return what each open page shows, as far as it answers."""
+        texts = [*self.complaints]
+        for page in (page for context in self.contexts for page in context.pages):
+            try:
+                shown = page.evaluate(_STATE)
+                lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in shown.items())
+                texts.append("\n".join([page.url, *lines]))
+            except Error as error:
+                texts.append(f"{page.url} does not answer: {error}")
+        return texts
 
     def unexpected(self) -> list[str]:
         return [text for text in self.complaints if not any(re.search(known, text) for known in self.expected)]
