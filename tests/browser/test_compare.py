@@ -87,6 +87,10 @@ def test_controls_write_the_address_and_pictures_are_saved(server, open_page, ru
     page.get_by_role("radio", name="SVG").click()
     page.wait_for_url(re.compile("picture=svg"), timeout=PATIENCE)
     expect(page.get_by_text("seconds of training")).to_be_visible(timeout=PATIENCE)
+    # The address is written before the figures are drawn anew.
+    saves = """() => [...document.querySelectorAll('.js-plotly-plot')].every(
+      (plot) => plot._context.toImageButtonOptions.format === 'svg')"""
+    page.wait_for_function(saves, timeout=PATIENCE)
     with page.expect_download(timeout=PATIENCE) as waiting:
         page.locator("[data-title*='Download plot']").first.click()
     assert waiting.value.suggested_filename == "comparison-1.svg"
