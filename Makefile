@@ -25,7 +25,7 @@ run: $(VENV)/.run  ## install and serve the dashboard on $(PORT)
 	$(BIN)/python -m gradnorm dashboard --port $(PORT) --open
 
 site: $(VENV)/.run  ## write the playground that needs no server to build/site, for any file server
-	$(BIN)/python tools/static_site.py
+	$(BIN)/python -m tools.static_site
 
 test: lint $(VENV)/.browser  ## lint, types, layers, all tests but the long ones, the browser included; under 12 min
 	$(NODE) --test --test-reporter=dot tests/js/*.test.js

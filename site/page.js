@@ -5,14 +5,13 @@ import { keep, recall } from "../assets/live/kept.js";
 import { mount } from "../assets/live/panel.js";
 import { Trainer } from "../assets/toy/client.js";
 import { Controls } from "./controls.js";
-import { defaults, fromQuery, labAddress, specsOf, toQuery } from "./settings.js";
+import { defaults, fromQuery, LAB, LAB_KEY, labAddress, specsOf, toQuery } from "./settings.js";
 import { Tries, TRIES } from "./tries.js";
 import { verdict } from "./verdict.js";
-import { language, speak, t } from "../assets/live/words.js";
+import { t } from "../assets/live/words.js";
+import { begin } from "./page_words.js";
 
 const LIVE = ["alpha", "half_life"];
-const LAB = "http://localhost:8501";
-const LAB_KEY = "gradnorm.lab";
 const node = (id) => /** @type {any} */ (document.getElementById(id));
 
 class Page {
@@ -120,24 +119,4 @@ class Page {
   }
 }
 
-/** The language to speak: what the address asks for, else the browser's first that there is. */
-function wanted(languages) {
-  const asked = [new URLSearchParams(location.search).get("lang"), ...navigator.languages].map((code) => code?.split("-")[0].toLowerCase());
-  return asked.find((code) => languages.includes(code)) ?? languages[0];
-}
-
-/** Put what the page itself holds into the reader's language. `data-t` names an attribute, or is empty for what is inside. */
-function translate(page) {
-  for (const part of page.querySelectorAll("[data-t]")) {
-    const name = part.dataset.t;
-    if (name) part.setAttribute(name, t(part.getAttribute(name)));
-    else part.innerHTML = t(part.innerHTML.trim().replace(/\s+/g, " "));
-  }
-}
-
-const answer = await fetch(new URL("./declared.json", import.meta.url));
-const declared = await answer.json();
-await speak(wanted(declared.languages));
-document.documentElement.lang = language();
-translate(document);
-new Page(declared);
+new Page(await begin());

@@ -1,6 +1,10 @@
 /** What a visitor has chosen: read from the address and from fields, written as an address and as specs. */
 import { t } from "../assets/live/words.js";
 
+/** Where the dashboard runs unless the visitor says otherwise, and the key of what the visitor said. */
+export const LAB = "http://localhost:8501";
+export const LAB_KEY = "gradnorm.lab";
+
 const LIST = ["sigmas"];
 const SIGMA = [1e-6, 1e6];
 

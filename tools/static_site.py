@@ -1,5 +1,6 @@
-"""Writes the playground that needs no server: `python tools/static_site.py [FOLDER]`, build/site if it is left out.
+"""Writes the site that needs no server: `python -m tools.static_site [FOLDER]`, build/site if it is left out.
 
+It has the playground on the toy, and the lesson.
 The folder holds static files alone, for any file server. It has the layout of the sources, so that their addresses of
 each other hold; what the sources of the site take from Python is written to `site/declared.json` and `site/theme.css`.
 """
@@ -20,8 +21,10 @@ from gradnorm.config.spec import RunSpec, methods, preset
 from gradnorm.datasets.builtin.toy import sample_sigmas
 from gradnorm.ui.theme import theme
 from gradnorm.ui.words import ENGLISH, in_scripts, languages
+from tools import static_lesson
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("index.html", "lesson.html")
 METHODS = ("gradnorm", "equal", "uncertainty")
 KEYS = ("alpha", "update", "half_life", "learning_rate", "seed", "steps", "sigmas")
 MOST_TASKS = 10
@@ -53,8 +56,11 @@ def build(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("assets/live", "assets/toy", "assets/vendor", "site"):
         shutil.copytree(ROOT / part, folder / part)
-    shutil.copy(ROOT / "assets/logo.svg", folder / "assets")
-    (folder / "site/index.html").rename(folder / "index.html")
+    for name in ("logo.svg", "lesson.js"):
+        shutil.copy(ROOT / "assets" / name, folder / "assets")
+    for page in PAGES:
+        (folder / "site" / page).rename(folder / page)
+    static_lesson.write(folder / "lesson")
     (folder / "assets/words").mkdir()
     for path, text in files.items():
         (folder / path).write_text(text, encoding="utf-8")

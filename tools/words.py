@@ -65,10 +65,10 @@ def scripts() -> list[Path]:
 
 
 def in_pages() -> Iterator[tuple[str, str]]:
-    """Give the texts of the static site's page: what is inside elements with `data-t`, or in the attribute it names."""
-    page = ROOT / "site" / "index.html"
-    for _, inside, attribute in IN_PAGE.findall(page.read_text("utf-8")):
-        yield " ".join((inside or attribute).split()), str(page.relative_to(ROOT))
+    """Give the texts of the site's pages: what is inside elements with `data-t`, or in the attribute that it names."""
+    for page in sorted((ROOT / "site").glob("*.html")):
+        for _, inside, attribute in IN_PAGE.findall(page.read_text("utf-8")):
+            yield " ".join((inside or attribute).split()), str(page.relative_to(ROOT))
 
 
 def declared() -> Iterator[tuple[str, str]]:

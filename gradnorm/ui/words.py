@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gettext
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from io import BytesIO
 from string import Formatter
@@ -29,6 +31,8 @@ ENGLISH = "en"
 # The key of a language in an address, of a chosen one in the session, and of a cookie that keeps the choice.
 LANG, CHOSEN, COOKIE = "lang", "gradnorm.language", "gradnorm_lang"
 
+# The language of `speaking`; "" where none was asked for.
+_spoken: ContextVar[str] = ContextVar("spoken", default="")
 
 _PARTS = {"dataset": later("Data set"), "method": later("Method"), "preset": later("Preset")}
 
@@ -70,8 +74,20 @@ def enumerated(texts: Sequence[str]) -> str:
     return ("; " if symbols(language())[1] == "," else ", ").join(texts)
 
 
+@contextmanager
+def speaking(code: str) -> Generator[None]:
+    """Speak a language, whoever reads: for pages that are written for visitors to come."""
+    before = _spoken.set(code)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
 def language() -> str:
     """Return the code of the language to show: as the address says, was chosen, or else as the browser asks."""
+    if spoken := _spoken.get():
+        return spoken
     if get_script_run_ctx(suppress_warning=True) is None:
         return ENGLISH
     state, known = st.session_state, languages()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.playground import PATIENCE
 from tests.browser.test_looks import SIZES
@@ -22,6 +22,12 @@ _LOOKS = [
     pytest.param("desk", "dark", marks=pytest.mark.long),
     pytest.param("phone", "light", marks=pytest.mark.long),
 ]
+
+
+def violations(page: Page) -> list[str]:
+    """Return what is wrong with a page: the rule, then the element."""
+    page.evaluate(_AXE)
+    return page.evaluate(_VIOLATIONS)
 
 
 @pytest.mark.parametrize(("size", "scheme"), _LOOKS)
@@ -48,7 +54,6 @@ def test_no_page_breaks_a_rule(server, open_page, size, scheme):
             idle = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
             expect(idle).to_have_count(1, timeout=PATIENCE)
             page.wait_for_timeout(1000)  # what is drawn anew is faint for a moment
-        page.evaluate(_AXE)
-        if wrong := page.evaluate(_VIOLATIONS):
+        if wrong := violations(page):
             found[address] = wrong
     assert found == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from gradnorm import RunSpec, train
 from gradnorm.runs.records import StepRecord
+from gradnorm.ui.lesson.contents import steps
 from tests.browser.playground import PATIENCE
+from tests.browser.test_axe import violations
+from tests.browser.test_looks import SIZES
 from tests.factories import ROOT, wait_for
 
 SPEC = {"dataset": "toy", "sigmas": (1, 5), "steps": 12, "checkpoint_every": 0, "device": "cpu"}
@@ -39,11 +43,11 @@ TRAIN = """async (spec) => {
 }"""
 
 
-@pytest.fixture
-def site(tmp_path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Iterator[str]:
     """The address of a plain file server that has the site."""
-    folder = tmp_path / "site"
-    subprocess.run([sys.executable, "tools/static_site.py", str(folder)], cwd=ROOT, check=True, timeout=120)
+    folder = tmp_path_factory.mktemp("built") / "site"
+    subprocess.run([sys.executable, "-m", "tools.static_site", str(folder)], cwd=ROOT, check=True, timeout=300)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -127,3 +131,79 @@ def test_a_race_is_steered_and_handed_to_the_lab(site, open_page):
     page.get_by_label("Uncertainty weighting").check()
     page.get_by_role("button", name="Start with these settings").click()
     assert page.locator("#watch").inner_text() == ""
+
+
+def shown(page: Page, step: str, place: str) -> None:
+    """Wait until the lesson has drawn a step, for the values of its controls as the address spells them."""
+    expect(page.locator("#lesson")).to_have_attribute("data-drawn", f"{step} {place}", timeout=PATIENCE)
+
+
+def test_the_lesson_is_walked_by_keys_without_a_server(site, open_page):
+    page = open_page.page(viewport={"width": 1280, "height": 720})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site}lesson.html?step=nowhere")
+    expect(page.locator("#fault")).to_contain_text("There is no step “nowhere”", timeout=PATIENCE)
+    shown(page, "data", "1")
+    scrolls = (
+        "() => document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth"
+    )
+    seen = []
+    for number in range(11):
+        seen.append(page.locator("#lesson").get_attribute("data-step"))
+        page.wait_for_function(
+            "(name) => document.querySelector('#lesson').dataset.drawn?.startsWith(name)", arg=seen[-1]
+        )
+        assert page.locator(".js-plotly-plot .main-svg").count() > 0
+        assert not page.evaluate(scrolls), f"Step {seen[-1]} should be on one screen."
+        page.keyboard.press("Enter")
+        expect(page.locator(".answer")).not_to_be_empty()
+        assert not page.evaluate(scrolls), f"The answer of {seen[-1]} should be on one screen."
+        if number < 10:
+            page.keyboard.press(("ArrowRight", "PageDown")[number % 2])
+            expect(page.locator("#lesson")).not_to_have_attribute("data-step", seen[-1])
+    assert seen == [step.name for step in steps()]
+    page.go_back()
+    shown(page, "equation", "0")
+    page.keyboard.press("p")
+    expect(page.locator("#playground")).to_be_hidden()
+    assert dict(parse_qsl(urlsplit(page.url).query)) == {"step": "equation", "present": "1"}
+    assert all(urlsplit(url).netloc == urlsplit(site).netloc for url in asked), asked
+
+
+def test_a_slider_of_the_lesson_moves_its_picture_and_the_address(site, open_page):
+    page = open_page.page()
+    page.goto(f"{site}lesson.html?step=by-hand&lang=de")
+    shown(page, "by-hand", "1")
+    marks = "() => document.querySelectorAll('.js-plotly-plot .scatterlayer .point').length"
+    assert page.evaluate(marks) == 1
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(2):
+        slider.press("ArrowUp")
+    shown(page, "by-hand", "10")
+    page.wait_for_function(f"() => ({marks})() === 3")
+    expect(page.locator(".reading")).to_contain_text("Ihr bisher bestes Verhältnis ist 10")
+    query = dict(parse_qsl(urlsplit(page.url).query))
+    assert query == {"step": "by-hand", "ratio": "10", "lang": "de"}
+    link = urlsplit(page.get_by_role("link", name="Dies im Labor öffnen").get_attribute("href"))
+    spec = RunSpec.parse(dict(parse_qsl(link.query)))
+    assert spec.method.name == "static"
+    assert tuple(spec.flat()["weights"]) == (10, 1)
+    # The lesson goes on by itself, to the last stop.
+    page.keyboard.press(" ")
+    shown(page, "by-hand", "1000")
+    expect(page.locator(".st-key-lesson-play button")).to_have_text("Abspielen", timeout=PATIENCE)
+    page.reload()
+    shown(page, "by-hand", "1000")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "light"), ("phone", "dark")])
+def test_the_lesson_breaks_no_rule_of_access(site, open_page, size, scheme):
+    page = open_page.page(viewport=SIZES[size], color_scheme=scheme, bypass_csp=True)
+    for step in ("by-hand", "target", "limits"):
+        page.goto(f"{site}lesson.html?step={step}")
+        expect(page.locator("#lesson")).to_have_attribute("data-drawn", re.compile(step), timeout=PATIENCE)
+        page.get_by_role("button", name="Answer").click()
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

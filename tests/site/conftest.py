@@ -13,7 +13,7 @@ from tests.factories import ROOT
 
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Write a site to a folder."""
-    command = [sys.executable, "tools/static_site.py", str(folder)]
+    command = [sys.executable, "-m", "tools.static_site", str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

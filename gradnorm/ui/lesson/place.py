@@ -77,7 +77,7 @@ class Place:
         for control in self.step.trial.controls:
             value = self.settings[control.key]
             if value != control.start:
-                query[control.key] = f"{value:g}" if isinstance(value, float) else str(value)
+                query[control.key] = control.spelled(value)
         others = {PRESENT: "1" if self.presenting else "", CLASS: self.audience, TEACH: self.teaching}
         return query | {key: text for key, text in others.items() if text}
 

@@ -58,7 +58,7 @@ def _trial(look: Look) -> None:
         picture = here.step.trial.picture(here.settings, here.stops_tried, look)
     _charts(here, picture, look)
     with st.container(key="lesson-reading"):
-        st.markdown(picture.reading)
+        st.markdown(f"{picture.reading} {_best(here.step.trial.slider, picture.scores)}")
     _onward(picture)
     here.acted = False
     if not here.playing:
@@ -150,6 +150,12 @@ def _charts(here: Place, picture: Picture, look: Look) -> None:
                 in_words(strip), config=camera("lesson-class"), alt=t("The sliders of your class"), key="lesson-class"
             )
         audience.standings(here)
+
+
+def _best(slider: Slider, scores: Mapping[float, float]) -> str:
+    """Return which of the stops that were tried is the best; "" where there is nothing to win."""
+    best = min(scores, key=lambda stop: scores[stop], default=None)
+    return "" if best is None else t("Your best so far is {best}.", best=slider.text(best))
 
 
 def _onward(picture: Picture) -> None:

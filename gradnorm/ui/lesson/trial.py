@@ -30,9 +30,13 @@ class Slider:
         """Return how a stop is written, on the slider and in the charts."""
         return f"{number(value, 'g')}{self.unit}"
 
+    def spelled(self, value: Any) -> str:
+        """Return how the address spells a stop."""
+        return f"{value:g}"
+
     def read(self, text: str) -> float | None:
         """Return the stop that the address spells, None if there is no such stop."""
-        return next((stop for stop in self.stops if f"{stop:g}" == text), None)
+        return next((stop for stop in self.stops if self.spelled(stop) == text), None)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Choice:
         """Return how a choice is written."""
         return t(self.names[value])
 
+    def spelled(self, value: Any) -> str:
+        """Return how the address spells a choice."""
+        return str(value)
+
     def read(self, text: str) -> str | None:
         """Return the choice that the address spells, None if there is no such one."""
         return text if text in self.names else None
@@ -68,11 +76,13 @@ class Picture:
     figures: each with a sentence for those who do not see it; several stand side by side.
     reading: the numbers to read off, in Markdown.
     settings: flat keys of a spec that the Playground opens with; empty where it has nothing like it.
+    scores: by the stops that were tried, where there is something to win: lower is better.
     """
 
     figures: Sequence[tuple[go.Figure, str]]
     reading: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    scores: Mapping[float, float] = field(default_factory=dict[float, float])
 
 
 @dataclass(frozen=True)

@@ -34,15 +34,14 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
     return Picture(
         [(figure, t("The sum of the remaining losses for each ratio of weights that was tried, and GradNorm's"))],
         t(
-            "Your weights: Σ = {yours:.3f}. GradNorm: {bar:.3f}, with {ratio:.0f} : 1 at the end. **{verdict}** "
-            "Your best so far is {best}.",
+            "Your weights: Σ = {yours:.3f}. GradNorm: {bar:.3f}, with {ratio:.0f} : 1 at the end. **{verdict}**",
             yours=yours,
             bar=bar,
             ratio=weights[0] / weights[1],
             verdict=verdict,
-            best=RATIO.text(min(sums, key=lambda ratio: sums[ratio])),
         ),
         settings(PAIR, by_hand(values["ratio"])),
+        sums,
     )
 
 

@@ -34,7 +34,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
             times=times(norms.max() / norms.min()),
             weights=vector(weights),
         )
-        + (f" α = {number(ALPHA, 'g')}." if targets is not None else ""),
+        + (f" α\u00a0=\u00a0{number(ALPHA, 'g')}." if targets is not None else ""),
         settings(SIGMAS, method),
     )
 
