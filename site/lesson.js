@@ -11,6 +11,9 @@ const STOP = 500;
 const TOUR = 8000;
 // The height of a picture where it was made, and how much of the screen its page has for it.
 const HEIGHT = 390;
+// The height of a row of letters and the mean width of a letter, in sizes of the font.
+const ROW = 1.3;
+const LETTER = 0.55;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const node = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const { Plotly } = /** @type {any} */ (window);
@@ -185,7 +188,7 @@ class Lesson {
         const chart = /** @type {HTMLElement} */ (this.charts.children[i]);
         chart.setAttribute("aria-label", alt);
         const lines = step.across ? onlyTried(data, place.slider, place.tried[step.name]) : data;
-        return Plotly.react(chart, lines, dressed(layout, zoom, figures.length), camera(step.name));
+        return Plotly.react(chart, lines, dressed(layout, zoom, chart.clientWidth, figures.length), camera(step.name));
       }),
     );
     node("lesson").dataset.drawn = `${step.name} ${picture}`;
@@ -283,26 +286,37 @@ class ChoiceField {
   }
 }
 
-/** A figure's layout in the page's colours, at the size that the screen has room for. beside: how many stand side by side. */
-function dressed(layout, zoom, beside) {
+/** A figure's layout in the page's colours, at the size that the screen has room for. width: of its place, in pixels. beside: how many are shown. */
+function dressed(layout, zoom, width, beside) {
+  const sized = (part) => scaled(part, zoom);
+  const title = sized(layout.title);
+  const lines = wrapped(title.text, width / (LETTER * title.font.size));
   const style = getComputedStyle(document.documentElement);
   const probe = element("i", { style: "color: var(--st-text-color); background-color: var(--st-border-color)" });
   document.body.append(probe);
   const { color, backgroundColor: grid } = getComputedStyle(probe);
   probe.remove();
-  const sized = (part) => scaled(part, zoom);
   const axes = Object.fromEntries(Object.entries(layout).filter(([key]) => /^[xy]axis/.test(key)).map(([key, axis]) => [key, { gridcolor: grid, zerolinecolor: grid, linecolor: grid, ...sized(axis) }]));
   return {
     ...sized(layout),
     ...axes,
-    title: { ...sized(layout.title), x: 0 },
+    // Plotly puts the middle of several rows where it would put one.
+    title: { ...title, x: 0, text: lines.join("<br>"), pad: { t: title.pad.t + ((lines.length - 1) * ROW * title.font.size) / 2 } },
     // In half the width a legend needs more rows.
-    margin: { ...sized(layout.margin), t: (beside > 1 ? 92 : 72) * zoom },
+    margin: { ...sized(layout.margin), t: (beside > 1 ? 92 : 72) * zoom + (lines.length - 1) * ROW * title.font.size },
     height: HEIGHT * zoom,
     font: { ...sized(layout.font), color, family: style.getPropertyValue("--st-font") },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
   };
+}
+
+/** A text in rows of so many letters, but for longer words. */
+function wrapped(text, letters) {
+  return text.split(" ").reduce((rows, word) => {
+    const row = `${rows.at(-1) ?? ""} ${word}`.trim();
+    return rows.length && row.length > letters ? [...rows, word] : [...rows.slice(0, -1), row];
+  }, /** @type {string[]} */ ([]));
 }
 
 /** Sizes of letters and margins, enlarged. */
