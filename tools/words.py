@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 
 from gradnorm.config.options import options_of
 from gradnorm.config.spec import RunSpec, datasets, methods
+from gradnorm.config.variants import option_template
 from gradnorm.runs.records import RunState
 from gradnorm.studies.registry import KINDS
 from gradnorm.ui.lesson.contents import steps, texts
@@ -84,6 +85,8 @@ def declared() -> Iterator[tuple[str, str]]:
         for name, kind in kinds.items():
             for option in options_of(part, kind):
                 yield from ((text, f"{name}:{option.key}") for text in (option.title, option.help) if text)
+                if part != "study":
+                    yield option_template(option.key), f"{name}:{option.key}"
     yield from ((state, "states of runs") for state in get_args(RunState))
     yield from ((texts(ENGLISH)[step.name].short, "steps of the lesson") for step in steps())
 

@@ -2,6 +2,7 @@
 import { Feed } from "./feed.js";
 import { FINAL } from "./header.js";
 import { History } from "./history.js";
+import { said } from "./words.js";
 
 /** A run that is drawn; the panel hears of what changed. */
 export class Contender {
@@ -87,7 +88,7 @@ export class Contender {
     if (message.type === "answers") this.answer(message.answers);
     if (message.type === "events" && this.history) {
       this.history.change(message.rows ?? [], message.known ?? 0);
-      this.run.title = message.title ?? this.run.title;
+      this.run.title = said(message.told ?? message.title ?? this.run.title);
       this.panel.began(this, false);
       this.panel.mark(false, false);
     }
@@ -97,7 +98,8 @@ export class Contender {
     }
   }
 
-  begin(run) {
+  begin(message) {
+    const run = inWords(message);
     // After a reconnect the same run goes on: what is held stays.
     const goesOn = this.history?.continues(run);
     const anew = goesOn ? this.history.describe(run) : true;
@@ -148,4 +150,10 @@ export class Contender {
     this.feed?.close();
     this.feed = null;
   }
+}
+
+/** A run's description with its title and the names of its tasks in the reader's language. */
+function inWords(run) {
+  const tasks = run.tasks.map((task) => ({ ...task, name: said(task.told ?? task.name) }));
+  return { ...run, title: said(run.told ?? run.title), tasks };
 }

@@ -1,8 +1,7 @@
 /** The run's state, title, progress and downloads. */
 import { count, duration, rate } from "./format.js";
 import { element, write } from "./dom.js";
-import { retold } from "./retold.js";
-import { later, t } from "./words.js";
+import { later, said, t } from "./words.js";
 
 const ICONS = {
   [later("queued")]: "M6 1.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M6 3.5V6l1.8 1.2",
@@ -90,7 +89,7 @@ export class Header {
       this.icon.innerHTML = `<svg viewBox="0 0 12 12" width="12" height="12"><path d="${ICONS[state] ?? ICONS.queued}"/></svg>`;
       write(this.word, t(state));
     }
-    write(this.message, retold(status.message ?? ""));
+    write(this.message, said(status.told ?? status.message ?? ""));
     this.progress(status, step);
   }
 
@@ -119,6 +118,6 @@ function sentence(status, step) {
   parts.push(t("{done} steps", { done: steps ? `${count(step)} / ${count(steps)}` : count(step) }));
   if (state === "running" && speed) parts.push(t("{rate} steps/s", { rate: rate(speed) }));
   if (state === "running" && Number.isFinite(left) && left !== null) parts.push(t("{time} left", { time: duration(left) }));
-  if (device) parts.push(retold(device));
+  if (device) parts.push(said(device));
   return parts.join(" · ");
 }

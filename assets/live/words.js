@@ -47,6 +47,18 @@ export function t(text, values = {}) {
   return (table[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/**
+ * What the server tells of a run, in the reader's language; see `told` of `gradnorm/ui/live/wire.py`.
+ * @param {any} told a text as it is; a list of one number; or `template` and `values` of a text to translate
+ * @returns {string}
+ */
+export function said(told) {
+  if (Array.isArray(told)) return local(told[0]);
+  if (typeof told === "string") return told;
+  const { template, values } = told;
+  return (table[template] ?? template).replace(/\{(\w+)(?::[^}]*)?\}/g, (whole, name) => (name in values ? said(values[name]) : whole));
+}
+
 /** An English text as it is. It is marked as one that is translated where it is shown. */
 export function later(text) {
   return text;

@@ -4,7 +4,7 @@ import { Feed } from "../live/feed.js";
 import { FINAL } from "../live/header.js";
 import { keep, recall } from "../live/kept.js";
 import { mount } from "../live/panel.js";
-import { language, later, speak, t } from "../live/words.js";
+import { language, later, said, speak, t } from "../live/words.js";
 
 // Milliseconds. Three hundred pages hear of the same thing at once: each waits for a time of its own before it asks.
 const SOON = 2000;
@@ -63,9 +63,9 @@ class Watch {
   }
 
   say(parts) {
-    const said = new DocumentFragment();
-    said.append(...parts);
-    if (said.textContent !== node("said").textContent) node("said").replaceChildren(said);
+    const words = new DocumentFragment();
+    words.append(...parts);
+    if (words.textContent !== node("said").textContent) node("said").replaceChildren(words);
   }
 
   gone() {
@@ -92,8 +92,8 @@ class Watch {
   }
 
   /** The watched run has said something: the tab's title follows, and at its end there is a verdict. */
-  hear({ type, title, state }) {
-    if (type === "run" || type === "events") this.title = title;
+  hear({ type, title, told, state }) {
+    if (type === "run" || type === "events") this.title = said(told ?? title);
     if (type !== "status") return;
     document.title = `${t(state)} · ${this.title}`;
     const over = FINAL.has(state);

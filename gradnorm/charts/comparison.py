@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from gradnorm.charts.axes import LOG
 from gradnorm.charts.palette import Style, dash, task_style
-from gradnorm.common.texts import later
+from gradnorm.common.texts import filled, later
 from gradnorm.comparison.compared import Comparison
 from gradnorm.comparison.curves import By, Curve
 from gradnorm.comparison.curves import curves as align
@@ -99,7 +99,7 @@ def _draw(figure: go.Figure, curve: Curve, ink: str, dashes: str, *, log: bool) 
     figure.add_scatter(
         x=curve.x.tolist(),
         y=curve.mean.tolist(),
-        name=f"{curve.label}, {curve.n} runs" if curve.n > 1 else curve.label,
+        name=filled("{label}, {count} runs", label=curve.label, count=curve.n) if curve.n > 1 else curve.label,
         legendgroup=curve.label,
         mode="lines" if len(curve.x) > 1 else "markers",
         line={"color": ink, "dash": dashes},

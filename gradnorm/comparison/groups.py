@@ -8,8 +8,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradnorm.common.texts import filled, joined
 from gradnorm.comparison.loading import ComparedRun
-from gradnorm.config.variants import labels
+from gradnorm.config.variants import labels, task_texts
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Group:
     @property
     def tasks(self) -> tuple[str, ...]:
         """The names of its T tasks."""
-        return self.runs[0].info.tasks
+        info = self.runs[0].info
+        return task_texts(info.spec, info.tasks)
 
     @property
     def seeds(self) -> list[int]:
@@ -86,10 +88,11 @@ def _told_apart(names: Sequence[str], groups: Sequence[Sequence[ComparedRun]]) -
         if len(given) == 1 and first.info.labels.name:
             told.append(first.info.labels.name)
             continue
-        fork = f" from step {first.info.forked_at:,}" if first.info.forked_at else ""
-        told.append(f"{name}{fork}{' (changed live)' if first.changes else ''}")
+        step = first.info.forked_at
+        full = filled("{name} from step {step:,}", name=name, step=step) if step else name
+        told.append(filled("{name} (changed live)", name=full) if first.changes else full)
     count = Counter(told)
     return [
-        name if count[name] == 1 else f"{name} ({members[0].info.run[-6:]})"
+        name if count[name] == 1 else joined([name, f"({members[0].info.run[-6:]})"], " ")
         for name, members in zip(told, groups, strict=True)
     ]

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradnorm.common.texts import Text, filled, joined
+from gradnorm.common.texts import Text, filled, joined, later
 from gradnorm.comparison.groups import Group, grouped
 from gradnorm.comparison.loading import LOST, ComparedRun
+from gradnorm.config.variants import task_texts
 from gradnorm.runs.records import Evaluation
 
 # Σ that differ by less are called equal, and so are loss ratios.
@@ -17,6 +18,7 @@ _DRAW, _SAME = 0.01, 0.005
 _NOTHING = 0.98
 # So much further apart the pulls of a rival have to be for being named as the reason.
 _APART = 2.0
+_CAPITALS = {"task {number}": later("Task {number}")}
 _BY_HAND = filled("Weights by hand")
 # So many rivals are named.
 _NAMED = 3
@@ -46,7 +48,7 @@ class Verdict:
 class _Result:
     """What came of a group: means over its runs. ratios: L_i/L_i(0) on the test set.  pulls: G_i, or nothing."""
 
-    name: Text
+    name: str
     group: Group
     total: float
     ratios: tuple[float, ...]
@@ -102,9 +104,9 @@ def _results(runs: Sequence[ComparedRun], step: int, pulls: Pulls) -> list[_Resu
     return results
 
 
-def _name(group: Group) -> Text:
+def _name(group: Group) -> str:
     moved = group.spec.get("method") == "static" and any(change.key == "weights" for change in group.runs[0].changes)
-    return _BY_HAND if moved else Text(group.label, {})
+    return _BY_HAND if moved else group.label
 
 
 def _at(run: ComparedRun, step: int) -> tuple[Evaluation, ...]:
@@ -115,10 +117,10 @@ def _means(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
-def _label(run: ComparedRun, together: Sequence[ComparedRun]) -> Text:
+def _label(run: ComparedRun, together: Sequence[ComparedRun]) -> str:
     if len(together) == 1:
         return filled("This run")
-    return next(Text(group.label, {}) for group in grouped(together) if run in group.runs)
+    return next(group.label for group in grouped(together) if run in group.runs)
 
 
 def _alone(run: ComparedRun) -> Text:
@@ -133,11 +135,15 @@ def _alone(run: ComparedRun) -> Text:
         if single
         else filled("There is one task, so there was nothing to balance.")
     )
-    has = filled("{task} has {left}.", task=run.info.tasks[task], left=_left(tests[-1].loss_ratios[task]))
+    has = filled(
+        "{task} has {left}.",
+        task=task_texts(run.info.spec, run.info.tasks)[task],
+        left=_left(tests[-1].loss_ratios[task]),
+    )
     return joined([has, why], " ")
 
 
-def _lost(run: ComparedRun, name: Text) -> Text:
+def _lost(run: ComparedRun, name: str) -> Text:
     state, steps = run.info.state, run.info.steps
     if state in LOST:
         found = Text(state, {})
@@ -224,13 +230,19 @@ def _tasks(best: _Result, rival: _Result) -> Text:
         )
     lost = [(names[i], -gain) for i, gain in enumerate(gains) if gain < -_SAME]
     if lost and not parts:
-        # It begins the sentence.
-        lost[0] = (lost[0][0][:1].upper() + lost[0][0][1:], lost[0][1])
+        lost[0] = (_capital(lost[0][0]), lost[0][1])
     losers = [filled("{task} lost {loss:.2g}", task=task, loss=loss) for task, loss in lost]
     parts.append(_listed(losers) if losers else filled("no task lost") if parts else filled("No task lost"))
     dull = [names[i] for i, ratio in enumerate(best.ratios) if min(ratio, rival.ratios[i]) > _NOTHING]
     parts += [filled("{tasks} learnt nothing in either", tasks=_listed(dull))] if dull else []
     return filled("{parts}.", parts=joined(parts, "; "))
+
+
+def _capital(name: str) -> str:
+    """Return a task's name as it begins a sentence."""
+    if isinstance(name, Text):
+        return Text(_CAPITALS.get(name.template, name.template), name.values)
+    return name[:1].upper() + name[1:]
 
 
 def _why(best: _Result, rival: _Result) -> Text:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradnorm.config.spec import RunSpec, SpecError, changed, methods
+from gradnorm.common.texts import Text, joined
+from gradnorm.config.spec import RunSpec, SpecError, changed, datasets, methods
+from gradnorm.datasets.base import numbered
 
 # As many as one panel draws and one program trains side by side.
 MOST_CONTENDERS = 64
@@ -79,10 +81,12 @@ def combinations(names: Sequence[str], alphas: Sequence[float], seeds: Sequence[
     return texts
 
 
-def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+def labels(specs: Sequence[Mapping[str, Any]], alphas: Sequence[Text | None] = ()) -> list[str]:
     """Return a short name for each run of one chart: its method, and the options that tell it from others of it.
 
     specs: the flat specs of the runs.
+    alphas: of each run how its α was moved, in place of the spec's; None where it was not. Left out, none was.
+    A name is a `Text`, which pages can translate, but for that of a recorded run.
 
     >>> labels([{"method": "equal", "seed": 1}, {"method": "equal", "seed": 2}, {"method": "gls", "seed": 1}])
     ['Equal weights seed 1', 'Equal weights seed 2', 'Geometric loss (GLS)']
@@ -95,10 +99,32 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> list[str]:
         for alike in [[spec for spec, other in zip(specs, titles, strict=True) if other == title]]
     }
     names: list[str] = []
-    for title, spec in zip(titles, specs, strict=True):
-        keys = [key for key in spec if key in differing[title]]
-        names.append(" ".join([title, *(f"{key.replace('_', ' ')} {_short(spec[key])}" for key in keys)]))
+    for title, spec, alpha in zip(titles, specs, alphas or [None] * len(specs), strict=True):
+        told = [_option(key, spec[key]) for key in spec if key in differing[title]]
+        name = _title(spec, alpha)
+        names.append(joined([name, *told], " ") if told else name)
     return names
+
+
+def _option(key: str, value: Any) -> Text:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    told = Text("{value:g}", {"value": value}) if number else _short(value)
+    return Text(option_template(key), {"value": told})
+
+
+def option_template(key: str) -> str:
+    """Return how a label tells an option's value: "learning rate {value}"."""
+    return f"{key.replace('_', ' ')} {{value}}"
+
+
+def task_texts(spec: Mapping[str, Any], tasks: Sequence[str]) -> tuple[str, ...]:
+    """Return a run's task names; those that are but numbers are texts, which pages can translate.
+
+    spec: the run's flat spec.  tasks: its task names as they are kept.
+    """
+    kind = None if "recorded" in spec else datasets().get(str(spec.get("dataset")))
+    own = numbered(len(tasks)) if kind and kind.numbered_tasks else ()
+    return own if own == tuple(tasks) else tuple(tasks)
 
 
 def _same(specs: Sequence[Mapping[str, Any]], key: str) -> bool:
@@ -158,13 +184,17 @@ def static(spec: RunSpec, mean_weights: Sequence[float]) -> RunSpec:
     return changed(spec.flat(), changes)
 
 
-def _title(spec: Mapping[str, Any]) -> str:
+def _title(spec: Mapping[str, Any], alpha: Text | None = None) -> str:
     if "recorded" in spec:
         return str(spec["recorded"])
     known = methods()
     name = str(spec.get("method"))
     title = known[name].title if name in known else name
-    return title if spec.get("alpha") is None else f"{title} α {spec['alpha']:g}"
+    method = Text(title, {})
+    if spec.get("alpha") is None:
+        return method
+    told = alpha or Text("{value:g}", {"value": spec["alpha"]})
+    return Text("{method} α {alpha}", {"method": method, "alpha": told})
 
 
 def _short(value: Any) -> str:

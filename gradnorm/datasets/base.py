@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gradnorm.common.texts import Text, filled
 from gradnorm.datasets.forms.registry import form_named
 from gradnorm.methods.base import Kind
 
@@ -123,6 +124,11 @@ class Source(ABC):
         return None
 
 
+def numbered(count: int) -> tuple[Text, ...]:
+    """Return "task 1" to "task T" for tasks that have no names of their own."""
+    return tuple(filled("task {number}", number=i + 1) for i in range(count))
+
+
 def unbound(inputs: Tensor, targets: Sequence[Tensor]) -> list[Batch]:
     """Return N batches from tensors whose first axis is the batch's number.
 
@@ -146,6 +152,7 @@ class Dataset(BaseModel, ABC):
         spec does not say otherwise.
     networks: the names of the networks that suit it, as `RunSpec.network` takes them; the first is the default.
     counted: whether its training examples can be counted (`examples`), so that a run may be measured in epochs.
+    numbered_tasks: whether its tasks have no names of their own, and so those of `numbered`.
     former: options that came after the first specs were written, with the values that these specs meant. A spec that
         gives all other options of the data set, as `RunSpec.flat` does, takes these for those that it lacks.
     by_path: whether it reads files that the user names, so that it cannot be loaded with its defaults. It marks its
@@ -165,6 +172,7 @@ class Dataset(BaseModel, ABC):
     by_path: ClassVar[bool] = False
     from_pages: ClassVar[bool] = True
     counted: ClassVar[bool] = False
+    numbered_tasks: ClassVar[bool] = False
     former: ClassVar[Mapping[str, Any]] = {}
 
     @property

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradnorm.common.texts import filled
 from gradnorm.comparison.delta_m import DeltaM, gain
 from gradnorm.comparison.loading import LOST
 from gradnorm.config.spec import RunSpec
@@ -22,7 +23,7 @@ class Summary:
 
     def __init__(self, spec: RunSpec, run: str) -> None:
         self.spec, self.run = spec, run
-        self.outcome = Outcome("failed", 0, "Ended without an outcome.")
+        self.outcome = Outcome("failed", 0, filled("Ended without an outcome."))
         self._evaluation: Evaluation | None = None
         self.steps = 0
         self._last: StepRecord | None = None

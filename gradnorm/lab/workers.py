@@ -9,6 +9,7 @@ from contextlib import closing
 from functools import partial
 from threading import Event, Lock, Semaphore, Thread
 
+from gradnorm.common.texts import filled
 from gradnorm.lab.endings import Endings
 from gradnorm.lab.engine import Engine
 from gradnorm.lab.run_writer import failed
@@ -199,7 +200,7 @@ class Workers:
                     del self._controls[run]
                 self._training.discard(run)
         for run in [info.run for index, info in enumerate(claimed) if index not in left and info.run in steps]:
-            message = f"The server was shut down at step {steps[run]:,}. All records are kept."
+            message = filled("The server was shut down at step {step:,}. All records are kept.", step=steps[run])
             interrupted = Outcome("interrupted", steps[run], message)
             self._endings.add(run, failed(steps[run], ending) if ending else interrupted)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import apsw
 
+from gradnorm.common.texts import filled
 from gradnorm.runs.blocks import read_events
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.owner_process import this_process
@@ -66,7 +67,7 @@ def put_back(db: apsw.Connection, run_id: str, checkpoints: Checkpoints, *, here
 
 def take_out(db: apsw.Connection, run_id: str) -> bool:
     """End a run that waits in the queue; False if it does not wait there."""
-    ending = json.dumps(Outcome("stopped", 0, "Taken out of the queue before it started.").to_dict())
+    ending = json.dumps(Outcome("stopped", 0, filled("Taken out of the queue before it started.")).to_dict())
     return bool(change(db, "state = 'stopped', outcome = ?", "run = ? AND state = 'queued'", (ending, run_id)))
 
 

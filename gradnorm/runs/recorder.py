@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
+from gradnorm.common.texts import Text, filled, joined, later
 from gradnorm.methods.base import Balance, NonFiniteLossError
 from gradnorm.runs.background_writer import BackgroundWriter
 from gradnorm.runs.faults import StoreError
@@ -26,6 +27,13 @@ from gradnorm.runs.records import Event, Outcome, OutcomeKind
 from gradnorm.runs.store import RunStore, UnknownRunError
 
 MOST_STEPS = 2**24
+_ENDINGS: dict[OutcomeKind, str] = {
+    "finished": later("Finished after {steps:,} steps."),
+    "stopped": later("Stopped after {steps:,} steps."),
+    "diverged": later("Diverged after {steps:,} steps."),
+    "failed": later("Failed after {steps:,} steps."),
+    "interrupted": later("Interrupted after {steps:,} steps."),
+}
 
 
 class Recorder:
@@ -232,13 +240,18 @@ class Recorder:
         if self._over:
             return
         if kind == "finished" and self._listener is not None and self._listener.stopped:
-            self._finish(Outcome("stopped", self._step, message or f"Stopped from a page after {self._step:,} steps."))
+            stopped = filled("Stopped from a page after {steps:,} steps.", steps=self._step)
+            self._finish(Outcome("stopped", self._step, message or stopped))
         elif kind == "finished" and self._logged.unsound:
             task, (step, value) = next(iter(self._logged.unsound.items()))
-            text = f"The loss of {task!r} became {value} at step {step:,}. Try a learning rate ten times lower."
-            self._finish(Outcome("diverged", self._step, message or text, task, value))
+            told = {"task": task, "value": str(value), "step": step}
+            parts = [
+                filled("The loss of '{task}' became {value} at step {step:,}.", **told),
+                filled("Try a learning rate ten times lower."),
+            ]
+            self._finish(Outcome("diverged", self._step, message or joined(parts, " "), task, value))
         else:
-            self._finish(Outcome(kind, self._step, message or f"{kind.capitalize()} after {self._step:,} steps."))
+            self._finish(Outcome(kind, self._step, message or Text(_ENDINGS[kind], {"steps": self._step})))
 
     def __enter__(self) -> Self:
         return self
@@ -251,7 +264,7 @@ class Recorder:
         elif error is None or isinstance(error, StoppedError) or (isinstance(error, SystemExit) and not error.code):
             self.end()
         elif isinstance(error, KeyboardInterrupt | GeneratorExit):
-            self.end("stopped", f"Stopped by hand after {self._step:,} steps.")
+            self.end("stopped", filled("Stopped by hand after {steps:,} steps.", steps=self._step))
         else:
             self.end("failed", f"{type(error).__name__}: {error}")
         return isinstance(error, StoppedError)

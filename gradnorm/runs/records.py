@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gradnorm.common.texts import kept, recalled
 from gradnorm.runs.damage import Damage
 from gradnorm.runs.labels import NO_LABELS, Labels
 from gradnorm.runs.plain import short
@@ -150,6 +151,7 @@ class Outcome:
     """How a run ended, in a word and in a sentence.
 
     task, value: of the loss that was not finite, for "diverged".  step: the last step taken.
+    message: a `Text`, which pages can translate, or words of somebody's own.
     """
 
     kind: OutcomeKind
@@ -159,15 +161,17 @@ class Outcome:
     value: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON types: NaN and infinity as text."""
+        """Return plain JSON types: NaN and infinity as text, and beside the message what it was filled from."""
         value = self.value if self.value is None or math.isfinite(self.value) else str(self.value)
-        return {**asdict(self), "value": value}
+        filled_from = {"filled_from": told} if (told := kept(self.message)) else {}
+        return {**asdict(self), "value": value, **filled_from}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return what `to_dict` gave."""
         value = None if plain.get("value") is None else float(plain["value"])
-        return cls(plain["kind"], plain["step"], plain.get("message", ""), plain.get("task"), value)
+        message = recalled(plain.get("message", ""), plain.get("filled_from"))
+        return cls(plain["kind"], plain["step"], message, plain.get("task"), value)
 
 
 @dataclass(frozen=True)

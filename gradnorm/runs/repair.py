@@ -16,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from gradnorm.common.texts import filled
 from gradnorm.runs.blocks import keep, read_evaluations, read_events, read_rows, write_evaluations, write_events
 from gradnorm.runs.checkpoint_files import Checkpoints
 from gradnorm.runs.checksums import run_checksum
@@ -167,7 +168,7 @@ def _bring_over(old: apsw.Connection, new: apsw.Connection, row: dict[str, Any])
     """Write a run with all its sound records into the new database, and yield what became of it."""
     intact = row.pop("intact")
     if not intact:
-        message = (
+        message = filled(
             "The description of this run was damaged, and the run was repaired: settings, title and times may differ "
             "from what they were. Its records are as they were written."
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import apsw
 
+from gradnorm.common.texts import filled
 from gradnorm.runs.checksums import run_checksum
 from gradnorm.runs.database import UNREADABLE, fetch, gather
 from gradnorm.runs.faults import DamageError
@@ -235,7 +236,8 @@ def _info(row: Sequence[Any], queue: Sequence[str]) -> RunInfo:
     mine = owner == this_process()
     if state in ("running", "paused") and not mine and (owner is None or not owner.alive(beat)):
         state = "interrupted"
-        ending = Outcome("interrupted", steps, f"Its process ended at step {steps:,}. All records are kept.")
+        message = filled("Its process ended at step {step:,}. All records are kept.", step=steps)
+        ending = Outcome("interrupted", steps, message)
     here = mine and state in ("running", "paused")
     checked: RunState = state
     return RunInfo(

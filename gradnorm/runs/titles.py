@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 import apsw
 
+from gradnorm.common.texts import Text, filled, joined
 from gradnorm.runs.plain import short
+from gradnorm.runs.records import RunInfo
 from gradnorm.runs.run_table import change
 
-# In a title, whose parts have a dot between; and in the name of a run among others.
+# In a title, whose parts have a dot between.
 _OF_TITLE = re.compile(r"α [^·]*?(?= ·|$)")
-_OF_NAME = re.compile(r"α \S+")
+# A title as `RunSpec.title` makes it, and α as `moves` tells it.
+_PARTS = re.compile(r"(?P<data>[^·]+) · (?P<method>[^·]+?)(?: α (?P<alpha>[^·]+))? · seed (?P<seed>\d+)")
+_MOVES = re.compile(r"(?P<values>\S+(?: → \S+)*)(?: at step (?P<step>[\d,]+))?")
 
 
 def retitle(db: apsw.Connection, number: int) -> None:
@@ -44,7 +48,29 @@ def moves(start: float, events: Sequence[tuple[int, float]]) -> str:
     return f"{short(start)} → {'… → ' if len(other) > 1 else ''}{short(value)} at step {step:,}"
 
 
-def named_alike(name: str, title: str) -> str:
-    """Return another name of a run with the α that its title gives; itself if there is none in either."""
-    found = _OF_TITLE.search(title)
-    return _OF_NAME.sub(found[0], name, count=1) if found else name
+def title_text(info: RunInfo) -> str:
+    """Return a run's title as a text that pages can translate; the title of a recorded run is its script's."""
+    found = None if info.recorded else _PARTS.fullmatch(info.title)
+    if found is None:
+        return info.title
+    method, alpha = Text(found["method"], {}), alpha_text(info)
+    middle = Text("{method} α {alpha}", {"method": method, "alpha": alpha}) if alpha else method
+    return joined([found["data"], middle, filled("seed {value}", value=int(found["seed"]))], " · ")
+
+
+def alpha_text(info: RunInfo) -> Text | None:
+    """Return the α that a run's title tells, and how it was moved; None without one."""
+    parts = None if info.recorded else _PARTS.fullmatch(info.title)
+    found = _MOVES.fullmatch(parts["alpha"]) if parts and parts["alpha"] else None
+    if found is None:
+        return None
+    values = joined([_number(each) for each in found["values"].split(" → ")], " → ")
+    step = found["step"]
+    return filled("{values} at step {step:,}", values=values, step=int(step.replace(",", ""))) if step else values
+
+
+def _number(text: str) -> str:
+    try:
+        return Text("{value:.4g}", {"value": float(text)})
+    except ValueError:  # "…"
+        return text

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradnorm.balancer.arguments import ZeroFirstLossError
+from gradnorm.common.texts import filled, joined
 from gradnorm.config.spec import RunSpec
+from gradnorm.config.variants import task_texts
 from gradnorm.datasets.base import Source
 from gradnorm.methods.base import NonFiniteLossError
+from gradnorm.runs.devices import AS_ONE, PROCESSES
 from gradnorm.runs.records import Checkpoint, Event, Outcome, Record
 from gradnorm.training.autograd_stepper import AutogradStepper
 from gradnorm.training.batched.group import Result, fits, partition
@@ -170,9 +173,9 @@ class _Rounds:
         """Yield what comes before the first step: the first evaluations."""
         told, processes = device_name(self._members[0].run.device), Part.own().size
         if len(self._members) > 1:
-            told += f", {len(self._members)} runs as one program"
+            told = AS_ONE.format(device=told, count=len(self._members))
         elif processes > 1:
-            told += f", {processes} processes"
+            told = PROCESSES.format(device=told, count=processes)
         for member in self.going:
             try:
                 if member.entry.start is None or member.entry.branch:
@@ -211,7 +214,9 @@ class _Rounds:
             yield member.end(Outcome("finished", run.taken, run.ending))
         elif due.stopping:
             yield from self._checkpoint(member)
-            yield member.end(Outcome("stopped", run.taken, f"Stopped by hand after {run.taken:,} steps."))
+            yield member.end(
+                Outcome("stopped", run.taken, filled("Stopped by hand after {steps:,} steps.", steps=run.taken))
+            )
         elif due.changes:
             try:
                 self._stepping().retune(self._members.index(member), due.changes)
@@ -243,7 +248,7 @@ class _Rounds:
         """Yield what comes of one run's step."""
         run, spec = member.run, member.run.spec
         if isinstance(result, Exception):
-            yield member.end(_ending(result, run.taken))
+            yield member.end(_ending(result, run))
             return
         yield member.index, result
         try:
@@ -253,7 +258,7 @@ class _Rounds:
                 yield member.index, evaluation
                 for name, loss in zip(run.balancer.names, evaluation.losses, strict=True):
                     if not math.isfinite(loss):
-                        yield member.end(_diverged(NonFiniteLossError(name, loss), run.taken))
+                        yield member.end(_diverged(NonFiniteLossError(name, loss), run))
                         return
             if run.taken % (spec.checkpoint_every or 1) == 0 or run.over:
                 yield from self._checkpoint(member)
@@ -272,10 +277,10 @@ def _events(step: int, changes: Mapping[str, Any]) -> list[Event]:
     return [Event(step, key, list(v) if isinstance(v, tuple) else v, now) for key, v in changes.items()]
 
 
-def _ending(error: Exception, step: int) -> Item:
+def _ending(error: Exception, run: Run) -> Item:
     """Return the last item of a run whose step failed."""
     if isinstance(error, NonFiniteLossError):
-        return _diverged(error, step)
+        return _diverged(error, run)
     if isinstance(error, ZeroFirstLossError):
         return nothing_to_learn(error.task, "first batch")
     return error
@@ -286,9 +291,12 @@ def _pace(members: Sequence[_Member]) -> float:
     return min((pace for member in members if (pace := member.run.spec.pace)), default=0.0)
 
 
-def _diverged(error: NonFiniteLossError, step: int) -> Outcome:
-    message = (
-        f"The loss of {error.task!r} became {error.value} at step {step:,}. "
-        "Try a learning rate ten times lower, or standardised targets."
-    )
-    return Outcome("diverged", step, message, task=error.task, value=error.value)
+def _diverged(error: NonFiniteLossError, run: Run) -> Outcome:
+    names = run.balancer.names
+    task = task_texts(run.spec.flat(), names)[names.index(error.task)]
+    told = {"task": task, "value": str(error.value), "step": run.taken}
+    parts = [
+        filled("The loss of '{task}' became {value} at step {step:,}.", **told),
+        filled("Try a learning rate ten times lower, or standardised targets."),
+    ]
+    return Outcome("diverged", run.taken, joined(parts, " "), task=error.task, value=error.value)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradnorm.balancer.balancer import Balancer
+from gradnorm.common.texts import filled, joined, later
 from gradnorm.config import memory
 from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.datasets.base import Batch, Source
@@ -28,6 +29,15 @@ from gradnorm.training.processes import check, first
 
 # Steps between two looks at the validation rows.
 LEAST_BETWEEN = 10
+# How a run that is over has ended: by whether it ended early, and whether its rows were counted in epochs.
+_ENDINGS = {
+    (True, True): later(
+        "Finished after {taken:,} of {steps:,} steps, which are {epochs:.3g} epochs, without a better validation loss."
+    ),
+    (True, False): later("Finished after {taken:,} of {steps:,} steps, without a better validation loss."),
+    (False, True): later("Finished all {taken:,} steps, which are {epochs:.3g} epochs."),
+    (False, False): later("Finished all {taken:,} steps."),
+}
 
 
 @dataclass
@@ -136,14 +146,13 @@ class Run:
     def ending(self) -> str:
         """How a run that is over has ended, in a sentence or two."""
         rows = self.source.examples if self.spec.epochs else None
-        epochs = f", which are {self.taken * self.spec.batch_size / rows:.3g} epochs" if rows else ""
-        if self._stale and self.taken < self.spec.steps:
-            text = (
-                f"Finished after {self.taken:,} of {self.spec.steps:,} steps{epochs}, without a better validation loss."
-            )
-        else:
-            text = f"Finished all {self.taken:,} steps{epochs}."
-        return text if self.best is None else f"{text} The network is the best one, of step {self.best.step:,}."
+        told: dict[str, float] = {"taken": self.taken, "steps": self.spec.steps}
+        if rows:
+            told["epochs"] = self.taken * self.spec.batch_size / rows
+        parts = [filled(_ENDINGS[self._stale and self.taken < self.spec.steps, rows is not None], **told)]
+        if self.best is not None:
+            parts.append(filled("The network is the best one, of step {step:,}.", step=self.best.step))
+        return joined(parts, " ")
 
     @property
     def block(self) -> int:

@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradnorm.common.texts import Text, later
 from gradnorm.config.options import options
-from gradnorm.config.parts import SpecError
+from gradnorm.config.parts import SpecError, methods
 from gradnorm.ui.location import assets
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ENGLISH = "en"
 # The key of a language in an address, of a chosen one in the session, and of a cookie that keeps the choice.
 LANG, CHOSEN, COOKIE = "lang", "gradnorm.language", "gradnorm_lang"
+# Layers whose texts go to the live panel.
+_TOLD = ("gradnorm/datasets/", "gradnorm/lab/", "gradnorm/runs/", "gradnorm/training/")
 
 # The language of `speaking`; "" where none was asked for.
 _spoken: ContextVar[str] = ContextVar("spoken", default="")
@@ -108,10 +110,14 @@ def in_scripts(code: str, also: Collection[str] = ()) -> str:
 
     also: other texts that are wanted.
     """
-    used = (
-        m for m in _catalog(code) if m.id in also or any(path.endswith((".js", ".html")) for path, _ in m.locations)
-    )
+    wanted = {*also, *(method.title for method in methods().values())}
+    used = (m for m in _catalog(code) if m.id in wanted or any(_for_scripts(path) for path, _ in m.locations))
     return json.dumps({str(message.id): message.string for message in used if message.string}, ensure_ascii=False)
+
+
+def _for_scripts(path: str) -> bool:
+    """Whether the texts of a file are shown by scripts: their own, and what the server tells them of a run."""
+    return path.endswith((".js", ".html")) or path.startswith(_TOLD)
 
 
 @cache

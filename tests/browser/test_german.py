@@ -63,7 +63,10 @@ def test_the_live_panel_speaks_the_language_of_its_page(fresh_server, open_page)
     expect(panel).to_contain_text("wie stark der Verlust jedes Tasks zählt; geglättet", timeout=PATIENCE)
     expect(panel.locator(".gn-smoothing output")).to_have_text("0,70")
     expect(panel).to_contain_text("Schritt 800", timeout=PATIENCE)
-    # Labels of contenders are left in English, and their keys are letters.
+    expect(panel.get_by_test_id("contender-1")).to_contain_text("Gleiche Gewichte")
+    expect(panel.get_by_test_id("legend-0")).to_have_text("Task 1")
+    assert "task 1" not in panel.inner_text()
+    # Keys of contenders are letters.
     said = [text for text in panel.locator("p, h3, button, caption, .gn-note").all_inner_texts() if text != "A"]
     assert [text for text in said if re.search(r"\b(the|and|with|of|step|task-normalised|show)\b", text)] == []
     page.locator(".st-key-languages").get_by_role("combobox").click()
@@ -77,7 +80,10 @@ def test_how_a_run_ended_is_said_in_the_language_of_the_page(fresh_server, open_
     page = open_page.page(locale="de-DE")
     page.goto(f"{fresh_server.url}/?preset=toy-2&steps=20&{SMALL}")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_test_id("live-panel")).to_contain_text("Alle 20 Schritte getan.", timeout=PATIENCE)
+    panel = page.get_by_test_id("live-panel")
+    expect(panel).to_contain_text("Alle 20 Schritte getan.", timeout=PATIENCE)
+    expect(panel.locator(".gn-run-title")).to_have_text("toy-2 · GradNorm α 0,12 · Seed 0")
+    expect(page.locator(".st-key-verdict")).to_contain_text("Task 1")
 
 
 def test_what_is_chosen_is_kept(fresh_server, open_page):

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { enumerated, language, later, local, speak, t } from "../../assets/live/words.js";
+import { enumerated, language, later, local, said, speak, t } from "../../assets/live/words.js";
 
 test("values are put where their names stand, as they are", () => {
   assert.equal(t("{won} of {count} tasks", { won: 2, count: "{won}" }), "2 of {won} tasks");
@@ -19,4 +19,21 @@ test("a language without a table leaves the page in English", async () => {
   await speak("xx");
   assert.equal(language(), "en");
   assert.equal(t("{count} more", { count: local("1.5") }), "1.5 more");
+});
+
+const LOST = { template: "The loss of '{task}' is {loss:.3g} at {step:,}.", values: { task: { template: "task {number}", values: { number: ["1"] } }, loss: "nan", step: ["1,200"] } };
+
+test("what the server tells of a run is filled in as it says", () => {
+  assert.equal(said(LOST), "The loss of 'task 1' is nan at 1,200.");
+  assert.equal(said("My own words {step}."), "My own words {step}.");
+  assert.equal(said({ template: "A name with {braces}", values: {} }), "A name with {braces}");
+});
+
+test("what the server tells of a run is said in the reader's language, its numbers too", async (context) => {
+  const table = { [LOST.template]: "{task}: {loss:.3g} bei {step:,}.", "task {number}": "Task {number}" };
+  context.mock.method(globalThis, "fetch", async () => ({ ok: true, json: async () => table }));
+  await speak("de");
+  context.after(() => speak("en"));
+  assert.equal(said(LOST), "Task 1: nan bei 1.200.");
+  assert.equal(said("task 1"), "task 1");
 });

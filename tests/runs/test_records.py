@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradnorm.common.texts import Text, filled, joined
 from gradnorm.runs.plain import json_safe
 from gradnorm.runs.records import (
     ENDED,
@@ -178,3 +179,32 @@ def test_json_safe_turns_nan_and_infinity_into_none_at_any_depth():
         "a": [1.5, [None, {"b": None}]],
         "2": None,
     }
+
+
+def test_how_a_run_ended_is_kept_with_what_the_sentence_was_filled_from():
+    message = joined(
+        [filled("Lost {task}.", task=filled("task {number}", number=1)), filled("At {step:,}.", step=1200)], " "
+    )
+    plain = json.loads(json.dumps(Outcome("failed", 1200, message).to_dict()))
+    assert plain["message"] == "Lost task 1. At 1,200."
+    again = Outcome.from_dict(plain)
+    assert again.message == message
+    assert isinstance(again.message, Text)
+    assert again.to_dict() == plain
+
+
+@pytest.mark.parametrize(
+    "filled_from",
+    [
+        None,
+        {},
+        {"template": "{a}"},
+        {"template": "{a.b}", "values": {"a": 1}},
+        {"template": "{", "values": {"a": 1}},
+        {"template": "Other.", "values": {}},
+    ],
+)
+def test_a_sentence_without_a_template_that_makes_it_is_kept_as_it_is(filled_from):
+    found = Outcome.from_dict({"kind": "stopped", "step": 7, "message": "Enough.", "filled_from": filled_from})
+    assert found == Outcome("stopped", 7, "Enough.")
+    assert not isinstance(found.message, Text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from gradnorm.common.texts import filled
 from gradnorm.config.spec import RunSpec, datasets, methods
 from gradnorm.runs.records import ENDED, Evaluation, Outcome, RunInfo, columns
 from gradnorm.ui.live import wire
@@ -200,3 +202,32 @@ def test_a_status_is_strict_json(state, steps, speed):
 def test_the_time_left_is_steps_by_speed():
     assert strict(wire.status(info(steps=1000), 100.0, {}))["seconds_left"] == 30.0
     assert strict(wire.status(info(steps=4000), 100.0, {}))["seconds_left"] == 0.0
+
+
+def test_a_text_is_told_with_its_template_and_its_numbers_as_written():
+    text = filled("{what}: {steps:,} of {name}", what=filled("done"), steps=1200, name="a, b")
+    values = {"what": {"template": "done", "values": {}}, "steps": ["1,200"], "name": "a, b"}
+    assert wire.told(text) == {"template": text.template, "values": values}
+    assert wire.told("My words.") == "My words."
+
+
+def test_title_tasks_and_ending_are_told_to_be_translated():
+    told = strict(wire.hello(info(title="toy-2 · GradNorm α 0.5 → 1 at step 1,200 · seed 3")))
+    assert told["tasks"][0]["told"] == {"template": "task {number}", "values": {"number": ["1"]}}
+    data, method, seed = told["told"]["values"].values()
+    assert data == "toy-2"
+    assert method["values"]["method"]["template"] == "GradNorm"
+    assert method["values"]["alpha"]["values"]["step"] == ["1,200"]
+    assert seed["values"]["value"] == ["3"]
+    ended = Outcome("finished", 1200, filled("Finished all {taken:,} steps.", taken=1200))
+    status = strict(wire.status(info(state="finished", outcome=ended, device="cpu, 2 runs as one program"), None, {}))
+    assert (status["message"], status["told"]["values"]) == ("Finished all 1,200 steps.", {"taken": ["1,200"]})
+    assert status["device"]["values"] == {"device": "cpu", "count": "2"}
+
+
+def test_names_that_a_script_gave_are_told_as_they_are():
+    title = "toy-2 · Equal weights · seed 0"
+    spec = {"recorded": title, "steps": 10, "metrics": [[], []], "targets": False}
+    told = strict(wire.hello(replace(info(title=title), spec=spec, tasks=("task 1", "task 2"))))
+    assert told["told"] == title
+    assert [task["told"] for task in told["tasks"]] == ["task 1", "task 2"]

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from gradnorm.common.declarations import numbers
 from gradnorm.common.randomness import stream
-from gradnorm.datasets.base import Batch, Dataset, Source, Task, unbound
+from gradnorm.datasets.base import Batch, Dataset, Source, Task, numbered, unbound
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,7 @@ class Toy(Dataset):
     name: ClassVar[str] = "toy"
     title: ClassVar[str] = "Toy (Eq. 3)"
     summary: ClassVar[str] = "T regressions σ tanh((B + ε)x), 250 inputs, 100 outputs, as in the paper."
+    numbered_tasks: ClassVar[bool] = True
 
     tasks: int = Field(2, ge=1, le=MAX_TASKS, title="Tasks", description="How many tasks T share the network.")
     sigmas: tuple[float, ...] = Field(
@@ -95,7 +96,7 @@ class Toy(Dataset):
     @property
     def task_names(self) -> tuple[str, ...]:
         """task 1 … task T."""
-        return tuple(f"task {i + 1}" for i in range(self.tasks))
+        return tuple(map(str, numbered(self.tasks)))
 
     @property
     def task_forms(self) -> tuple[str, ...]:

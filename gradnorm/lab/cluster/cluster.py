@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from gradnorm.common.texts import Text, later
 from gradnorm.lab.cluster.folder import Attempt, Contender
 from gradnorm.lab.cluster.launcher import Launcher
 from gradnorm.lab.engine import EngineError, Reached, Told
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS, ASK_SECONDS = 0.1, 1.0
 # How many workers of a lease may be lost one after another without a step that is new.
 PATIENCE = 10
-_LOST = (
-    "A worker should bring its runs further before it ends. Found {count} lost one after another, at step {{step}}. "
+_LOST = later(
+    "A worker should bring its runs further before it ends. Found {count} lost one after another, at step {steps:,}. "
     "{logs}"
 )
 
@@ -101,11 +102,11 @@ class _Lease:
                 if self._attempt is not None:
                     yield from self._look(self._attempt)
                 elif self._stopping:
-                    yield from self._end_all("stopped", "Stopped by hand after {step} steps.")
+                    yield from self._end_all("stopped", later("Stopped by hand after {steps:,} steps."))
                 elif self._paused:
                     yield from self._hold()
                 elif self._lost >= PATIENCE:
-                    yield from self._end_all("failed", _LOST.format(count=self._lost, logs=self._launcher.logs))
+                    yield from self._end_all("failed", _LOST, count=self._lost, logs=self._launcher.logs)
                 else:
                     yield from self._begin()
         finally:
@@ -146,7 +147,7 @@ class _Lease:
             if contenders:
                 self._insist(partial(self._send, contenders, starts))
         except EngineError as error:
-            yield from self._end_all("failed", str(error))
+            yield from self._end_all("failed", "{error}", error=str(error))
 
     def _send(self, contenders: Sequence[Contender], starts: Mapping[str, Checkpoint]) -> None:
         attempt = Attempt(self._folder / str(self._store.leases.begin(self._lease)))
@@ -253,9 +254,9 @@ class _Lease:
             except (UnknownRunError, TakenOverError) as error:
                 self._leave(run, error)
 
-    def _end_all(self, kind: OutcomeKind, message: str) -> Told:
+    def _end_all(self, kind: OutcomeKind, message: str, **values: Any) -> Told:
         for run, step in list(self._steps.items()):
-            yield from self._end(run, Outcome(kind, step, message.replace("{step}", f"{step:,}")))
+            yield from self._end(run, Outcome(kind, step, Text(message, {**values, "steps": step})))
 
     def _end(self, run: str, outcome: Outcome) -> Told:
         try:

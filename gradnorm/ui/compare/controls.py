@@ -15,6 +15,7 @@ from gradnorm.comparison.curves import AXES, recorded
 from gradnorm.comparison.loading import MOST_RUNS, ComparedRun
 from gradnorm.comparison.measures import Measure
 from gradnorm.comparison.scores import STATISTICS
+from gradnorm.runs.titles import title_text
 from gradnorm.ui.compare import address
 from gradnorm.ui.compare.view import MOST_LAST, PICTURES, View
 from gradnorm.ui.figure_words import title_of
@@ -35,7 +36,7 @@ def choose_runs(view: View, shown: Sequence[ComparedRun]) -> None:
 
     def name(run: str) -> str:
         started = datetime.fromtimestamp(infos[run].created).strftime("%Y-%m-%d, %H:%M")
-        return f"{infos[run].labels.name or infos[run].title} · {started} · {run[-6:]}"
+        return f"{infos[run].labels.name or t(title_text(infos[run]))} · {started} · {run[-6:]}"
 
     with st.expander(t("Runs ({count})", count=len(shown)), expanded=not shown, icon=":material/list:"):
         # The browser remembers choices by their positions in the list, so another list needs another widget.
@@ -118,11 +119,11 @@ def _metrics(view: View, comparison: Comparison, drawn: Sequence[Measure]) -> No
 
 
 def _baseline(view: View, comparison: Comparison) -> None:
-    names = {group.runs[0].info.run: group.label for group in comparison.groups}
+    names = {group.runs[0].info.run: t(group.label) for group in comparison.groups}
     chosen = comparison.baseline.runs[0].info.run if view.baseline else ""
     key = f"compare-baseline {hash(tuple(names))}"
     show(key, chosen)
-    usual = comparison.baseline.label if not view.baseline else t("as usual")
+    usual = t(comparison.baseline.label) if not view.baseline else t("as usual")
     st.selectbox(
         t("Baseline"),
         ["", *names],

@@ -11,6 +11,7 @@ from gradnorm.config.spec import RunSpec
 from gradnorm.config.variants import labels
 from gradnorm.runs.records import RunInfo
 from gradnorm.runs.store import UnknownRunError
+from gradnorm.runs.titles import title_text
 from gradnorm.ui import address, session
 from gradnorm.ui.gallery.grid import GridRow, load_test_images, show_grid
 from gradnorm.ui.gallery.test_images import has_pictures
@@ -19,7 +20,7 @@ from gradnorm.ui.live.family import contenders
 from gradnorm.ui.location import assets
 from gradnorm.ui.markdown import plain
 from gradnorm.ui.widgets import show
-from gradnorm.ui.words import number, t
+from gradnorm.ui.words import language, number, t
 
 ASSETS = assets()
 SHOWN = 500
@@ -111,8 +112,8 @@ def _entry(members: Sequence[RunInfo]) -> str:
     first = members[-1]
     started = datetime.fromtimestamp(first.created).strftime("%Y-%m-%d, %H:%M")
     if len(members) == 1:
-        return f"{first.title} · {started}"
-    names = ", ".join(labels([info.spec for info in reversed(members)]))
+        return f"{t(title_text(first))} · {started}"
+    names = ", ".join(map(t, labels([info.spec for info in reversed(members)])))
     return f"{first.title.split(' · ')[0]} · {t('race of {names}', names=names)} · {started}"
 
 
@@ -162,7 +163,7 @@ def _nothing_kept(info: RunInfo) -> None:
 
 def _rows(info: RunInfo, step: int | str) -> list[GridRow]:
     rows: list[GridRow] = []
-    for each in contenders(lab().store, info):
+    for each in contenders(lab().store, info, language()):
         try:
             member = lab().store.info(each["run"])
         except UnknownRunError:  # deleted since

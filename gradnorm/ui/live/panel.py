@@ -47,17 +47,18 @@ def live_panel(info: RunInfo | None, asked: Mapping[str, Any]) -> None:
 
     asked: of the run, as far as the page's controls show it.
     """
+    code = language()
     data = {
         "base": base_path(),
         "version": shelf().version,
         "run": info.run if info else None,
         # A tuple: given a list or a mapping, Streamlit imports pandas (half a second on the first page) to check for a
         # table.
-        "runs": tuple(contenders(lab().store, info)) if info else prepared.contenders(),
+        "runs": tuple(contenders(lab().store, info, code)) if info else prepared.contenders(code),
         "prepared": None if info else prepared.NAME,
         "state": info.state if info else None,
         "asked": asked or None,
-        "language": language(),
+        "language": code,
     }
     _live_panel(
         key=_KEY,

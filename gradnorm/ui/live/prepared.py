@@ -6,13 +6,14 @@ from functools import cache
 
 from gradnorm.config.spec import preset
 from gradnorm.config.variants import against_equal, labels
+from gradnorm.ui.words import ENGLISH, said
 
 # The preset that was trained, and the file under assets/live that holds the record.
 NAME = "first-race"
 
 
 @cache
-def contenders() -> tuple[dict[str, str], ...]:
-    """Return `run` and `label` of each run of the record, GradNorm first."""
+def contenders(code: str = ENGLISH) -> tuple[dict[str, str], ...]:
+    """Return `run` and `label` of each run of the record, GradNorm first. code: the language of the labels."""
     names = labels([spec.flat() for spec in against_equal(preset(NAME))])
-    return tuple({"run": f"prepared-{i}", "label": name} for i, name in enumerate(names))
+    return tuple({"run": f"prepared-{i}", "label": said(name, code)} for i, name in enumerate(names))

@@ -19,6 +19,7 @@ from gradnorm.common.texts import later
 from gradnorm.comparison.rivals import verdict_on
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.store import RunStore, UnknownRunError
+from gradnorm.runs.titles import title_text
 from gradnorm.ui.live.family import contenders
 from gradnorm.ui.live.shelf import Shelf
 from gradnorm.ui.words import COOKIE, ENGLISH, LANG, first_of, said
@@ -53,7 +54,8 @@ def watch_routes(store: Callable[[], RunStore], base: str, shelf: Shelf) -> list
     async def page(request: Request) -> Response:
         run, code = str(request.path_params["run"]), _language(request)
         try:
-            return _page(shelf, code, run, (await asyncio.to_thread(store().info, run)).title, "")
+            info = await asyncio.to_thread(store().info, run)
+            return _page(shelf, code, run, said(title_text(info), code), "")
         except UnknownRunError:
             return _page(shelf, code, "", said(later("No run here"), code), said(_GONE, code), 404)
         except StoreError as error:
@@ -101,7 +103,7 @@ def _about(store: RunStore, run: str, code: str) -> str:
     info = store.info(run)
     found = verdict_on(store, run) if info.ended else None
     verdict = {"head": said(found.head, code), "more": said(found.more, code)} if found and found.text else None
-    return json.dumps({"runs": contenders(store, info), "state": info.state, "verdict": verdict})
+    return json.dumps({"runs": contenders(store, info, code), "state": info.state, "verdict": verdict})
 
 
 def _page(shelf: Shelf, code: str, run: str, title: str, told: str, status: int = 200) -> Response:

@@ -6,16 +6,21 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from string import Formatter
 from typing import Any
 
 import numpy as np
 
 from gradnorm.charts.palette import task_style
+from gradnorm.common.texts import Text
 from gradnorm.config.options import options
 from gradnorm.config.spec import RunSpec, SpecError
+from gradnorm.config.variants import task_texts
 from gradnorm.datasets.forms.registry import error_metrics
+from gradnorm.runs.devices import device_text
 from gradnorm.runs.plain import json_safe, short
 from gradnorm.runs.records import Evaluation, Event, Rows, RunInfo, columns
+from gradnorm.runs.titles import title_text
 
 LIVE, DETAIL = 1, 2
 # Rows that a viewer is sent of a whole run; a screen has fewer columns of pixels than that.
@@ -73,17 +78,35 @@ def read_block(message: bytes) -> tuple[int, Rows, int]:
     return kind, rows.reshape(height, width), every
 
 
+def told(text: str) -> Any:
+    """Return a text as `said` of words.js reads it: a plain one as it is; else `template` and `values`.
+
+    A value is a text, or a list of one number, written as the template says and with the marks of English.
+    """
+    if not isinstance(text, Text):
+        return text
+    values: dict[str, Any] = {}
+    for _, name, form, _ in Formatter().parse(text.template) if text.values else ():
+        if name:
+            value = text.values[name]
+            values[name] = told(value) if isinstance(value, str) else [format(value, form or "")]
+    return {"template": text.template, "values": values}
+
+
 def hello(info: RunInfo) -> str:
     """Return the first message: what the run is and how to read its rows."""
     tasks: list[dict[str, Any]] = []
-    for i, name in enumerate(info.tasks):
+    for i, name in enumerate(task_texts(info.spec, info.tasks)):
         style = task_style(i)
-        tasks.append({"name": name, "color": {"light": style.light, "dark": style.dark}, "dash": style.dash})
+        tasks.append(
+            {"name": name, "told": told(name), "color": {"light": style.light, "dark": style.dark}, "dash": style.dash}
+        )
     return json.dumps(
         {
             "type": "run",
             "run": info.run,
             "title": info.title,
+            "told": told(title_text(info)),
             "recorded": info.recorded,
             **_declared(info),
             "tasks": tasks,
@@ -154,7 +177,8 @@ def events(info: RunInfo, newest: Sequence[Event], known: int) -> str:
     info: of the run, whose title they may have changed.
     """
     rows = [{**asdict(event), "label": event.label} for event in newest]
-    return json.dumps({"type": "events", "title": info.title, "known": known, "rows": json_safe(rows)})
+    title = {"title": info.title, "told": told(title_text(info))}
+    return json.dumps({"type": "events", **title, "known": known, "rows": json_safe(rows)})
 
 
 def checkpoints(steps: Sequence[int]) -> str:
@@ -169,6 +193,7 @@ def status(info: RunInfo, speed: float | None, asked: Mapping[str, Any]) -> str:
     """
     steps = info.total
     left = None if not speed or not steps or info.state != "running" else max(0, steps - info.steps) / speed
+    message = info.outcome.message if info.outcome else None
     return json.dumps(
         {
             "type": "status",
@@ -177,9 +202,10 @@ def status(info: RunInfo, speed: float | None, asked: Mapping[str, Any]) -> str:
             "steps": steps,
             "steps_per_second": speed,
             "seconds_left": left,
-            "device": info.device,
+            "device": told(device_text(info.device)) if info.device else None,
             "place": info.place,
-            "message": info.outcome.message if info.outcome else None,
+            "message": message,
+            "told": told(message) if message else None,
             "asked": json_safe(asked),
         }
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from gradnorm.config.options import live_keys
 from gradnorm.config.spec import SpecError
-from gradnorm.config.variants import by_hand
+from gradnorm.config.variants import by_hand, task_texts
 from gradnorm.runs.faults import StoreError
 from gradnorm.runs.records import RunInfo
 from gradnorm.ui import session
@@ -54,7 +54,7 @@ def sliders(info: RunInfo) -> None:
     with st.container(border=True, gap="small", key="by hand"):
         st.markdown(t("**Your weights.** Only their ratios count: they are scaled to sum to the number of tasks."))
         with st.container(horizontal=True, gap="medium"):
-            for i, task in enumerate(info.tasks):
+            for i, task in enumerate(task_texts(info.spec, info.tasks)):
                 with st.container(width=WIDTH):
                     scale_slider(
                         t("w of {task}", task=plain(task)),

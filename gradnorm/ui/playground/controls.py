@@ -13,6 +13,7 @@ import streamlit as st
 from gradnorm.common.texts import later
 from gradnorm.config.options import Option, options
 from gradnorm.config.spec import PRESETS, datasets, methods
+from gradnorm.config.variants import task_texts
 from gradnorm.datasets.builtin.toy import sample_sigmas
 from gradnorm.datasets.by_path.own_table import target_of
 from gradnorm.runs.plain import short
@@ -50,7 +51,7 @@ def controls() -> None:
         _own_table(values)
     _show(by_key, values, "alpha")
     if "priorities" in by_key:
-        _priorities(by_key["priorities"], values["priorities"], spec.dataset.task_names)
+        _priorities(by_key["priorities"], values["priorities"], task_texts(spec.flat(), spec.dataset.task_names))
     _show(by_key, values, "tasks")
     if "sigmas" in by_key:
         _sigmas(by_key["sigmas"], values["sigmas"])
@@ -153,7 +154,9 @@ def _priorities(option: Option, priorities: Sequence[float], tasks: Sequence[str
         _change(option.key, [] if all(p == 1 for p in new) else new)
 
     with st.expander(t(option.title), icon=":material/balance:") if len(tasks) > _FEW else nullcontext():
-        _each(option, held, [t("Priority of {task}", task=plain(task)) for task in tasks], change, FINE, t(option.help))
+        _each(
+            option, held, [t("Priority of {task}", task=plain(t(task))) for task in tasks], change, FINE, t(option.help)
+        )
 
 
 def _sigmas(option: Option, sigmas: Sequence[float]) -> None:

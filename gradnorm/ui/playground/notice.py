@@ -7,6 +7,7 @@ from functools import lru_cache
 import streamlit as st
 
 from gradnorm.config.spec import methods
+from gradnorm.config.variants import task_texts
 from gradnorm.lab.lab import NotHereError
 from gradnorm.runs.damage import sentence
 from gradnorm.runs.faults import StoreError
@@ -45,7 +46,7 @@ def _troubles(run: str) -> None:
         return
     held = _held(info)
     for trouble in told:
-        name, number = info.tasks[trouble.task], trouble.task + 1
+        name, number = t(task_texts(info.spec, info.tasks)[trouble.task]), trouble.task + 1
         if number in held:
             continue
         with st.container(gap="small", key=f"trouble {number}"):

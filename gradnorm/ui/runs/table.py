@@ -13,7 +13,9 @@ import streamlit as st
 
 from gradnorm.common.texts import later
 from gradnorm.runs.catalogue import Entry, Page
+from gradnorm.runs.devices import device_text
 from gradnorm.runs.labels import NAME_LENGTH, NOTES_LENGTH, TRASH_DAYS
+from gradnorm.runs.titles import title_text
 from gradnorm.ui.lab import lab
 from gradnorm.ui.runs import state
 from gradnorm.ui.server import base_path
@@ -71,7 +73,7 @@ def _frame(entries: Sequence[Entry], ticked: frozenset[str]) -> pd.DataFrame:
     columns: dict[str, list[Any]] = {
         TICK: [info.run in ticked for info in infos],
         "Run": [f"{base_path()}/?run={info.run}" for info in infos],
-        "What": [info.title for info in infos],
+        "What": [t(title_text(info)) for info in infos],
         "Name": [info.labels.name for info in infos],
         TAGS: [list(info.labels.tags) for info in infos],
         "State": [t(info.state) if info.place is None else t("queued ({place})", place=info.place) for info in infos],
@@ -83,8 +85,8 @@ def _frame(entries: Sequence[Entry], ticked: frozenset[str]) -> pd.DataFrame:
         "Notes": [info.labels.notes for info in infos],
         PIN: [info.labels.pinned for info in infos],
         "Group": [f"{t(entry.group.kind)} {entry.group.id[-6:]}" if entry.group else "" for entry in entries],
-        "Device": [info.device or "" for info in infos],
-        "Ending": [info.outcome.message if info.outcome else "" for info in infos],
+        "Device": [t(device_text(info.device or "")) for info in infos],
+        "Ending": [t(info.outcome.message) if info.outcome else "" for info in infos],
     }
     if any(info.labels.trashed is not None for info in infos):
         columns["Deleted on"] = [_deletion(info.labels.trashed) for info in infos]
