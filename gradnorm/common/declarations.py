@@ -10,6 +10,8 @@ from typing import Any, Literal, cast, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from gradnorm.common.texts import filled
+
 
 def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
     """Return the limits (low, high) of a number, each None if the field declares none.
@@ -51,9 +53,9 @@ def fault(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
     info = model.model_fields.get(key)
     should = _should(info) if info is not None else ""
     if item["type"] == "extra_forbidden":
-        should = f"one of {', '.join(model.model_fields)}"
+        should = filled("one of {names}", names=", ".join(model.model_fields))
     should = should or item["msg"].replace("Input should be ", "")
-    return key, f"{key} should be {should}. Found {_shown(item['input'])}."
+    return key, filled("{key} should be {should}. Found {found}.", key=key, should=should, found=_shown(item["input"]))
 
 
 def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
@@ -69,19 +71,20 @@ def explain(error: ValidationError, model: type[BaseModel], remedy: str) -> str:
 def _should(info: FieldInfo) -> str:
     """Return what a field may hold, in words; empty where its declaration does not say."""
     if words := choices(info):
-        return f"one of {', '.join(words)}"
+        return filled("one of {names}", names=", ".join(words))
     if info.annotation is bool:
-        return "true or false"
+        return filled("true or false")
     if info.annotation is str:
         return "text"
     if info.annotation == tuple[str, ...]:
-        return "names with commas between"
+        return filled("names with commas between")
     low, high = bounds(info)
     if low is None or high is None:
         return ""
     opening = "(" if any(getattr(rule, "gt", None) is not None for rule in info.metadata) else "["
-    kind = "a whole number " if info.annotation is int else ""
-    return f"{kind}in {opening}{low:.10g}, {high:.10g}]"
+    inside = f"{opening}{low:.10g}, {high:.10g}]"
+    whole = info.annotation is int
+    return filled("a whole number in {range}", range=inside) if whole else filled("in {range}", range=inside)
 
 
 def _shown(value: Any) -> str:

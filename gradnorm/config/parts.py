@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from gradnorm.common.declarations import fault, names_as_text
 from gradnorm.common.discovery import discover
+from gradnorm.common.texts import filled
 from gradnorm.datasets.base import Dataset
 from gradnorm.datasets.problems.base import Problem
 from gradnorm.methods.base import Method, Needs
@@ -65,7 +66,9 @@ def code_refusal(spec: Mapping[str, Any]) -> str:
 def chosen(what: str, name: Any, known: Mapping[str, type[Any]]) -> type[Any]:
     """Return the data set or method of a name. what: "dataset" or "method". Raises SpecError if there is none."""
     if not isinstance(name, str) or name not in known:
-        raise SpecError(f"{what} should be one of {', '.join(known)}. Found {name!r}.", what)
+        should = filled("one of {names}", names=", ".join(known))
+        told = filled("{key} should be {should}. Found {found}.", key=what, should=should, found=repr(name))
+        raise SpecError(told, what)
     return known[name]
 
 

@@ -188,4 +188,4 @@ def on_page(error: Exception) -> str:
     if not isinstance(error, SpecError) or not error.key:
         return str(error)
     title = titles().get(error.key)
-    return f"{error.fault} {t('Change “{title}” on this page.', title=title)}" if title else str(error)
+    return f"{t(error.fault)} {t('Change “{title}” on this page.', title=title)}" if title else str(error)

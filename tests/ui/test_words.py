@@ -9,6 +9,7 @@ import string
 
 import pytest
 
+from gradnorm.config.spec import RunSpec, SpecError
 from gradnorm.ui import words
 from gradnorm.ui.lesson import prose
 from gradnorm.ui.lesson.contents import texts
@@ -137,3 +138,11 @@ def structure(text):
 
 def test_a_language_without_a_lesson_of_its_own_has_the_english_one():
     assert list(texts("xx")) == list(prose.read(assets() / "prose" / "lesson"))
+
+
+def test_a_value_out_of_range_is_said_in_german(monkeypatch):
+    with pytest.raises(SpecError) as found:
+        RunSpec.parse({"alpha": 9})
+    assert words.on_page(found.value).startswith("alpha should be in [0, 5]. Found 9.")
+    monkeypatch.setattr(words, "language", lambda: "de")
+    assert words.on_page(found.value).startswith("alpha sollte in [0, 5] sein. Gefunden: 9.")
