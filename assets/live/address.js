@@ -33,6 +33,7 @@ export function readView(search) {
     each: query.get(`${PREFIX}seeds`) === "each",
     log: Object.fromEntries([...scales(list("linear"), false), ...scales(list("log"), true)]),
     more: MORE_VIEWS.includes(more) ? more : MORE_VIEWS[0],
+    sort: sortOf(query.get(`${PREFIX}sort`) ?? ""),
   };
 }
 
@@ -57,6 +58,7 @@ export function withView(search, view) {
     linear: scaled(false),
     log: scaled(true),
     chart: view.more === MORE_VIEWS[0] ? "" : view.more,
+    sort: view.sort.by && `${view.sort.down ? "-" : ""}${view.sort.by}`,
   };
   const usual = view.smoothing === LIGHT && Object.entries(said).every(([key, value]) => key === "smooth" || !value);
   for (const [key, value] of Object.entries(said)) if (value && !usual) query.set(PREFIX + key, value);
@@ -70,6 +72,12 @@ function numbers(tasks) {
 function zoomOf(text) {
   const [, min, max] = /^([\d.]+)-([\d.]+)$/.exec(text ?? "") ?? [];
   return Number(min) < Number(max) ? { min: Number(min), max: Number(max) } : null;
+}
+
+/** A column of the table, and whether it is sorted downwards by it: that is a minus before it. No column: the race's order. */
+function sortOf(text) {
+  const [, minus, by] = /^(-?)(\w+(?:\.[1-9]\d*)?)$/.exec(text) ?? [];
+  return { by: by ?? null, down: minus === "-" };
 }
 
 function rounded(step) {

@@ -211,6 +211,13 @@ export class Choices {
     this.panel.schedule();
   }
 
+  /** Sort the table of the race, as {by, down}. */
+  setSort(sort) {
+    this.view.sort = sort;
+    this.changed();
+    this.panel.leaders.update();
+  }
+
   setHidden(hidden) {
     this.view.hidden = hidden;
     this.changed();

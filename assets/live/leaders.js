@@ -21,8 +21,6 @@ export class Leaders {
     const box = element("div", { class: "gn-table-box", tabindex: 0, role: "region", "aria-label": t("Who leads") }, table);
     this.node = element("section", { class: "gn-leaders", "data-testid": "leaders", hidden: true }, [element("div", { class: "gn-heading" }, [this.title, this.note]), box]);
     this.rows = [];
-    /** Whether it is sorted downwards, and the head of the column that it is sorted by; null for the order of the race. */
-    this.order = { by: null, down: false };
   }
 
   /** Make rows and columns for what is drawn. */
@@ -70,12 +68,12 @@ export class Leaders {
 
   /** Sort by a column, the best first; once more turns it round, and a third time is the order of the race again. */
   sort(column) {
-    const { by, down } = this.order;
+    const { choices } = this.panel;
+    const { by, down } = choices.view.sort;
     const first = Boolean(column.more);
-    if (by !== column.key) this.order = { by: column.key, down: first };
-    else if (down === first) this.order = { by, down: !first };
-    else this.order = { by: null, down: false };
-    this.update();
+    if (by !== column.key) choices.setSort({ by: column.key, down: first });
+    else if (down === first) choices.setSort({ by, down: !first });
+    else choices.setSort({ by: null, down: false });
   }
 
   /** Write the numbers at the newest step that can be compared. */
@@ -107,8 +105,9 @@ export class Leaders {
 
   /** Put the rows in their order; what can't be compared comes last. */
   arrange() {
-    const { by, down } = this.order;
-    const c = this.columns.findIndex(({ key }) => key === by);
+    const { by, down } = this.panel.choices.view.sort;
+    // An address may name a column that another race has.
+    const c = this.columns.findIndex(({ key, hidden }) => key === by && !hidden);
     for (const [column, button] of this.sorters) {
       const sorted = column.key === by ? (down ? "descending" : "ascending") : null;
       if (sorted) button.parentElement.setAttribute("aria-sort", sorted);
@@ -158,9 +157,9 @@ function columnsOf(run, at) {
   const more = (name) => !(run.errors ?? []).includes(name);
   const hidden = run.tasks.length > MOST_TASKS;
   return run.tasks.flatMap((task, i) => [
-    { key: `ratio ${i}`, at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: t("{task}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better", { task: task.name }) },
+    { key: `ratio.${i + 1}`, at: at.loss_ratios + i, task: i, ratio: true, hidden, head: "L/L(0)", title: t("{task}: test loss ratio Lᵢ(t)/Lᵢ(0); less is better", { task: task.name }) },
     ...metrics
-      .map((name, m) => ({ key: `${name} ${i}`, name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: better(task.name, label(name), more(name)) }))
+      .map((name, m) => ({ key: `${name}.${i + 1}`, name, at: at.metrics + i * metrics.length + m, task: i, more: more(name), hidden, head: label(name), title: better(task.name, label(name), more(name)) }))
       .filter(({ name }) => measured(name, i)),
   ]);
 }

@@ -134,6 +134,24 @@ def test_64_contenders_are_drawn_by_their_means_sorted_and_quick(served, open_pa
     expect(heading).not_to_have_attribute("aria-sort", re.compile("."))
     expect(first).to_contain_text("Dynamic weight average")
 
+    # The address keeps the order; a reload, Back and a copied link show it.
+    tab.wait_for_query("view.sort=contender")
+    page.reload()
+    expect(first).to_contain_text("Dynamic weight average", timeout=PATIENCE)
+    table.get_by_role("button", name="contender").click()
+    expect(first).to_contain_text("Uncertainty")
+    tab.wait_for_query("view.sort=-contender")
+    address = page.url
+    page.goto(f"{served.url}/?run={eight[0]}")
+    expect(first).to_contain_text("Equal weights", timeout=PATIENCE)
+    for visit in (page.go_back, lambda: page.goto(address)):
+        visit()
+        expect(first).to_contain_text("Uncertainty", timeout=PATIENCE)
+        named = table.locator("th", has_text="contender")
+        expect(named).to_have_attribute("aria-sort", "descending")
+    tab.wait_until_drawn()
+    wait_for_rows(tab, [STEPS] * 8)
+
     # Each seed by itself: 64 lines, of one task, by colour.
     page.get_by_role("button", name="each", exact=True).click()
     expect(page.locator("[data-testid^=contender-]")).to_have_count(64)

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { readView, withView } from "../../assets/live/address.js";
 import { LIGHT } from "../../assets/live/smoothing.js";
 
-const VIEW = { run: "r1", front: "r2", zoom: { min: 74.82, max: 149.65 }, smoothing: 0.6, hidden: new Set([1, 4]), forward: new Set([40]), task: 2, colour: "contender", each: true, log: { weights: true, norms: false }, more: "rates" };
+const VIEW = { run: "r1", front: "r2", zoom: { min: 74.82, max: 149.65 }, smoothing: 0.6, hidden: new Set([1, 4]), forward: new Set([40]), task: 2, colour: "contender", each: true, log: { weights: true, norms: false }, more: "rates", sort: { by: "accuracy.2", down: true } };
 
 test("a view is read as it was written, beside the settings", () => {
   const search = withView("?tasks=3&run=r1&view.zoom=1-2", VIEW);
@@ -27,8 +27,15 @@ test("an address of before lines were smoothed by themselves means what it meant
   assert.equal(readView(withView("?run=r1", { ...raw, smoothing: LIGHT, more: "rates" })).smoothing, LIGHT);
 });
 
+test("the order of the race's table is a column, with a minus where it is downwards", () => {
+  const view = readView("?run=r1&view.sort=sum");
+  assert.deepEqual(view.sort, { by: "sum", down: false });
+  assert.match(withView("?run=r1", { ...view, sort: { by: "ratio.1", down: true } }), /&view\.sort=-ratio\.1$/);
+  assert.doesNotMatch(withView("?run=r1&view.sort=sum", { ...view, sort: { by: null, down: false } }), /view\.sort/);
+});
+
 test("what is no view counts as not said", () => {
-  const odd = "?view.zoom=9-3&view.smooth=2&view.hidden=0,x,1.5&view.log=nothing&view.linear=,&view.chart=test&view.colour=red&view.task=0&view.seeds=some&view.forward=-1";
+  const odd = "?view.zoom=9-3&view.smooth=2&view.hidden=0,x,1.5&view.log=nothing&view.linear=,&view.chart=test&view.colour=red&view.task=0&view.seeds=some&view.forward=-1&view.sort=ratio.0";
   assert.deepEqual(readView(odd), readView(""));
   assert.equal(readView("?view.smooth=NaN").smoothing, LIGHT);
 });
