@@ -1,7 +1,9 @@
 /** The card of the data: what the networks answer, beside the truth; as curves, or for a few test examples. */
+import { dataPicture } from "./cards.js";
 import { count } from "./format.js";
 import { element, swatch, write } from "./dom.js";
 import { MOST_TASKS } from "./network.js";
+import { pictures, save } from "./save.js";
 import { later, t } from "./words.js";
 
 const WIDTH = 220;
@@ -9,6 +11,7 @@ const HEIGHT = 96;
 const MOST_RUNS = 2;
 // Beyond so many tasks curves are drawn small.
 const FEW = 4;
+const SAVE = later("Save the data as a picture for a slide, {kind}");
 const GLOSS = {
   curves: later("one output of each task along a line through the inputs: the truth in grey, the answer in colour; and how far all outputs are off"),
   rows: later("a few test examples: the truth, and below it the network’s answer"),
@@ -22,8 +25,9 @@ export class Answers {
     this.note = element("span", { class: "gn-note" });
     this.gloss = element("p", { class: "gn-gloss" });
     this.body = element("div", { class: "gn-answers" });
-    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The data")), this.note]);
-    this.node = element("section", { class: "gn-chart gn-data", "data-testid": "answers", hidden: true }, [element("div", { class: "gn-chart-head" }, heading), this.gloss, this.body]);
+    this.heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The data")), this.note]);
+    this.foot = element("div", { class: "gn-foot" }, pictures(SAVE, (kind) => save(panel, "answers", kind, (words) => dataPicture(this, words))));
+    this.node = element("section", { class: "gn-chart gn-data", "data-testid": "answers", hidden: true }, [element("div", { class: "gn-chart-head" }, this.heading), this.gloss, this.body, this.foot]);
   }
 
   /** The runs whose answers are shown. */
@@ -55,6 +59,8 @@ export class Answers {
     const there = Boolean(first || (run?.answers && run.tasks.length <= MOST_TASKS));
     this.node.hidden = !there;
     this.panel.grid.classList.toggle("gn-has-data", there && !this.panel.shared);
+    // Its room is kept, too.
+    this.foot.style.visibility = first ? "" : "hidden";
     if (!first) {
       write(this.note, "");
       write(this.gloss, t("what the network answers, from the first checkpoint on"));

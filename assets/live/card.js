@@ -1,7 +1,10 @@
 /** The elements of a chart's card: what it is, the reader's choices for it, the plot, and its numbers below. */
 import { element, segments } from "./dom.js";
+import { pictures } from "./save.js";
 import { MORE_VIEWS, VIEWS } from "./views.js";
-import { t } from "./words.js";
+import { later, t } from "./words.js";
+
+const SAVE = later("Save this chart as a picture for a slide, {kind}");
 
 let cards = 0;
 
@@ -20,7 +23,7 @@ export function card(chart) {
   const empty = element("p", { class: "gn-empty" });
   const head = element("div", { class: "gn-chart-head" }, [element("div", { class: "gn-heading" }, [title, note]), controls]);
   const area = element("div", { class: "gn-area" }, [host, chart.shift.node, empty]);
-  const foot = element("div", { class: "gn-foot" }, [chart.numbers.place(summary), pictures(chart)]);
+  const foot = element("div", { class: "gn-foot" }, [chart.numbers.place(summary), pictures(SAVE, (kind) => chart.save(kind))]);
   const parts = [head, gloss, chart.readout.node, area, foot];
   const node = element("section", { class: "gn-chart", "data-testid": `chart-${slot}`, "data-points": 0 }, parts);
   return { title, note, gloss, scale, switcher, summary, host, empty, node };
@@ -30,15 +33,4 @@ function views(choices) {
   const switcher = segments(t("quantity shown"), MORE_VIEWS.map((name) => [name, VIEWS[name].short]), (name) => choices.setMore(name));
   [...switcher.children].forEach((button, i) => button.setAttribute("title", `${t(VIEWS[MORE_VIEWS[i]].title)} ${VIEWS[MORE_VIEWS[i]].symbol}`));
   return switcher;
-}
-
-/** What saves the chart as a picture. */
-function pictures(chart) {
-  const button = (kind) => {
-    const title = t("Save this chart as a picture for a slide, {kind}", { kind });
-    const node = element("button", { type: "button", class: "gn-quiet", title, "aria-label": title }, kind);
-    node.addEventListener("click", () => chart.save(kind));
-    return node;
-  };
-  return element("div", { class: "gn-pictures" }, [button("PNG"), button("SVG")]);
 }

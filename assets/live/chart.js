@@ -6,6 +6,7 @@ import { bandsOf, grid, linesOf, presence, remarks, rowAt } from "./lines.js";
 import { marksOf } from "./marks.js";
 import { Numbers } from "./numbers.js";
 import { extent } from "./paths.js";
+import { picture } from "./picture.js";
 import { makePlot } from "./plot.js";
 import { Readout, Tag } from "./readout.js";
 import { save } from "./save.js";
@@ -294,6 +295,6 @@ export class Chart {
   /** Save the chart as a picture, "PNG" or "SVG". */
   save(kind) {
     // One that was out of sight may not have been drawn.
-    if (this.plot || this.draw()) save(this, kind);
+    if (this.plot || this.draw()) save(this.panel, this.name, kind, (words) => picture(this, words));
   }
 }

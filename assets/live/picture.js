@@ -1,19 +1,14 @@
-/** A chart as an SVG of its own for a slide: lines from the data, axes, legend, run, settings and address. */
+/** A chart as an SVG of its own for a slide: lines from the data, axes and legend. */
 import { inkOf, outline } from "./bands.js";
 import { stepTick, tick } from "./format.js";
 import { remarks } from "./lines.js";
 import { seen, trace } from "./paths.js";
+import { HEIGHT, MARGIN, SMALL, Sheet, TEXT, WIDTH, short } from "./sheet.js";
 import { stepTicks, valueTicks } from "./ticks.js";
 import { local, t } from "./words.js";
 
-const WIDTH = 1920;
-const HEIGHT = 1080;
-const MARGIN = 72;
 // A slide is read from the last row: lines are twice as thick as on the page.
 const SCALE = 2;
-const TITLE = 46;
-const TEXT = 28;
-const SMALL = 24;
 const LEGEND_ROWS = 4;
 const FEW_POINTS = 40;
 
@@ -21,10 +16,7 @@ const FEW_POINTS = 40;
 export function picture(chart, words) {
   const page = new Sheet(chart.panel.theme);
   const { theme } = chart.panel;
-  page.text(MARGIN, 88, `${chart.title}  ${chart.view.symbol}`, { size: TITLE, weight: 600 });
-  page.text(MARGIN, 134, words.run, { size: TEXT });
-  if (words.settings) page.text(MARGIN, 172, page.fitted(words.settings, SMALL), { size: SMALL, fill: theme.muted });
-  const top = legend(page, chart, words.settings ? 200 : 164);
+  const top = legend(page, chart, page.title(`${chart.title}  ${chart.view.symbol}`, words));
   const frame = { left: MARGIN + 90, top: top + 50, width: 0, height: 0, x: chart.plot.scales.x, y: chart.plot.scales.y, log: chart.log, bucket: SCALE };
   frame.width = WIDTH - MARGIN - 30 - frame.left;
   frame.height = HEIGHT - 150 - frame.top;
@@ -33,7 +25,6 @@ export function picture(chart, words) {
   for (const band of chart.bands) drawBand(page, frame, chart, band);
   for (const line of chart.lines) if (chart.shows(line)) drawLine(page, frame, chart, line);
   ends(page, frame, chart);
-  page.text(MARGIN, HEIGHT - 34, page.fitted(words.address, SMALL), { size: SMALL, fill: theme.muted });
   return page.svg(`${chart.title}: ${words.run}`, chart.parts.summary.textContent);
 }
 
@@ -146,10 +137,6 @@ function stroke({ color, opacity }, { width, dash }) {
   return `stroke="${color}" stroke-opacity="${opacity}" stroke-width="${short(width * SCALE)}"${dashes}`;
 }
 
-function short(number) {
-  return Math.round(number * 10) / 10;
-}
-
 /** Gathers a path's commands. */
 class Pen {
   constructor() {
@@ -163,57 +150,4 @@ class Pen {
   lineTo(x, y) {
     this.d += `L${short(x)} ${short(y)}`;
   }
-}
-
-/** The sheet: what is written and drawn on it, in the page's colours and font. */
-class Sheet {
-  constructor(theme) {
-    this.theme = theme;
-    this.font = theme.font.replace(/^\S+\s/, "");
-    this.parts = [];
-    this.ink = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
-  }
-
-  add(part) {
-    this.parts.push(part);
-  }
-
-  text(x, y, words, { size, weight = 400, fill = this.theme.text, anchor = "start" }) {
-    const { color, opacity } = this.resolve(fill);
-    const raised = escaped(words).replace(/([_^])([A-Za-zα-ω]+)/g, (_, sign, part) => `<tspan baseline-shift="${sign === "_" ? "sub" : "super"}" font-size="0.75em">${part}</tspan>`);
-    this.add(`<text x="${x}" y="${y}" font-size="${size}" font-weight="${weight}" text-anchor="${anchor}" fill="${color}" fill-opacity="${opacity}">${raised}</text>`);
-  }
-
-  /** How wide words are, in pixels. */
-  width(words, size) {
-    this.ink.font = `${size}px ${this.font}`;
-    return this.ink.measureText(words).width;
-  }
-
-  /** Words, cut off where the sheet ends. */
-  fitted(words, size) {
-    const room = WIDTH - 2 * MARGIN;
-    if (this.width(words, size) <= room) return words;
-    return `${words.slice(0, Math.floor((words.length * room) / this.width(words, size)) - 2)} …`;
-  }
-
-  /** A colour as every program reads it, and its opacity; CSS may mix it of others. */
-  resolve(css) {
-    const { ink } = this;
-    ink.clearRect(0, 0, 1, 1);
-    ink.fillStyle = css;
-    ink.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = ink.getImageData(0, 0, 1, 1).data;
-    return { color: `#${[r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("")}`, opacity: short(a / 25.5) / 10 };
-  }
-
-  svg(title, description) {
-    const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="${escaped(this.font).replaceAll('"', "'")}">`;
-    const words = `<title>${escaped(title)}</title><desc>${escaped(description)}</desc>`;
-    return `${head}${words}<rect width="${WIDTH}" height="${HEIGHT}" fill="${this.resolve(this.theme.page).color}"/>${this.parts.join("\n")}</svg>`;
-  }
-}
-
-function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

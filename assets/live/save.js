@@ -1,15 +1,24 @@
-/** A chart's picture as a file of its own, named after its run and what it shows. */
-import { picture } from "./picture.js";
+/** A picture as a file of its own, named after its run and what it shows. */
+import { element } from "./dom.js";
 import { t } from "./words.js";
 
 const SLOW = 60_000;
 
-/** Save a chart as "PNG" or "SVG". */
-export async function save(chart, kind) {
-  const { panel } = chart;
-  const drawn = picture(chart, words(panel));
-  const file = new Blob([drawn], { type: "image/svg+xml" });
-  const name = ["gradnorm", panel.lead.id, chart.name].join("-").replace(/[^\w.-]+/g, "_");
+/** The buttons that save a picture. title: says what is saved as which {kind}; act: takes "PNG" or "SVG". */
+export function pictures(title, act) {
+  const button = (kind) => {
+    const said = t(title, { kind });
+    const node = element("button", { type: "button", class: "gn-quiet", title: said, "aria-label": said }, kind);
+    node.addEventListener("click", () => act(kind));
+    return node;
+  };
+  return element("div", { class: "gn-pictures" }, [button("PNG"), button("SVG")]);
+}
+
+/** Save a picture of `what` as "PNG" or "SVG". draw: makes its SVG text, given what stands beside it. */
+export async function save(panel, what, kind, draw) {
+  const file = new Blob([draw(words(panel))], { type: "image/svg+xml" });
+  const name = ["gradnorm", panel.lead.id, what].join("-").replace(/[^\w.-]+/g, "_");
   hand(kind === "SVG" ? file : await painted(file), `${name}.${kind.toLowerCase()}`);
 }
 

@@ -1,12 +1,15 @@
 /** The first cards: the networks of the runs with Algorithm 1 at a step, which can be held; and the data beside them. */
 import { lines, measured } from "./algorithm.js";
 import { Answers } from "./answers.js";
+import { networkPicture } from "./cards.js";
 import { count, significant } from "./format.js";
 import { element, notation, swatch, write } from "./dom.js";
 import { MOST_TASKS, Network } from "./network.js";
+import { pictures, save } from "./save.js";
 import { later, t } from "./words.js";
 
 const GLOSS = later("an arrow is a task’s gradient at the shared layer W: the longer, the harder it pulls; the tick is its target");
+const SAVE = later("Save the network as a picture for a slide, {kind}");
 const MOST_NETWORKS = 2;
 
 /** Networks and algorithm. It moves with the run until a step is held. */
@@ -21,12 +24,14 @@ export class Stage {
     this.step = element("span", { class: "gn-note" });
     this.hold = element("button", { type: "button", class: "gn-quiet", "aria-expanded": "false", "data-testid": "hold-step" }, t("Step through Algorithm 1"));
     this.hold.addEventListener("click", () => this.toggle());
-    const heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The network")), this.step]);
-    const head = element("div", { class: "gn-chart-head" }, [heading, element("div", { class: "gn-controls" }, this.hold)]);
+    this.heading = element("div", { class: "gn-heading" }, [element("h3", { class: "gn-title" }, t("The network")), this.step]);
+    const head = element("div", { class: "gn-chart-head" }, [this.heading, element("div", { class: "gn-controls" }, this.hold)]);
     this.figures = element("div", { class: "gn-nets" });
     this.list = element("ol", { class: "gn-lines" });
     this.algorithm = element("div", { class: "gn-algorithm", "data-testid": "algorithm", role: "group", "aria-label": t("Algorithm 1, line by line") }, [this.tools(), this.list]);
-    this.node = element("section", { class: "gn-chart gn-stage", "data-testid": "network", hidden: true }, [head, element("p", { class: "gn-gloss" }, t(GLOSS)), element("div", { class: "gn-stage-body" }, [this.figures, this.algorithm])]);
+    this.gloss = element("p", { class: "gn-gloss" }, t(GLOSS));
+    const foot = element("div", { class: "gn-foot" }, pictures(SAVE, (kind) => save(panel, "network", kind, (words) => networkPicture(this, words))));
+    this.node = element("section", { class: "gn-chart gn-stage", "data-testid": "network", hidden: true }, [head, this.gloss, element("div", { class: "gn-stage-body" }, [this.figures, this.algorithm]), foot]);
     this.answers = new Answers(panel);
     this.nodes = [this.node, this.answers.node];
     this.algorithm.addEventListener("keydown", (event) => this.key(event));

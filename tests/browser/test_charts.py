@@ -68,6 +68,7 @@ def test_nothing_jumps_and_all_can_be_read(server, open_page, tmp_path, device):
         _is_read_by_keys(tab)
         _is_smoothed(tab)
         _is_saved(tab, tmp_path)
+        _cards_are_saved(tab, tmp_path)
     else:
         _is_touched(tab)
 
@@ -111,6 +112,8 @@ def _is_smoothed(tab) -> None:
     switch.click()
     tab.wait_for_query(r"view\.smooth=0$")
     expect(chart).not_to_contain_text("smoothed")
+    # What is out of sight is not drawn anew.
+    chart.scroll_into_view_if_needed()
     expect(plot).not_to_have_attribute("aria-valuetext", re.compile("raw"))
     switch.click()
     tab.page.wait_for_function("() => !location.search.includes('view.')", timeout=PATIENCE)
@@ -140,6 +143,29 @@ def _is_saved(tab, folder) -> None:
         assert said in words
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}path"))) >= 6
     assert not list(drawn.iter("{http://www.w3.org/2000/svg}image"))
+
+
+def _cards_are_saved(tab, folder) -> None:
+    """The networks and the answers are saved at a slide's size, with title and address, in the theme's own colours."""
+    cards = {
+        "network": ("network", ["The network, step 150", "A GradNorm α 0.12", "B Equal weights", "gradients at W"]),
+        "answers": ("data", ["The data, after step 150", "task 2: A off by"]),
+    }
+    for card, (name, said) in cards.items():
+        for kind in ("PNG", "SVG"):
+            button = tab.page.get_by_test_id(card).get_by_role("button", name=re.compile(f"Save the {name} .*{kind}"))
+            with tab.page.expect_download(timeout=PATIENCE) as download:
+                button.click()
+            assert download.value.suggested_filename == f"gradnorm-{tab.run}-{card}.{kind.lower()}"
+            download.value.save_as(folder / f"{card}.{kind.lower()}")
+        with Image.open(folder / f"{card}.png") as picture:
+            assert picture.size == (1920, 1080)
+            painted = {color for _, color in picture.convert("RGB").getcolors(1 << 20) or ()}
+        assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xFF, 0xFF, 0xFF)} <= painted
+        drawn = ElementTree.parse(folder / f"{card}.svg").getroot()
+        words = " ".join(text for node in drawn.iter("{http://www.w3.org/2000/svg}text") for text in node.itertext())
+        for text in (*said, "Steps 150", f"/?run={tab.run}"):
+            assert text in words
 
 
 def _is_touched(tab) -> None:
