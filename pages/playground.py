@@ -19,13 +19,16 @@ info = session.run()
 asked = session.follow(info)
 with st.sidebar:
     controls()
-if info is None:
-    first()
-    server_notice.notice()
-else:
-    runbar(info)
-    words(info)
-    sliders(info)
+with st.container(key="head"):
+    if info is None:
+        first()
+        server_notice.notice()
+    else:
+        # What stood first goes at once: its parts would be seen in the dock for a moment.
+        st.empty()
+        runbar(info)
+        words(info)
+        sliders(info)
 script(info)
 live_panel(info, asked)
 session.write_address()
