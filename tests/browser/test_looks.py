@@ -88,6 +88,67 @@ _FAINT = """(least) => {
   return found;
 }"""
 
+# What WCAG 1.4.12 lets a reader set.
+_SPACING = """
+* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }
+p { margin-bottom: 2em !important; }
+"""
+
+# Texts that are cut off where nothing scrolls, or that lie over each other. It looks again until all is in its place.
+_CRAMPED = """async () => {
+  const name = (node) => `${node.tagName} ${node.textContent.trim().slice(0, 40)}`;
+  const around = (node) => {
+    const found = [];
+    for (let at = node; at; at = at.parentElement) found.push([at, getComputedStyle(at), at.getBoundingClientRect()]);
+    return found;
+  };
+  const hides = ({ overflowX, overflowY }) => /hidden|clip/.test(overflowX + overflowY);
+  const scrolls = ({ overflowX, overflowY }) => /auto|scroll/.test(overflowX + overflowY);
+  const places = "[data-testid=stMain] *, [data-testid=stSidebar][aria-expanded=true] *";
+  const beyond = (box, frame) => box.right > frame.right + 1 || box.left < frame.left - 1
+    || box.bottom > frame.bottom + 3 || box.top < frame.top - 3;
+  const written = () => [...document.querySelectorAll(places)].filter((node) => {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    const seen = node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    return own && seen && !node.closest("svg, [aria-hidden=true], .gn-hidden, .katex-mathml");
+  });
+  const look = () => {
+    const texts = [];
+    const found = [];
+    for (const node of written()) {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const box = range.getBoundingClientRect();
+      if (box.width < 2 || box.height < 2) continue;
+      const layers = around(node);
+      const end = layers.findIndex(([, style]) => scrolls(style) || style.position === "fixed");
+      const fixed = layers.slice(0, end < 0 ? layers.length : end + 1);
+      if (fixed.some(([, style, frame]) => hides(style) && !scrolls(style) && beyond(box, frame))) {
+        found.push(`${name(node)}: cut off`);
+      }
+      const frames = layers.filter(([, style]) => hides(style) || scrolls(style)).map(([, , frame]) => frame);
+      const part = {
+        left: Math.max(box.left, ...frames.map(({ left }) => left)),
+        right: Math.min(box.right, ...frames.map(({ right }) => right)),
+        top: Math.max(box.top, ...frames.map(({ top }) => top)),
+        bottom: Math.min(box.bottom, ...frames.map(({ bottom }) => bottom)),
+      };
+      // What stays in its place while the page moves lies over it.
+      const above = layers.find(([, { position }]) => position === "fixed" || position === "sticky")?.[0];
+      texts.push({ node, part, above });
+    }
+    texts.forEach((one, i) => texts.slice(i + 1).forEach((other) => {
+      if (one.above !== other.above || one.node.contains(other.node)) return;
+      const wide = Math.min(one.part.right, other.part.right) - Math.max(one.part.left, other.part.left);
+      const high = Math.min(one.part.bottom, other.part.bottom) - Math.max(one.part.top, other.part.top);
+      if (wide > 2 && high > 4) found.push(`${name(one.node)} over ${name(other.node)}`);
+    }));
+    return found;
+  };
+  for (let i = 0; i < 30 && look().length; i += 1) await new Promise(requestAnimationFrame);
+  return look();
+}"""
+
 
 def check(page) -> None:
     """Fail if something cannot be seen whole, or cannot be read."""
@@ -183,3 +244,26 @@ def test_high_contrast_keeps_sliders_legends_and_what_is_pressed(server, open_pa
         for state in ("true", "false")
     )
     assert pressed != other
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_a_reader_may_space_texts(server, open_page, finished, size):
+    runs = [finished[name].removeprefix("/?run=") for name in ("toy-2", "toy-10")]
+    addresses = {
+        "/": "live-panel",
+        f"/?run={runs[0]}": "live-panel",
+        "/lesson?step=alpha": "stPlotlyChart",
+        "/runs": "stDataFrame",
+        f"/compare?runs={','.join(runs)}": "stPlotlyChart",
+    }
+    page = open_page.page(viewport=SIZES[size])
+    found = {}
+    for address, shown in addresses.items():
+        page.goto(server.url + address)
+        expect(page.get_by_test_id(shown).first).to_be_visible(timeout=PATIENCE)
+        idle = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
+        expect(idle).to_have_count(1, timeout=PATIENCE)
+        page.add_style_tag(content=_SPACING)
+        if cramped := page.evaluate(_CRAMPED):
+            found[address] = cramped
+    assert found == {}
