@@ -8,7 +8,7 @@ import { MOST_TASKS, Network } from "./network.js";
 import { pictures, save } from "./save.js";
 import { later, t } from "./words.js";
 
-const GLOSS = later("an arrow is a task’s gradient at the shared layer W: the longer, the harder it pulls; the tick is its target");
+const GLOSS = later("an arrow is a task’s gradient at the shared layer W: the longer, the harder it pulls, beside the others of its network; the tick is its target");
 const SAVE = later("Save the network as a picture for a slide, {kind}");
 const MOST_NETWORKS = 2;
 

@@ -5,7 +5,7 @@ import { later, t } from "./words.js";
 
 // A fork is answered by another run; this long, no second one is asked for.
 const PATIENCE = 4000;
-const SETTINGS = later("with the settings on the left (α, method, learning rate …)");
+const SETTINGS = later("with your settings (α, method, learning rate …)");
 
 /** The slim bar under the header. Its room is kept while there is no checkpoint, so that nothing jumps when one comes. */
 export class TimeTravel {

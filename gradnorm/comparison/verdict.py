@@ -255,8 +255,8 @@ def _why(best: _Result, rival: _Result) -> Text:
     names = best.group.tasks
     loud, quiet = (names[rival.pulls.index(pick(rival.pulls))] for pick in (max, min))
     return filled(
-        "Why: with {rival} the gradient of {loud} was {theirs:.2g} times that of {quiet} at the shared layer; with "
-        "{best} the largest was {own:.2g} times the smallest.",
+        "Why: with {rival} the gradient of {loud} was on average {theirs:.2g} times that of {quiet} at the shared "
+        "layer; with {best} the largest was {own:.2g} times the smallest.",
         rival=rival.name,
         loud=loud,
         theirs=theirs,

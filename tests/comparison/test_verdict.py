@@ -54,7 +54,7 @@ def test_a_run_beside_equal_weights_from_the_same_start(store):
         "GradNorm α 0.12 won: Σ 0.95 against Equal weights 1.4, from the same start. "
         "Beside Equal weights, task 1 gained most (it has 0.3 of its first test loss left instead of 0.8); "
         "task 2 lost 0.05. "
-        "Why: with Equal weights the gradient of task 2 was 30 times that of task 1 at the shared layer; "
+        "Why: with Equal weights the gradient of task 2 was on average 30 times that of task 1 at the shared layer; "
         "with GradNorm α 0.12 the largest was 1.2 times the smallest."
     )
     assert not found.wants_equal

@@ -38,7 +38,9 @@ def choose_runs(view: View, shown: Sequence[ComparedRun]) -> None:
         started = datetime.fromtimestamp(infos[run].created).strftime("%Y-%m-%d, %H:%M")
         return f"{infos[run].labels.name or t(title_text(infos[run]))} · {started} · {run[-6:]}"
 
-    with st.expander(t("Runs ({count})", count=len(shown)), expanded=not shown, icon=":material/list:"):
+    # By its key it stays open, though its label changes with each run that is chosen.
+    label = t("Runs ({count})", count=len(shown))
+    with st.expander(label, expanded=not shown, icon=":material/list:", key="compare-runs-list"):
         # The browser remembers choices by their positions in the list, so another list needs another widget.
         key = f"compare-runs {hash(tuple(infos))}"
         show(key, [run.info.run for run in shown])

@@ -44,7 +44,7 @@ def first() -> None:
         st.caption(
             plain(
                 t(
-                    "{mine} against {rival}, from the same start, with the settings on the left.",
+                    "{mine} against {rival}, from the same start, with your settings.",
                     mine=t(mine),
                     rival=t(rival),
                 )

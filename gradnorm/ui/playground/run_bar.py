@@ -83,13 +83,15 @@ def start(kind: Literal["primary", "tertiary"], key: str = "start") -> None:
         type=kind,
         on_click=session.once(_start),
         key=key,
-        help=t("Train the settings on the left, without a rival. A run that trains now goes on; the new one may wait."),
+        help=t(
+            "Train your settings without a rival. A run that is training goes on, and the new one may have to wait."
+        ),
     )
 
 
 def first_step() -> None:
     """Show the button that takes the first step of a run of the settings."""
-    text = t("Take one step with the settings on the left, and pause.")
+    text = t("Take one step with your settings, and pause.")
     st.button(t("Step"), icon=":material/skip_next:", type="tertiary", on_click=_step, key="step", help=text)
 
 
@@ -108,7 +110,7 @@ def _notes(info: RunInfo, going: bool, steered: bool) -> None:
     elif going and not steered:
         st.caption(t("Another process trains this run. You can watch it here but not control it."))
     elif going and info.race is None and _differs(info):
-        st.caption(t("Some settings on the left have changed since this run started. They apply to the next run."))
+        st.caption(t("Some settings have changed since this run started. They apply to the next run."))
 
 
 def _differs(info: RunInfo) -> bool:

@@ -30,7 +30,7 @@ def _picture(values: Values, tried: Sequence[float], look: Look) -> Picture:
         [(figure, t("Norms and their targets"))],
         t(
             "Ḡ = {mean:.3g} and r = {rates}, so the targets are {targets}. The gradient loss that GradNorm makes small "
-            "is L_grad = {loss:.3g}.",
+            "is $L_\\text{{grad}}$ = {loss:.3g}.",
             mean=G.mean(),
             rates=vector(r),
             targets=vector(wanted),
