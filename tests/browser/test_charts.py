@@ -31,10 +31,28 @@ _WATCH_SHIFTS = """() => {
   }, 20);
 }"""
 
-# Every shift from now on, also one right after a tap: on a slow machine it comes too late to count as its answer.
-_WATCH_ALL_SHIFTS = """() => {
+_SHIFTS = """() => {
   window.shifts = [];
-  new PerformanceObserver((list) => window.shifts.push(...list.getEntries())).observe({ type: "layout-shift" });
+  const drawn = () => document.querySelector(".st-key-words")
+    && Number(document.querySelector("[data-testid=live-panel]").dataset.step) > 0
+    && document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
+  const observer = new PerformanceObserver((list) => {
+    window.shifts.push(...list.getEntries().filter(({ hadRecentInput }) => !hadRecentInput));
+  });
+  const waiting = setInterval(() => {
+    if (!drawn()) return;
+    clearInterval(waiting);
+    observer.observe({ type: "layout-shift" });
+  }, 20);
+}"""
+
+# Every shift that is mostly of the panel, also one right after a tap: on a slow machine it comes too late to count as
+# its answer. How the buttons below it come is another matter.
+_WATCH_THE_PANEL = """() => {
+  window.shifts = [];
+  const ours = ({ sources: [most] }) => most?.node?.closest?.(".gn-live");
+  const keep = (list) => window.shifts.push(...list.getEntries().filter(ours));
+  new PerformanceObserver(keep).observe({ type: "layout-shift" });
 }"""
 _SHIFTS = "() => window.shifts.map(({ value, sources }) => [value, sources[0]?.node?.className])"
 
@@ -81,16 +99,16 @@ def test_nothing_jumps_and_all_can_be_read(server, open_page, tmp_path, device):
 
 
 @pytest.mark.parametrize("button", ["Start the race", "Start"])
-def test_on_a_phone_little_moves_when_a_start_swaps_the_head(server, open_page, button):
+def test_on_a_phone_the_panel_moves_little_when_a_start_swaps_the_head(server, open_page, button):
     tab = open_page(f"{server.url}/?{RACE}", **PHONE)
     tab.wait_for_points(1, "test")
-    tab.page.evaluate(_WATCH_ALL_SHIFTS)
+    tab.page.evaluate(_WATCH_THE_PANEL)
     tab.press(button)
     tab.wait_for_state("finished")
     expect(tab.page.locator(".st-key-verdict")).to_be_visible(timeout=PATIENCE)
     tab.settle()
     shifts = tab.page.evaluate(_SHIFTS)
-    assert sum(value for value, _ in shifts) < 0.1, shifts
+    assert 0 < sum(value for value, _ in shifts) < 0.1, shifts
 
 
 def _is_read_by_keys(tab) -> None:
