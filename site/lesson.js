@@ -1,8 +1,8 @@
 /** The lesson without a server: its texts and its pictures were made beforehand, `tools/static_lesson.py` says how. */
-import { element, write } from "../assets/live/dom.js";
+import { element, press, segments, write } from "../assets/live/dom.js";
 import { recall } from "../assets/live/kept.js";
 import { language, t } from "../assets/live/words.js";
-import { LAB, LAB_KEY } from "./settings.js";
+import { atLab, LAB_KEY } from "./settings.js";
 import { begin } from "./page_words.js";
 import { onlyTried, Place } from "./place.js";
 
@@ -67,9 +67,9 @@ class Lesson {
     );
   }
 
-  button(text, press, kind = "") {
+  button(text, act, kind = "") {
     const button = element("button", { type: "button", class: kind }, text);
-    button.addEventListener("click", press);
+    button.addEventListener("click", act);
     return button;
   }
 
@@ -180,7 +180,7 @@ class Lesson {
     const best = place.best(scores);
     this.reading.innerHTML = `${reading} ${best && t("Your best so far is {best}.", { best })}`;
     this.onward.hidden = !settings;
-    this.onward.href = `${(recall(LAB_KEY)?.trim() || LAB).replace(/\/+$/, "")}/?${settings}`;
+    this.onward.href = atLab(recall(LAB_KEY), settings);
     while (this.charts.childElementCount < figures.length) this.charts.append(element("figure"));
     const zoom = Number(getComputedStyle(document.body).getPropertyValue("--zoom")) || 1;
     await Promise.all(
@@ -248,8 +248,9 @@ class Lesson {
 }
 
 class SliderField {
-  constructor({ key, label, values }, lesson) {
-    this.control = { key, values };
+  constructor(control, lesson) {
+    const { key, label, values } = control;
+    this.control = control;
     this.input = element("input", { type: "range", id: `control-${key}`, min: 0, max: values.length - 1, step: 1 });
     this.output = element("output", { for: this.input.id });
     this.input.addEventListener("input", () => lesson.put(key, values[Number(this.input.value)].value));
@@ -257,32 +258,27 @@ class SliderField {
   }
 
   show(place, moving) {
-    const { key, values } = this.control;
-    const control = place.step.controls.find((each) => each.key === key);
-    const stop = values.findIndex(({ value }) => value === place.value(control));
+    const { control } = this;
+    const stop = control.values.findIndex(({ value }) => value === place.value(control));
+    const { text } = control.values[stop];
     this.input.value = String(stop);
     // While it moves by itself it can't be moved.
-    this.input.disabled = moving && key === place.slider.key;
-    this.input.setAttribute("aria-valuetext", values[stop].text);
-    write(this.output, values[stop].text);
+    this.input.disabled = moving && control === place.slider;
+    this.input.setAttribute("aria-valuetext", text);
+    write(this.output, text);
   }
 }
 
 class ChoiceField {
-  constructor({ key, label, values }, lesson) {
-    this.key = key;
-    this.buttons = values.map(({ value, text }) => {
-      const button = element("button", { type: "button", "data-value": value }, text);
-      button.addEventListener("click", () => lesson.put(key, value));
-      return button;
-    });
-    const group = element("span", { class: "options", role: "group", "aria-label": label }, this.buttons);
-    this.node = element("div", { class: "field choice" }, [element("span", { "aria-hidden": "true" }, label), group]);
+  constructor(control, lesson) {
+    const { key, label, values } = control;
+    this.control = control;
+    this.group = segments(label, values.map(({ value, text }) => [value, text]), (value) => lesson.put(key, value));
+    this.node = element("div", { class: "field choice" }, [element("span", { "aria-hidden": "true" }, label), this.group]);
   }
 
   show(place) {
-    const chosen = place.value(place.step.controls.find(({ key }) => key === this.key));
-    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.value === chosen));
+    press(this.group, place.value(this.control));
   }
 }
 

@@ -115,7 +115,7 @@ class Page {
   }
 
   labAddress() {
-    return labAddress(this.base.value.trim() || LAB, this.settings, this.declared);
+    return labAddress(this.base.value, this.settings, this.declared);
   }
 }
 

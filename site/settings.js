@@ -39,12 +39,17 @@ export function toQuery(settings, start) {
   return changed.map((key) => `${key}=${settings[key]}`).join("&");
 }
 
+/** The dashboard's page with a query. base: where the visitor says that it runs; where it usually does if that is empty. */
+export function atLab(base, query) {
+  return `${(base?.trim() || LAB).replace(/\/+$/, "")}/?${query}`;
+}
+
 /** The same race in the dashboard at `base`: the address that `RunSpec.query` would write, and the race's. */
 export function labAddress(base, settings, declared) {
   const method = settings.race[0];
   const own = Object.keys(declared.options).filter((key) => key in declared.methods[method].spec);
   const query = [`dataset=toy`, `method=${method}`, `tasks=${settings.sigmas.length}`, ...own.map((key) => `${key}=${settings[key]}`), `race=${settings.race}`];
-  return `${base.replace(/\/+$/, "")}/?${query.join("&")}`;
+  return atLab(base, query.join("&"));
 }
 
 /** Flat specs of the contenders, as `RunSpec.flat` writes them. */

@@ -31,21 +31,6 @@ _WATCH_SHIFTS = """() => {
   }, 20);
 }"""
 
-_SHIFTS = """() => {
-  window.shifts = [];
-  const drawn = () => document.querySelector(".st-key-words")
-    && Number(document.querySelector("[data-testid=live-panel]").dataset.step) > 0
-    && document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
-  const observer = new PerformanceObserver((list) => {
-    window.shifts.push(...list.getEntries().filter(({ hadRecentInput }) => !hadRecentInput));
-  });
-  const waiting = setInterval(() => {
-    if (!drawn()) return;
-    clearInterval(waiting);
-    observer.observe({ type: "layout-shift" });
-  }, 20);
-}"""
-
 # Every shift that is mostly of the panel, also one right after a tap: on a slow machine it comes too late to count as
 # its answer. How the buttons below it come is another matter.
 _WATCH_THE_PANEL = """() => {

@@ -47,7 +47,7 @@ TRAIN = """async (spec) => {
 def site(tmp_path_factory) -> Iterator[str]:
     """The address of a plain file server that has the site."""
     folder = tmp_path_factory.mktemp("built") / "site"
-    subprocess.run([sys.executable, "-m", "tools.static_site", str(folder)], cwd=ROOT, check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "tools.static_site", str(folder)], cwd=ROOT, check=True, timeout=120)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from gradnorm.datasets.base import numbered
 from gradnorm.ui.lesson.lesson_runs import Numbers
 from gradnorm.ui.words import enumerated, number, t
 
@@ -22,7 +23,7 @@ def vector(values: Numbers) -> str:
 
 def tasks(count: int) -> list[str]:
     """Return "task 1", "task 2" and so on."""
-    return [t("task {number}", number=i + 1) for i in range(count)]
+    return [t(name) for name in numbered(count)]
 
 
 def listed(values: Numbers) -> list[float]:
